@@ -1,0 +1,100 @@
+import type { BatonError } from '../errors.ts';
+
+/** What a look at a queue (passive declare) reports. `consumers` counts only the active one on quorum queues. */
+export interface QueueDepth {
+  readonly ready: number;
+  readonly consumers: number;
+}
+
+/** One message handed to a consumer. `deliveryTag` is valid on the channel it came from, and only there. */
+export interface Delivery {
+  readonly deliveryTag: number;
+  readonly body: Uint8Array;
+  /** `x-acquired-count` + `x-delivery-count`, absent = 0: how often the broker took this message back. */
+  readonly returns: number;
+}
+
+/** What the protocol needs to know of the broker on the other end of one channel. */
+export interface BrokerTraits {
+  /** `[major, minor, patch]` as the broker announces it. */
+  readonly version: readonly [number, number, number];
+}
+
+/** Where the death of a channel began: a `connection` takes every channel on it along. */
+export type ClosedScope = 'channel' | 'connection';
+
+/**
+ * What happens on a contender's channel, in wire order. After `closed` nothing more is called.
+ * `delivered` can come before `consuming` when the broker sends both in one segment.
+ */
+export interface ConsumerListener {
+  /** basic.consume was answered: this channel is in the queue's line. */
+  consuming(traits: BrokerTraits): void;
+  delivered(delivery: Delivery): void;
+  /** The broker cancelled the consumer (queue deleted, or the consumer timed out). */
+  cancelled(): void;
+  /**
+   * The channel is gone. `error` is undefined after an orderly close that this side asked for. A queue that
+   * does not exist is `absent: true` (the broker's 404 to basic.consume).
+   */
+  closed(end: { scope: ClosedScope; error?: BatonError; absent?: boolean }): void;
+}
+
+/**
+ * One contender's own channel. All methods are synchronous, never throw, and do nothing once it is closed.
+ * It can be used at once: until the channel exists, only `close` has an effect, and then nothing is opened.
+ */
+export interface ConsumerChannel {
+  /** basic.nack(requeue=true), multiple=false. */
+  requeue(deliveryTag: number): void;
+  /** basic.ack, multiple=false. For probes and strays only, never for a token. */
+  ack(deliveryTag: number): void;
+  /**
+   * A passive declare on this channel. Resolves with its answer, or with undefined when the channel ends
+   * first. Never rejects.
+   */
+  barrier(): Promise<QueueDepth | undefined>;
+  /** channel.close without waiting; `closed` follows when the broker has answered or the connection died. */
+  close(): void;
+}
+
+/** The broker as the protocol uses it: RabbitMQ, the in-memory broker and the simulator implement it. */
+export interface LockBroker {
+  /**
+   * Passive declare on a connection that never publishes. Waits for a connection while there is none.
+   * Rejects only with {@link BatonError}.
+   */
+  look(queue: string): Promise<QueueDepth | 'absent'>;
+  /** Declares the lock queue with the arguments of topology.ts. Rejects with QueueMismatchError on 406. */
+  declare(queue: string): Promise<QueueDepth>;
+  /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. */
+  remove(queue: string): Promise<void>;
+  /**
+   * Publishes a persistent message through the default exchange, mandatory and confirmed; resolves on the
+   * confirm. Rejects with a retryable error when the broker returned it (no such queue) or refused it.
+   */
+  publish(queue: string, body: Uint8Array, options?: { expirationMs?: number }): Promise<void>;
+  /** Opens a fresh channel with prefetch 1 and consumes. Waits for a connection while there is none. */
+  consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel;
+}
+
+/** States of a session with the broker, as `coordinator.on('state')` reports them. */
+export type SessionState = 'connecting' | 'open' | 'blocked' | 'reconnecting' | 'closed';
+
+export interface SessionStateChange {
+  readonly from: SessionState;
+  readonly to: SessionState;
+  readonly error?: BatonError;
+}
+
+/** A live {@link LockBroker} that owns its connections. */
+export interface LockSession extends LockBroker {
+  readonly state: SessionState;
+  onStateChange(listener: (change: SessionStateChange) => void): void;
+  /**
+   * Closes every connection, gracefully where the broker answers, by destroying sockets where it does not.
+   * Resolves within `timeoutMs`. Every open channel gets `closed`; calls under way and later ones reject
+   * with ClosedError. Idempotent.
+   */
+  close(timeoutMs: number): Promise<void>;
+}
