@@ -1,0 +1,122 @@
+import { EventEmitter } from 'node:events';
+import { hostname } from 'node:os';
+import type { LockSession, SessionState, SessionStateChange } from './broker/port.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Contender } from './contender.ts';
+import type { Context } from './context.ts';
+import { ClosedError } from './errors.ts';
+import { Ledger } from './ledger.ts';
+import { Lock } from './lock.ts';
+import {
+  type CloseOptions,
+  type LockOptions,
+  parseCloseOptions,
+  parseLockName,
+  parseLockOptions,
+  type Settings,
+} from './options.ts';
+import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/pulse.ts';
+
+const LEAVE_MS = 2_000;
+
+/** One session with the broker, from `connect`. Emits `state` with `{ from, to, error }`. */
+export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
+  readonly #context: Context;
+  readonly #contenders = new Set<Contender>();
+  #pulse: Pulse | undefined;
+  #cancelBeat: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  /** @internal Coordinators come from `connect`. */
+  constructor(
+    session: LockSession,
+    settings: Settings,
+    clock: Clock = systemClock,
+    random: () => number = Math.random,
+  ) {
+    super();
+    const identity = { service: settings.service, host: hostname(), pid: process.pid };
+    this.#context = {
+      settings,
+      session,
+      clock,
+      identity,
+      ledger: new Ledger({ settings, broker: session, clock, identity, random }),
+      ranLately: () => ranLately(this.#pulse, clock.now()),
+    };
+    this.#beat();
+    session.onStateChange((change) => {
+      settings.logger.info({ from: change.from, to: change.to, err: change.error }, 'session state');
+      // Not from inside the session's own step: a listener that throws must not get between it and its work.
+      queueMicrotask(() => this.emit('state', change));
+    });
+  }
+
+  /** `connecting | open | blocked | reconnecting | closed`. */
+  get state(): SessionState {
+    return this.#context.session.state;
+  }
+
+  /** The lock of that name: 1 to 255 characters of Unicode. Throws InvalidOptionsError. Nothing is asked of the broker yet. */
+  lock(name: string, options?: LockOptions): Lock {
+    return new Lock(parseLockName(name), parseLockOptions(options), {
+      context: this.#context,
+      assertOpen: () => {
+        if (this.#closed !== undefined) throw new ClosedError('the coordinator is closed');
+      },
+      register: (contender) => this.#contenders.add(contender),
+      unregister: (contender) => this.#unregister(contender),
+    });
+  }
+
+  /**
+   * Takes no new calls, ends every wait with ClosedError, waits up to `drainMs` (default 10000) for holders to
+   * release, then leaves; what is still held is lost with `coordinator-closed`. Idempotent, never rejects for a
+   * broker that does not answer, and takes at most `drainMs` + 2 s.
+   */
+  close(options?: CloseOptions): Promise<void> {
+    this.#closed ??= this.#close(parseCloseOptions(options).drainMs);
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const { clock, session, ledger } = this.#context;
+    for (const contender of this.#contenders) {
+      if (!isHolder(contender)) contender.dispatch({ type: 'shutdown' });
+    }
+    if (drainMs > 0 && [...this.#contenders].some(isHolder)) {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.setTimer(clock.now().mono + drainMs, resolve);
+        this.#onEmpty = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    for (const contender of this.#contenders) contender.dispatch({ type: 'shutdown' });
+    await session.close(LEAVE_MS);
+    ledger.dispose();
+    this.#cancelBeat?.();
+  }
+
+  #unregister(contender: Contender): void {
+    this.#contenders.delete(contender);
+    if (this.#onEmpty !== undefined && ![...this.#contenders].some(isHolder)) this.#onEmpty();
+  }
+
+  #beat(): void {
+    const { clock } = this.#context;
+    const now = clock.now();
+    this.#pulse = beat(this.#pulse, now);
+    this.#cancelBeat = clock.setTimer(now.mono + BEAT_MS, () => this.#beat());
+  }
+}
+
+function isHolder({ at }: Contender): boolean {
+  return at === 'held' || at === 'verifying' || at === 'closing';
+}

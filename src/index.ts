@@ -1,0 +1,30 @@
+export type { SessionState, SessionStateChange } from './broker/port.ts';
+export { connect } from './connect.ts';
+export type { Coordinator } from './coordinator.ts';
+export type { LockTrace } from './diagnostics.ts';
+export {
+  AccessRefusedError,
+  AcquireTimeoutError,
+  BatonError,
+  type BatonErrorCode,
+  BrokerUnreachableError,
+  ClosedError,
+  InvalidOptionsError,
+  isBatonError,
+  LeaseLostError,
+  type LostReason,
+  QueueMismatchError,
+  TokenVersionError,
+  UnsupportedBrokerError,
+} from './errors.ts';
+export type { Lease } from './lease.ts';
+export type { Lock, Task } from './lock.ts';
+export type { Logger } from './logger.ts';
+export type {
+  AcquireOptions,
+  BrokerUrls,
+  CloseOptions,
+  ConnectOptions,
+  GrantMode,
+  LockOptions,
+} from './options.ts';

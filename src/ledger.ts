@@ -1,0 +1,189 @@
+import { v7 as uuid } from 'uuid';
+import type { LockBroker, QueueDepth } from './broker/port.ts';
+import type { Clock } from './clock.ts';
+import { type BatonError, isBatonError, QueueMismatchError } from './errors.ts';
+import type { Settings } from './options.ts';
+import { nextBase } from './protocol/fence.ts';
+import { encodeProbe, encodeToken } from './protocol/token.ts';
+import { type ConsumerIdentity, lockQueueName } from './protocol/topology.ts';
+import {
+  IDLE_VIGIL,
+  PROBE_TTL_MS,
+  type Vigil,
+  type VigilEvent,
+  vigilWakeAt,
+  watch,
+} from './protocol/vigil.ts';
+
+/** Names remembered when nobody uses them; beyond it the longest unused is forgotten. About 1 MB. */
+const IDLE_NAMES = 10_000;
+
+type Calls = { look: QueueDepth | 'absent'; declare: QueueDepth; seed: undefined };
+
+interface Parts {
+  readonly settings: Settings;
+  readonly broker: LockBroker;
+  readonly clock: Clock;
+  readonly identity: ConsumerIdentity;
+  readonly random: () => number;
+}
+
+/** What one process knows of one lock name, across all attempts: the highest fence, whether the queue is there, its vigil. */
+export class NameRecord {
+  readonly name: string;
+  readonly queue: string;
+  /** Highest fence seen of any token of this name. */
+  highestSeen = 0n;
+  /** The queue was seen and may be consumed without a look. */
+  known = false;
+  /** Contenders that use this record. */
+  users = 0;
+  readonly #parts: Parts;
+  readonly #underWay = new Map<string, Promise<unknown>>();
+  #vigil: Vigil = IDLE_VIGIL;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(name: string, parts: Parts) {
+    this.name = name;
+    this.queue = lockQueueName(parts.settings.namespace, name);
+    this.#parts = parts;
+  }
+
+  saw(fence: bigint): void {
+    if (fence > this.highestSeen) this.highestSeen = fence;
+    this.#watch({ type: 'token-seen' });
+  }
+
+  joined(): void {
+    this.#watch({ type: 'joined' });
+  }
+
+  left(): void {
+    this.#watch({ type: 'left' });
+  }
+
+  async look(): Promise<QueueDepth | 'absent'> {
+    const depth = await this.#parts.broker.look(this.queue);
+    if (depth !== 'absent') this.#watch({ type: 'looked', ready: depth.ready });
+    return depth;
+  }
+
+  declare(): Promise<QueueDepth> {
+    return this.#parts.broker.declare(this.queue);
+  }
+
+  /** Publishes a new token, above the clock and above every fence this process has seen for the name. */
+  async seed(): Promise<undefined> {
+    const at = this.#parts.clock.now().wall;
+    const token = { id: uuid(), name: this.name, base: this.#nextBase(at), by: this.#by(), at };
+    await this.#parts.broker.publish(this.queue, encodeToken(token));
+  }
+
+  remove(): Promise<void> {
+    return this.#parts.broker.remove(this.queue);
+  }
+
+  /** Like the call itself, but a thousand contenders that open at once share one look, one declare and one seed. */
+  shared<K extends keyof Calls>(call: K): Promise<Calls[K]> {
+    const running = this.#underWay.get(call) as Promise<Calls[K]> | undefined;
+    if (running !== undefined) return running;
+    const started = (this[call]() as Promise<Calls[K]>).finally(() => this.#underWay.delete(call));
+    this.#underWay.set(call, started);
+    return started;
+  }
+
+  dispose(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#vigil = IDLE_VIGIL;
+  }
+
+  #by(): string {
+    const { service, host, pid } = this.#parts.identity;
+    return `${service}@${host}/${pid}`;
+  }
+
+  #nextBase(wallMs: number): bigint {
+    try {
+      return nextBase(wallMs, this.highestSeen);
+    } catch (cause) {
+      const message = `lock ${JSON.stringify(this.name)} had a token with a fence at the end of int64, so no higher one can be made; use another name`;
+      throw new QueueMismatchError(message, { cause });
+    }
+  }
+
+  #watch(event: VigilEvent): void {
+    const { clock, settings, random } = this.#parts;
+    const nowMono = clock.now().mono;
+    const before = vigilWakeAt(this.#vigil);
+    const [vigil, todo] = watch(this.#vigil, event, {
+      nowMono,
+      healAfterMs: settings.healAfterMs,
+      jitter: random(),
+    });
+    this.#vigil = vigil;
+    if (todo === 'look') this.#inBackground(this.look());
+    if (todo === 'probe') this.#inBackground(this.#probe());
+    const at = vigilWakeAt(vigil);
+    if (at === before && event.type !== 'wake') return;
+    this.#cancelTimer?.();
+    this.#cancelTimer =
+      at === undefined ? undefined : clock.setTimer(at, () => this.#watch({ type: 'wake' }));
+  }
+
+  #probe(): Promise<void> {
+    const { broker, clock, settings } = this.#parts;
+    settings.logger.info({ lock: this.name }, 'no token seen for healAfterMs: probing');
+    const probe = { id: uuid(), name: this.name, by: this.#by(), at: clock.now().wall };
+    return broker.publish(this.queue, encodeProbe(probe), { expirationMs: PROBE_TTL_MS });
+  }
+
+  /** The vigil asks again later, so a failure only needs to be told. */
+  #inBackground(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.#parts.settings.logger.debug({ lock: this.name, err: error }, 'watching the queue failed');
+    });
+  }
+}
+
+/** The records of a coordinator, by lock name. */
+export class Ledger {
+  readonly #records = new Map<string, NameRecord>();
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** The record of a name, to be given back with {@link leave}. */
+  enter(name: string): NameRecord {
+    const record = this.#records.get(name) ?? new NameRecord(name, this.#parts);
+    record.users += 1;
+    this.#records.delete(name);
+    this.#records.set(name, record); // a Map keeps the order of insertion: the first is the longest unused
+    return record;
+  }
+
+  leave(record: NameRecord): void {
+    record.users -= 1;
+    if (this.#records.size <= IDLE_NAMES) return;
+    for (const [name, candidate] of this.#records) {
+      if (candidate.users === 0) {
+        candidate.dispose();
+        this.#records.delete(name);
+        return;
+      }
+    }
+  }
+
+  dispose(): void {
+    for (const record of this.#records.values()) record.dispose();
+    this.#records.clear();
+  }
+}
+
+/** What a call on the broker failed with, as the protocol expects it. */
+export function asBatonError(error: unknown): BatonError {
+  if (isBatonError(error)) return error;
+  throw error; // a bug of ours: never taken for a broker's answer
+}

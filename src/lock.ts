@@ -1,0 +1,179 @@
+import { Contender } from './contender.ts';
+import type { Context } from './context.ts';
+import { traces } from './diagnostics.ts';
+import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from './errors.ts';
+import { Lease } from './lease.ts';
+import { type AcquireOptions, type LockOptions, parseAcquireOptions } from './options.ts';
+import type { Refusal, Rules } from './protocol/contender/types.ts';
+
+/** A try without a timeout needs a few round trips; a dead line must not make it wait longer than this. */
+const TRY_ANSWER_MS = 1_000;
+
+/** What a lock needs of its coordinator. @internal */
+export interface LockHome {
+  readonly context: Context;
+  /** Throws ClosedError once the coordinator is closing. */
+  assertOpen(): void;
+  register(contender: Contender): void;
+  unregister(contender: Contender): void;
+}
+
+/** What `run` hands to its task. */
+export type Task<T> = (lease: Lease) => T | Promise<T>;
+
+/**
+ * A name. Cheap to make, holds nothing at the broker. Not reentrant: acquiring a name twice in one process waits
+ * for the first lease like anyone else, and for ever if the same code holds it.
+ */
+export class Lock {
+  readonly name: string;
+  readonly #home: LockHome;
+  readonly #options: LockOptions;
+
+  /** @internal Locks come from `coordinator.lock(name)`. */
+  constructor(name: string, options: LockOptions, home: LockHome) {
+    this.name = name;
+    this.#options = options;
+    this.#home = home;
+  }
+
+  /**
+   * Waits in line for the lock, first in, first out, and resolves with a {@link Lease}.
+   *
+   * Waits for ever unless `timeoutMs` is given. Rejects with AcquireTimeoutError after `timeoutMs`; with the reason of
+   * `signal`, untouched, when that aborts; with AccessRefusedError, QueueMismatchError, TokenVersionError,
+   * UnsupportedBrokerError or ClosedError. A timeout or an abort settles at once, even on a dead line.
+   *
+   * @example
+   * await using lease = await baton.lock('invoice:42').acquire({ timeoutMs: 5_000 });
+   */
+  async acquire(options?: AcquireOptions): Promise<Lease> {
+    const { timeoutMs = Number.POSITIVE_INFINITY, signal } = parseAcquireOptions(options);
+    const outcome = await this.#contend(timeoutMs, signal);
+    if (outcome instanceof Lease) return outcome;
+    const held = outcome === 'held' ? 'somebody else holds it' : 'the broker did not answer';
+    throw new AcquireTimeoutError(
+      `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${held}`,
+    );
+  }
+
+  /**
+   * Like `acquire`, but resolves with `undefined` when somebody else holds the lock, after `timeoutMs` (default 0:
+   * without waiting). Rejects with BrokerUnreachableError when no broker answered in that time, at least 1 s.
+   */
+  async tryAcquire(options?: AcquireOptions): Promise<Lease | undefined> {
+    const { timeoutMs = 0, signal } = parseAcquireOptions(options);
+    const outcome = await this.#contend(timeoutMs, signal);
+    if (outcome === 'unanswered') {
+      throw new BrokerUnreachableError(
+        `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. Check that the broker is reachable and not blocked by an alarm`,
+      );
+    }
+    return outcome === 'held' ? undefined : outcome;
+  }
+
+  /**
+   * Acquires, runs `task`, releases, and resolves with what the task returned.
+   *
+   * The task's own error always wins. A task that resolves although the lease was lost meanwhile rejects with
+   * LeaseLostError. If only the release fails, the result is returned and the failure is logged and traced.
+   *
+   * @example
+   * await baton.lock('invoice:42').run(async ({ fence, signal }) => writeReport({ fence, signal }));
+   */
+  async run<T>(task: Task<T>, options?: AcquireOptions): Promise<T> {
+    return this.#use(await this.acquire(options), task);
+  }
+
+  /** Like `run`, but resolves with `undefined`, without running the task, when somebody else holds the lock. */
+  async tryRun<T>(task: Task<T>, options?: AcquireOptions): Promise<T | undefined> {
+    const lease = await this.tryAcquire(options);
+    return lease === undefined ? undefined : this.#use(lease, task);
+  }
+
+  async #use<T>(lease: Lease, task: Task<T>): Promise<T> {
+    try {
+      const result = await task(lease);
+      const loss = lease.loss;
+      if (loss !== undefined) throw loss;
+      return result;
+    } finally {
+      await lease.release().catch((error: unknown) => {
+        const { logger } = this.#home.context.settings;
+        logger.warn({ lock: this.name, fence: String(lease.fence), err: error }, 'release failed');
+      });
+    }
+  }
+
+  async #contend(timeoutMs: number, signal: AbortSignal | undefined): Promise<Lease | 'held' | 'unanswered'> {
+    this.#home.assertOpen();
+    signal?.throwIfAborted();
+    const trace = { lock: this.name, service: this.#home.context.identity.service };
+    return traces.acquire.tracePromise(() => this.#wait(timeoutMs, signal), trace);
+  }
+
+  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Lease | 'held' | 'unanswered'> {
+    const { context } = this.#home;
+    const { settings, clock, ledger } = context;
+    const rules: Rules = {
+      name: this.name,
+      mode: timeoutMs === 0 ? 'try' : 'wait',
+      grant: this.#options.grant ?? settings.grant,
+      leaseMs: settings.leaseMs,
+      verifyEveryMs: settings.verifyEveryMs,
+    };
+    return new Promise((resolve, reject) => {
+      const record = ledger.enter(this.name);
+      let lease: Lease | undefined;
+      let wasInLine = false;
+      const giveUp = () => {
+        wasInLine = contender.at === 'waiting';
+        contender.dispatch({ type: 'give-up' });
+      };
+      const stopWaiting = () => {
+        cancelTimer?.();
+        signal?.removeEventListener('abort', giveUp);
+      };
+      const contender = new Contender(context, rules, record, {
+        granted: (fence) => {
+          stopWaiting();
+          lease = new Lease(this.name, fence, contender, context);
+          resolve(lease);
+        },
+        refused: (refusal) => {
+          stopWaiting();
+          if (refusal.why === 'gave-up' && signal?.aborted) return reject(signal.reason);
+          const outcome = settle(refusal, wasInLine);
+          return outcome instanceof Error ? reject(outcome) : resolve(outcome);
+        },
+        proven: (sentAt) => lease?.onProven(sentAt),
+        lost: (reason, cause) => lease?.onLost(reason, cause),
+        ended: () => {
+          ledger.leave(record);
+          this.#home.unregister(contender);
+          lease?.onEnded();
+        },
+      });
+      const limitMs = timeoutMs === 0 ? TRY_ANSWER_MS : timeoutMs;
+      const cancelTimer = Number.isFinite(limitMs)
+        ? clock.setTimer(clock.now().mono + limitMs, giveUp)
+        : undefined;
+      signal?.addEventListener('abort', giveUp, { once: true });
+      this.#home.register(contender);
+      contender.start();
+    });
+  }
+}
+
+function settle(refusal: Refusal, wasInLine: boolean): 'held' | 'unanswered' | Error {
+  switch (refusal.why) {
+    case 'unavailable':
+      return 'held';
+    case 'gave-up':
+      return wasInLine ? 'held' : 'unanswered';
+    case 'shutdown':
+      return new ClosedError('the coordinator was closed while this call waited');
+    case 'failed':
+      return refusal.error;
+  }
+}

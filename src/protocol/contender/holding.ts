@@ -1,0 +1,228 @@
+import type { BrokerTraits, Delivery } from '../../broker/port.ts';
+import { type BatonError, type LostReason, UnsupportedBrokerError } from '../../errors.ts';
+import type { GrantMode } from '../../options.ts';
+import { remaining } from '../instant.ts';
+import { decodeMessage, type Message } from '../token.ts';
+import { ask, consume, leave } from './opening.ts';
+import type {
+  At,
+  ContenderEvent,
+  Effect,
+  HeldState,
+  Hold,
+  Rules,
+  Step,
+  Surroundings,
+  VerifyingState,
+} from './types.ts';
+
+/**
+ * Below 4.3 a token that is only ever returned keeps the Raft log from being truncated (125 to 200 bytes a return
+ * stay for ever, measured on 3.10.8 and 4.0.5). A holder whose token has come this far releases by starting over.
+ */
+const LONG_LOG_RETURNS = 100_000;
+/** How long to ask, after the broker cancelled a holder's consumer, whether the queue is still there. */
+const CANCELLED_MS = 250;
+
+type Granting = At<'granting'>;
+type Holding = HeldState | VerifyingState;
+
+/** Whether a broker may hand the token over without telling its holder, so that the first proof is awaited. */
+export function grantsVerified(grant: GrantMode, { version: [major, minor] }: BrokerTraits): boolean {
+  return grant === 'verified' || (grant === 'auto' && isBelow43(major, minor));
+}
+
+const isBelow43 = (major: number, minor: number): boolean => major < 4 || (major === 4 && minor < 3);
+
+/** What is left of a hold, on the clock that is further ahead; 0 in every state but held and verifying. */
+export function remainingMs(
+  state: At<'held' | 'verifying'>,
+  { leaseMs }: Rules,
+  now: Surroundings['now'],
+): number {
+  return remaining(state.provenAt, leaseMs, now);
+}
+
+/** The token is here, but its delivery may be old: the caller gets the lease with the first proof. */
+export function granting(state: Granting, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
+  switch (event.type) {
+    case 'delivered': {
+      if (event.line !== state.line) return [state, []];
+      const answer = judge(state.hold, event.delivery, rules);
+      if (answer.verdict === 'proof' && remaining(state.sentAt, rules.leaseMs, around.now) > 0) {
+        const { turn, line, traits, sentAt } = state;
+        const verifyAt = sentAt.mono + rules.verifyEveryMs;
+        const held: HeldState = {
+          at: 'held',
+          turn,
+          line,
+          traits,
+          hold: answer.hold,
+          provenAt: sentAt,
+          verifyAt,
+        };
+        return [held, [...answer.saw, { do: 'grant', fence: state.hold.fence }, { do: 'prove', sentAt }]];
+      }
+      if (answer.verdict === 'not-counted') return leave(state, { why: 'failed', error: notCounted() });
+      return placeIsVoid(state, answer.saw);
+    }
+    case 'cancelled': {
+      if (event.line !== state.line) return [state, []];
+      const [next, effects] = ask('look', state);
+      return [next, [{ do: 'know', known: false }, { do: 'close', line: state.line }, ...effects]];
+    }
+    case 'closed':
+      return event.line === state.line ? consume(state) : [state, []];
+    case 'wake':
+      return remaining(state.sentAt, rules.leaseMs, around.now) > 0 ? [state, []] : placeIsVoid(state, []);
+    case 'give-up':
+      return leave(state, { why: 'gave-up' });
+    case 'shutdown':
+      return leave(state, { why: 'shutdown' });
+    default:
+      return [state, []];
+  }
+}
+
+/** Nobody was told of this grant, so nothing is lost: the broker had taken the token back, or never answers. */
+function placeIsVoid(state: Granting, saw: readonly Effect[]): Step {
+  const [next, effects] = consume(state);
+  return [next, [...saw, { do: 'close', line: state.line }, ...effects]];
+}
+
+export function holding(state: Holding, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
+  const { now } = around;
+  if (remainingMs(state, rules, now) === 0) {
+    const onlyTheWallClock = now.mono - state.provenAt.mono < rules.leaseMs;
+    return lose(state, onlyTheWallClock ? 'clock-jump' : 'verification-timeout');
+  }
+  switch (event.type) {
+    case 'delivered':
+      return event.line === state.line ? delivered(state, event.delivery, around, rules) : [state, []];
+    case 'verify':
+      return state.at === 'verifying' ? [{ ...state, again: true }, []] : sendVerification(state, around);
+    case 'wake':
+      if (state.at === 'held')
+        return now.mono >= state.verifyAt ? sendVerification(state, around) : [state, []];
+      if (state.cancelledUntil === undefined || now.mono < state.cancelledUntil) return [state, []];
+      return lose(state, 'consumer-cancelled');
+    case 'release':
+      return release(state);
+    case 'cancelled': {
+      if (event.line !== state.line) return [state, []];
+      const turn = state.turn + 1;
+      const { line, traits, hold, provenAt } = state;
+      const cancelledUntil = now.mono + CANCELLED_MS;
+      return [
+        { at: 'verifying', turn, line, traits, hold, provenAt, sentAt: now, again: false, cancelledUntil },
+        [
+          { do: 'know', known: false },
+          { do: 'look', call: turn },
+        ],
+      ];
+    }
+    case 'looked':
+      if (event.call !== state.turn || !isCancelled(state)) return [state, []];
+      return lose(state, event.depth === 'absent' ? 'queue-deleted' : 'consumer-cancelled');
+    case 'call-failed':
+      return event.call === state.turn && isCancelled(state)
+        ? lose(state, 'consumer-cancelled')
+        : [state, []];
+    case 'closed': {
+      if (event.line !== state.line) return [state, []];
+      const reason: LostReason = event.scope === 'connection' ? 'connection-closed' : 'channel-closed';
+      return lose(state, reason, event.error, false);
+    }
+    case 'shutdown':
+      return lose(state, 'coordinator-closed');
+    default:
+      return [state, []];
+  }
+}
+
+function isCancelled(state: Holding): boolean {
+  return state.at === 'verifying' && state.cancelledUntil !== undefined;
+}
+
+function delivered(state: Holding, delivery: Delivery, around: Surroundings, rules: Rules): Step {
+  const answer = judge(state.hold, delivery, rules);
+  if (state.at !== 'verifying' || answer.verdict !== 'proof' || isCancelled(state)) {
+    const cause = state.at === 'verifying' && answer.verdict === 'not-counted' ? notCounted() : undefined;
+    const [next, effects] = lose(state, 'superseded', cause);
+    return [next, [...answer.saw, ...effects]];
+  }
+  const { turn, line, traits, sentAt } = state;
+  const verifyAt = sentAt.mono + rules.verifyEveryMs;
+  const held: HeldState = { at: 'held', turn, line, traits, hold: answer.hold, provenAt: sentAt, verifyAt };
+  const proven: readonly Effect[] = [...answer.saw, { do: 'prove', sentAt }];
+  if (!state.again) return [held, proven];
+  const [next, effects] = sendVerification(held, around);
+  return [next, [...proven, ...effects]];
+}
+
+/** basic.nack(requeue): as the active consumer the holder gets the token straight back, one count higher. */
+function sendVerification(state: HeldState, { now }: Surroundings): Step {
+  const { turn, line, traits, hold, provenAt } = state;
+  return [
+    {
+      at: 'verifying',
+      turn,
+      line,
+      traits,
+      hold,
+      provenAt,
+      sentAt: now,
+      again: false,
+      cancelledUntil: undefined,
+    },
+    [{ do: 'requeue', line, deliveryTag: hold.deliveryTag }],
+  ];
+}
+
+/** Closing the channel is the release: one replicated step puts the token back and hands it to the next waiter. */
+function release(state: Holding): Step {
+  const { line, hold, traits } = state;
+  const turn = state.turn + 1;
+  if (hold.returns > LONG_LOG_RETURNS && isBelow43(traits.version[0], traits.version[1])) {
+    return [
+      { at: 'closing', turn, line, phase: 'removing' },
+      [
+        { do: 'know', known: false },
+        { do: 'remove', call: turn },
+      ],
+    ];
+  }
+  return [{ at: 'closing', turn, line, phase: 'channel' }, [{ do: 'close', line }]];
+}
+
+function lose(state: Holding, reason: LostReason, cause?: BatonError, open = true): Step {
+  const effects: Effect[] = [{ do: 'lose', reason, cause }];
+  if (open) effects.push({ do: 'close', line: state.line });
+  return [{ at: 'lost', turn: state.turn, reason }, effects];
+}
+
+interface Answer {
+  readonly verdict: 'proof' | 'not-counted' | 'other';
+  readonly hold: Hold;
+  readonly saw: readonly Effect[];
+}
+
+/**
+ * Proof is the same id, the same base and a count exactly one higher. "My token came back" is not enough: after a
+ * dropped link RabbitMQ 4.0.5 granted the next waiter, told the holder nothing, and then gave it the token again.
+ */
+function judge(hold: Hold, { body, returns, deliveryTag }: Delivery, { name }: Rules): Answer {
+  const message: Message = decodeMessage(body, returns, name);
+  if (message.kind !== 'token') return { verdict: 'other', hold, saw: [] };
+  const saw: readonly Effect[] = [{ do: 'saw', fence: message.fence }];
+  const sameToken = message.token.id === hold.id && message.token.base === hold.base;
+  if (sameToken && returns === hold.returns + 1)
+    return { verdict: 'proof', hold: { ...hold, returns, deliveryTag }, saw };
+  return { verdict: sameToken && returns === hold.returns ? 'not-counted' : 'other', hold, saw };
+}
+
+function notCounted(): UnsupportedBrokerError {
+  return new UnsupportedBrokerError(
+    'the broker returned the token without counting it, so a hold cannot be proven; use RabbitMQ 3.10 or newer with quorum queues',
+  );
+}

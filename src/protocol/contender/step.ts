@@ -1,0 +1,93 @@
+import { granting, holding, remainingMs } from './holding.ts';
+import { ask, consume, opening } from './opening.ts';
+import type { At, ContenderEvent, ContenderState, Rules, Step, Surroundings } from './types.ts';
+import { waiting } from './waiting.ts';
+
+export const IDLE: ContenderState = { at: 'idle', turn: 0 };
+
+/** The whole protocol of one contender: a state and an event give the next state and what to do. No I/O, no clock. */
+export function step(state: ContenderState, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
+  switch (state.at) {
+    case 'idle':
+      if (event.type !== 'start') return [state, []];
+      return event.known && rules.mode === 'wait' ? consume(state) : ask('look', state);
+    case 'opening':
+      return opening(state, event, around.now.mono, rules.mode);
+    case 'waiting':
+      return waiting(state, event, around, rules);
+    case 'granting':
+      return granting(state, event, around, rules);
+    case 'held':
+    case 'verifying':
+      return holding(state, event, around, rules);
+    case 'closing':
+      return closing(state, event);
+    case 'released':
+    case 'lost':
+      return [state, []];
+  }
+}
+
+/** When time alone can change this state: the monotonic instant of the next `wake`, or undefined. */
+export function wakeAt(state: ContenderState, rules: Rules): number | undefined {
+  switch (state.at) {
+    case 'opening':
+      return state.until;
+    case 'waiting': {
+      const strayDue = state.stray?.call === undefined ? state.stray?.until : undefined;
+      return earliest(strayDue, state.abandoned ? undefined : state.until);
+    }
+    case 'granting':
+      return state.sentAt.mono + rules.leaseMs;
+    case 'held':
+      return earliest(state.verifyAt, state.provenAt.mono + rules.leaseMs);
+    case 'verifying':
+      return earliest(state.cancelledUntil, state.provenAt.mono + rules.leaseMs);
+    default:
+      return undefined;
+  }
+}
+
+/** How long the hold can still be vouched for without a further answer, in milliseconds. 0 when it is not held. */
+export function vouchedMs(state: ContenderState, rules: Rules, now: Surroundings['now']): number {
+  return state.at === 'held' || state.at === 'verifying' ? remainingMs(state, rules, now) : 0;
+}
+
+function closing(state: At<'closing'>, event: ContenderEvent): Step {
+  const done: Step = [{ at: 'released', turn: state.turn }, [{ do: 'end' }]];
+  if (event.type === 'closed' && event.line === state.line) {
+    // While the queue is being removed, a channel that dies has put the token back: that is a release as well.
+    return state.phase === 'channel' || state.phase === 'removing' ? done : [state, []];
+  }
+  if (event.type === 'shutdown' && state.phase !== 'channel') return closeChannel(state);
+  if (event.type === 'call-failed' && event.call === state.turn) {
+    // Without the right to delete, the ordinary release; once it is deleted, whoever comes next makes it anew.
+    return state.phase === 'removing' ? closeChannel(state) : done;
+  }
+  if (event.type === 'removed' && event.call === state.turn && state.phase === 'removing') {
+    const turn = state.turn + 1;
+    return [
+      { ...state, turn, phase: 'declaring' },
+      [
+        { do: 'close', line: state.line },
+        { do: 'declare', call: turn },
+      ],
+    ];
+  }
+  if (event.type === 'declared' && event.call === state.turn && state.phase === 'declaring') {
+    if (event.depth.ready > 0 || event.depth.consumers > 0) return done;
+    const turn = state.turn + 1;
+    return [{ ...state, turn, phase: 'seeding' }, [{ do: 'seed', call: turn }]];
+  }
+  if (event.type === 'seeded' && event.call === state.turn && state.phase === 'seeding') return done;
+  return [state, []];
+}
+
+function closeChannel(state: At<'closing'>): Step {
+  return [{ ...state, phase: 'channel' }, [{ do: 'close', line: state.line }]];
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

@@ -1,0 +1,184 @@
+import type { BrokerTraits, ClosedScope, Delivery, QueueDepth } from '../../broker/port.ts';
+import type { BatonError, LostReason } from '../../errors.ts';
+import type { GrantMode } from '../../options.ts';
+import type { Instant } from '../instant.ts';
+
+/** What stays the same for one contender. */
+export interface Rules {
+  readonly name: string;
+  /** `try` looks first and gives up when the token does not come at once; `wait` stays in line. */
+  readonly mode: 'wait' | 'try';
+  readonly grant: GrantMode;
+  readonly leaseMs: number;
+  readonly verifyEveryMs: number;
+}
+
+/** What the world looks like at an event. */
+export interface Surroundings {
+  readonly now: Instant;
+  /** Highest fence this process has seen for the name, whoever it was delivered to. 0 if none. */
+  readonly highestSeen: bigint;
+  /** Whether the process can show that it ran during the last second (pulse.ts). */
+  readonly ranLately: boolean;
+}
+
+/** The token as this contender has it: `returns` is the count of its last delivery, `fence` that of the grant. */
+export interface Hold {
+  readonly id: string;
+  readonly base: bigint;
+  readonly returns: number;
+  readonly deliveryTag: number;
+  readonly fence: bigint;
+}
+
+/** Why an acquire ends without a lease. `gave-up`: timeout or abort. `unavailable`: somebody else holds it (try). */
+export type Refusal =
+  | { readonly why: 'gave-up' | 'unavailable' | 'shutdown' }
+  | { readonly why: 'failed'; readonly error: BatonError };
+
+/** A probe or stray that only an active consumer without a live token receives; looked into before anything is done. */
+export interface StrayInHand {
+  readonly deliveryTag: number;
+  /** The look under way, or undefined while waiting for `until`. */
+  readonly call: number | undefined;
+  readonly until: number | undefined;
+}
+
+/**
+ * One contender: one `acquire` call and the lease that it may end in. A `line` is one channel; a channel is never
+ * used twice, so every new place in the queue is a new line, and events of older lines are void. A `call` is one
+ * request on the service connection. Both are drawn from `turn`.
+ *
+ *                 +--------- place void: fresh channel ---------+
+ *                 v                                             |
+ *   start --> opening ----> waiting ----> granting --+----------+
+ *                 |            |    \        |       |
+ *                 |            |     \       v       v (proof)
+ *                 |            |      +-> verifying <--> held
+ *                 |            |          /   |  \       / |
+ *                 v            v         v    |   v     v  v
+ *              closing <------------- closing |     lost (terminal)
+ *                 |                           |
+ *                 v                           |
+ *             released (terminal) <-----------+  closing, once the broker has answered
+ *
+ * `held` and `verifying` are the states in which the lock is held; the difference is an unanswered question.
+ */
+export type ContenderState =
+  | { readonly at: 'idle'; readonly turn: 0 }
+  | {
+      readonly at: 'opening';
+      readonly turn: number;
+      readonly phase: 'looking' | 'declaring' | 'seeding' | 'consuming' | 'removing' | 'resting';
+      /** The channel that is open: the one being opened, or the old one while the queue is removed. */
+      readonly line: number | undefined;
+      readonly until: number | undefined;
+      /** Consecutive failures, for the back-off. */
+      readonly failures: number;
+      /** The caller has been told to go; only the repair of the queue goes on. */
+      readonly abandoned: boolean;
+    }
+  | {
+      readonly at: 'waiting';
+      readonly turn: number;
+      readonly line: number;
+      readonly traits: BrokerTraits;
+      /** `try` only: when to give up, set by the barrier. */
+      readonly until: number | undefined;
+      readonly stray: StrayInHand | undefined;
+      readonly abandoned: boolean;
+    }
+  | {
+      readonly at: 'granting';
+      readonly turn: number;
+      readonly line: number;
+      readonly traits: BrokerTraits;
+      readonly hold: Hold;
+      readonly sentAt: Instant;
+    }
+  | HeldState
+  | VerifyingState
+  | {
+      readonly at: 'closing';
+      readonly turn: number;
+      readonly line: number;
+      /** `channel` waits for close-ok; the others end a long log by starting the queue over. */
+      readonly phase: 'channel' | 'removing' | 'declaring' | 'seeding';
+    }
+  | { readonly at: 'released'; readonly turn: number }
+  | { readonly at: 'lost'; readonly turn: number; readonly reason: LostReason };
+
+export interface HeldState {
+  readonly at: 'held';
+  readonly turn: number;
+  readonly line: number;
+  readonly traits: BrokerTraits;
+  readonly hold: Hold;
+  /** When the last answered verification was sent: the lease runs from there, not from the answer. */
+  readonly provenAt: Instant;
+  readonly verifyAt: number;
+}
+
+export interface VerifyingState {
+  readonly at: 'verifying';
+  readonly turn: number;
+  readonly line: number;
+  readonly traits: BrokerTraits;
+  readonly hold: Hold;
+  readonly provenAt: Instant;
+  readonly sentAt: Instant;
+  /** Ask once more when this answer is there: somebody called verify() after the question had been sent. */
+  readonly again: boolean;
+  /** The consumer was cancelled: the question is now whether the queue is still there, and may take until then. */
+  readonly cancelledUntil: number | undefined;
+}
+
+export type ContenderEvent =
+  | { readonly type: 'start'; readonly known: boolean }
+  | { readonly type: 'looked'; readonly call: number; readonly depth: QueueDepth | 'absent' }
+  | { readonly type: 'declared'; readonly call: number; readonly depth: QueueDepth }
+  | { readonly type: 'seeded'; readonly call: number }
+  | { readonly type: 'removed'; readonly call: number }
+  | { readonly type: 'call-failed'; readonly call: number; readonly error: BatonError }
+  | { readonly type: 'consuming'; readonly line: number; readonly traits: BrokerTraits }
+  | { readonly type: 'delivered'; readonly line: number; readonly delivery: Delivery }
+  | { readonly type: 'barrier'; readonly line: number }
+  | { readonly type: 'cancelled'; readonly line: number }
+  | {
+      readonly type: 'closed';
+      readonly line: number;
+      readonly scope: ClosedScope;
+      readonly error?: BatonError | undefined;
+      readonly absent?: boolean | undefined;
+    }
+  /** Time has passed. Harmless at any moment. */
+  | { readonly type: 'wake' }
+  | { readonly type: 'verify' }
+  | { readonly type: 'release' }
+  /** Timeout or abort: ends the wait, never a lease. */
+  | { readonly type: 'give-up' }
+  /** The coordinator closes: ends whatever there is. */
+  | { readonly type: 'shutdown' };
+
+export type Effect =
+  /** Requests on the service connection; answered by looked, declared, seeded, removed or call-failed. */
+  | { readonly do: 'look' | 'declare' | 'seed' | 'remove'; readonly call: number }
+  /** Opens a fresh channel and consumes. */
+  | { readonly do: 'consume' | 'barrier' | 'close'; readonly line: number }
+  | { readonly do: 'requeue' | 'ack'; readonly line: number; readonly deliveryTag: number }
+  /** A token was seen with this fence: nothing at or below it is granted in this process again. */
+  | { readonly do: 'saw'; readonly fence: bigint }
+  /** Whether the queue may be consumed without a look next time. */
+  | { readonly do: 'know'; readonly known: boolean }
+  | { readonly do: 'grant'; readonly fence: bigint }
+  | { readonly do: 'refuse'; readonly refusal: Refusal }
+  /** A verification that was sent at `sentAt` has been answered with proof. */
+  | { readonly do: 'prove'; readonly sentAt: Instant }
+  | { readonly do: 'lose'; readonly reason: LostReason; readonly cause?: BatonError | undefined }
+  /** Closed and done; nothing of it is left at the broker. */
+  | { readonly do: 'end' };
+
+/** A new state and what to do, in this order. */
+export type Step = readonly [ContenderState, readonly Effect[]];
+
+export type At<S extends ContenderState['at']> = Extract<ContenderState, { at: S }>;

@@ -1,0 +1,156 @@
+import type { Delivery } from '../../broker/port.ts';
+import { TokenVersionError } from '../../errors.ts';
+import { decodeMessage, type Message } from '../token.ts';
+import { grantsVerified } from './holding.ts';
+import { ask, consume, leave, rest } from './opening.ts';
+import type { At, ContenderEvent, Hold, Rules, Step, Surroundings } from './types.ts';
+
+/** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
+const STALE_SEED_MS = 60_000;
+/** How long a queue that seems to have lost its token is given to show one before it is started over. */
+const GRACE_MS = 2_000;
+/** In a cluster the node at hand may deliver a moment after the leader has answered the barrier. */
+const TRY_GRACE_MS = 50;
+
+type Waiting = At<'waiting'>;
+type TokenMessage = Extract<Message, { kind: 'token' }>;
+
+export function waiting(state: Waiting, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
+  switch (event.type) {
+    case 'delivered':
+      return event.line === state.line ? receive(state, event.delivery, around, rules) : [state, []];
+    case 'barrier':
+      if (event.line !== state.line || rules.mode !== 'try') return [state, []];
+      return [{ ...state, until: around.now.mono + TRY_GRACE_MS }, []];
+    case 'looked':
+      return state.stray?.call === event.call ? lookedBehindStray(state, event.depth, around) : [state, []];
+    case 'call-failed':
+      if (state.stray?.call !== event.call) return [state, []];
+      return [
+        { ...state, stray: { ...state.stray, call: undefined, until: around.now.mono + GRACE_MS } },
+        [],
+      ];
+    case 'cancelled': {
+      if (event.line !== state.line) return [state, []];
+      if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
+      const [next, effects] = ask('look', state);
+      return [next, [{ do: 'know', known: false }, { do: 'close', line: state.line }, ...effects]];
+    }
+    case 'closed':
+      if (event.line !== state.line) return [state, []];
+      if (state.abandoned) return [{ at: 'released', turn: state.turn }, [{ do: 'end' }]];
+      if (event.scope === 'connection' || event.error === undefined) return consume(state);
+      if (event.error.retryable) return rest(state, around.now.mono);
+      return leave({ turn: state.turn, line: undefined }, { why: 'failed', error: event.error });
+    case 'wake':
+      return wake(state, around);
+    case 'give-up':
+      if (state.abandoned) return [state, []];
+      // A stray in hand is seen to its end: callers that wait less than the grace would never heal a lock.
+      if (state.stray !== undefined)
+        return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];
+      return leave(state, { why: 'gave-up' });
+    case 'shutdown':
+      return leave(state, { why: 'shutdown' }, state.abandoned);
+    default:
+      return [state, []];
+  }
+}
+
+function wake(state: Waiting, { now }: Surroundings): Step {
+  const { stray } = state;
+  if (state.until !== undefined && now.mono >= state.until && !state.abandoned) {
+    if (stray === undefined) return leave(state, { why: 'unavailable' });
+    return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'unavailable' } }]];
+  }
+  const due = stray?.call === undefined && stray?.until !== undefined && now.mono >= stray.until;
+  return due ? look(state, stray.deliveryTag, stray.until) : [state, []];
+}
+
+function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules: Rules): Step {
+  const message = decodeMessage(delivery.body, delivery.returns, rules.name);
+  switch (message.kind) {
+    case 'token': {
+      if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
+      if (isLive(message, around)) return grant(state, message, delivery.deliveryTag, around, rules);
+      const [next, effects] = ask('remove', state, state.line);
+      return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
+    }
+    case 'newer':
+      return leave(state, { why: 'failed', error: newerToken(rules.name, message.version) }, state.abandoned);
+    case 'probe':
+    case 'stray':
+      // Only the active consumer of a queue without a live token at its head is ever handed one of these.
+      return look(state, delivery.deliveryTag);
+  }
+}
+
+function isLive({ token, returns, fence }: TokenMessage, { now, highestSeen }: Surroundings): boolean {
+  const surfacedSeed = returns === 0 && now.wall - token.at > STALE_SEED_MS;
+  return !surfacedSeed && fence > highestSeen;
+}
+
+function grant(
+  state: Waiting,
+  message: TokenMessage,
+  deliveryTag: number,
+  around: Surroundings,
+  rules: Rules,
+): Step {
+  const { token, returns, fence } = message;
+  const { turn, line, traits } = state;
+  const { now } = around;
+  const hold: Hold = { id: token.id, base: token.base, returns, deliveryTag, fence };
+  const first = [
+    { do: 'saw', fence },
+    { do: 'know', known: true },
+    { do: 'requeue', line, deliveryTag },
+  ] as const;
+  if (grantsVerified(rules.grant, traits) || !around.ranLately) {
+    return [{ at: 'granting', turn, line, traits, hold, sentAt: now }, first];
+  }
+  return [
+    {
+      at: 'verifying',
+      turn,
+      line,
+      traits,
+      hold,
+      provenAt: now,
+      sentAt: now,
+      again: false,
+      cancelledUntil: undefined,
+    },
+    [...first, { do: 'grant', fence }],
+  ];
+}
+
+function look(state: Waiting, deliveryTag: number, until?: number): Step {
+  const call = state.turn + 1;
+  return [{ ...state, turn: call, stray: { deliveryTag, call, until } }, [{ do: 'look', call }]];
+}
+
+function lookedBehindStray(
+  state: Waiting,
+  depth: Extract<ContenderEvent, { type: 'looked' }>['depth'],
+  { now }: Surroundings,
+): Step {
+  const { stray, line } = state;
+  if (stray === undefined) return [state, []];
+  if (depth === 'absent') return [{ ...state, stray: undefined }, []]; // the cancellation is on its way
+  if (depth.ready > 0) {
+    const ack = { do: 'ack', line, deliveryTag: stray.deliveryTag } as const;
+    if (!state.abandoned) return [{ ...state, stray: undefined }, [ack]];
+    const [next, effects] = leave(state, { why: 'gave-up' }, true);
+    return [next, [ack, ...effects]];
+  }
+  const graceIsOver = stray.until !== undefined && now.mono >= stray.until;
+  if (graceIsOver) return ask('remove', state, line);
+  return [{ ...state, stray: { ...stray, call: undefined, until: stray.until ?? now.mono + GRACE_MS } }, []];
+}
+
+function newerToken(name: string, version: number): TokenVersionError {
+  return new TokenVersionError(
+    `the token of lock ${JSON.stringify(name)} has protocol version ${version}, this client knows 1; it was given back. Upgrade batonmq here`,
+  );
+}

@@ -1,0 +1,26 @@
+/** Largest value of a signed 64-bit integer: what a database column or another client can hold. */
+export const INT64_MAX = 2n ** 63n - 1n;
+
+/**
+ * A base may not lie so near the end of int64 that returns could push a fence over it. 2^40 returns are 34 years
+ * at a thousand hand-offs a second, and a base made from the clock stays below this until the year 2248.
+ */
+export const BASE_MAX = INT64_MAX - 2n ** 40n;
+
+const CLOCK_SHIFT = 20n;
+
+/** base + how often the broker took the token back. Rises with every return, because the count is in the queue's Raft log. */
+export function fenceOf(base: bigint, returns: number): bigint {
+  return base + BigInt(returns);
+}
+
+/**
+ * The base of a new token: above the clock (2^20 fences a millisecond, more than a broker can hand out) and
+ * above every fence that this process has seen for the name. Throws RangeError when int64 is used up.
+ */
+export function nextBase(wallMs: number, highestSeen: bigint): bigint {
+  const clock = BigInt(Math.max(0, Math.floor(wallMs))) << CLOCK_SHIFT;
+  const base = clock > highestSeen ? clock : highestSeen + 1n;
+  if (base > BASE_MAX) throw new RangeError(`no fence is left in int64 above ${highestSeen}`);
+  return base;
+}

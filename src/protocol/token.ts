@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { BASE_MAX, fenceOf, INT64_MAX } from './fence.ts';
+
+/** The one message that a lock is: whoever has it unacked holds the lock. Never acked, never replaced. */
+export interface Token {
+  readonly id: string;
+  readonly name: string;
+  readonly base: bigint;
+  /** Who minted it. */
+  readonly by: string;
+  /** When it was minted, epoch milliseconds of the minter's clock. */
+  readonly at: number;
+}
+
+/**
+ * What a message on a lock queue turned out to be. Only a token is ever granted. A `newer` message is given back
+ * untouched; a probe or a stray is inert while the live token exists, because that is held or at the head.
+ */
+export type Message =
+  | { readonly kind: 'token'; readonly token: Token; readonly returns: number; readonly fence: bigint }
+  | { readonly kind: 'probe' }
+  | { readonly kind: 'newer'; readonly version: number }
+  | { readonly kind: 'stray'; readonly why: string };
+
+const VERSION = 1;
+
+const decimalBase = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,18})$/)
+  .transform((digits) => BigInt(digits))
+  .refine((base) => base <= BASE_MAX);
+
+const envelope = z.looseObject({ v: z.int().min(1), kind: z.string().optional() });
+const tokenShape = z.looseObject({
+  v: z.literal(VERSION),
+  kind: z.literal('token'),
+  id: z.uuid(),
+  name: z.string(),
+  base: decimalBase,
+  by: z.string(),
+  at: z.number(),
+});
+
+/** The wire form of a token: UTF-8 JSON, base in decimal because JSON numbers end at 2^53. */
+export function encodeToken({ id, name, base, by, at }: Token): Uint8Array {
+  return encode({ v: VERSION, kind: 'token', id, name, base: String(base), by, at });
+}
+
+/** The wire form of a probe, which asks "is there a token?" by being delivered only if there is none. */
+export function encodeProbe(probe: { id: string; name: string; by: string; at: number }): Uint8Array {
+  return encode({ v: VERSION, kind: 'probe', ...probe });
+}
+
+/** Reads any message of the queue of lock `name`. Never throws: what it cannot read is a stray. */
+export function decodeMessage(body: Uint8Array, returns: number, name: string): Message {
+  const json = parseJson(body);
+  const head = envelope.safeParse(json);
+  if (!head.success) return { kind: 'stray', why: 'not a message of this protocol' };
+  if (head.data.v > VERSION) return { kind: 'newer', version: head.data.v };
+  if (head.data.kind === 'probe') return { kind: 'probe' };
+  const shape = tokenShape.safeParse(json);
+  if (!shape.success) return { kind: 'stray', why: 'malformed token' };
+  const { id, base, by, at } = shape.data;
+  if (shape.data.name !== name) return { kind: 'stray', why: 'token of another lock' };
+  if (!Number.isSafeInteger(returns) || returns < 0) return { kind: 'stray', why: 'impossible return count' };
+  const fence = fenceOf(base, returns);
+  if (fence > INT64_MAX) return { kind: 'stray', why: 'fence beyond int64' };
+  return { kind: 'token', token: { id, name, base, by, at }, returns, fence };
+}
+
+function encode(message: object): Uint8Array {
+  return Buffer.from(JSON.stringify(message), 'utf8');
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch {
+    return undefined;
+  }
+}

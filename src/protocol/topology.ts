@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+
+const SHORTSTR_BYTES = 255;
+const READABLE_CHARS = 100;
+
+/**
+ * Arguments of a lock queue. They are a wire format: a client with others is answered 406.
+ * The delivery limit must be there and large: none destroys the token at its 21st return on RabbitMQ 4, and -1
+ * destroys it at the first on 3.x (measured on 3.10.8, 4.0.5, 4.3.6).
+ */
+export function lockQueueArguments(): Record<string, string | number | boolean> {
+  return { 'x-queue-type': 'quorum', 'x-single-active-consumer': true, 'x-delivery-limit': 1_000_000_000 };
+}
+
+/**
+ * The queue of a lock: `baton.<namespace>.lock.<name>`, so that one permission expression covers a namespace.
+ * Names are percent-encoded UTF-8, with `:` `/` `@` left readable. What does not fit an AMQP short string becomes
+ * `#<sha-256>.<beginning>`; `#` never begins an encoded name, so the two forms cannot collide.
+ */
+export function lockQueueName(namespace: string, name: string): string {
+  const prefix = `baton.${namespace}.lock.`;
+  const escaped = escapeName(name);
+  if (prefix.length + escaped.length <= SHORTSTR_BYTES) return prefix + escaped;
+  const hash = createHash('sha256').update(name, 'utf8').digest('base64url');
+  return `${prefix}#${hash}.${escaped.slice(0, READABLE_CHARS)}`;
+}
+
+/** Who stands behind a consumer, for the broker's own tools. */
+export interface ConsumerIdentity {
+  readonly service: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
+/** `service@host/pid/id/name`: the broker's own tools show who holds (the active consumer) and who waits. */
+export function consumerTag({ service, host, pid }: ConsumerIdentity, id: string, name: string): string {
+  const head = `${escapeName(service).slice(0, 96)}@${escapeName(host).slice(0, 64)}/${pid}/${id}/`;
+  return head + escapeName(name).slice(0, SHORTSTR_BYTES - head.length);
+}
+
+function escapeName(name: string): string {
+  return encodeURIComponent(name).replaceAll('%3A', ':').replaceAll('%2F', '/').replaceAll('%40', '@');
+}
