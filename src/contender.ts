@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
 import type { Context } from './context.ts';
+import { waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
 import { IDLE, step, vouchedMs, wakeAt } from './protocol/contender/step.ts';
@@ -77,6 +78,9 @@ export class Contender {
     this.#state = state;
     if (isInLine(before) && !isInLine(state.at)) this.#record.left();
     if (!isInLine(before) && isInLine(state.at)) this.#record.joined();
+    if (state.at === 'waiting' && before !== 'waiting' && waitingChannel.hasSubscribers) {
+      waitingChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service });
+    }
     for (const effect of effects) this.#carryOut(effect);
     if (state.at === 'lost') this.#end();
   }

@@ -1,4 +1,4 @@
-import { tracingChannel } from 'node:diagnostics_channel';
+import { channel, tracingChannel } from 'node:diagnostics_channel';
 
 /** What every message on the channels carries. Fences are decimal strings, as everywhere outside the process. */
 export interface LockTrace {
@@ -18,3 +18,6 @@ export const traces = {
   verify: tracingChannel<unknown, LockTrace>('batonmq:verify'),
   release: tracingChannel<unknown, LockTrace>('batonmq:release'),
 };
+
+/** `batonmq:waiting`: a contender has got its place in the broker's queue. Carries a {@link LockTrace}. */
+export const waitingChannel = channel('batonmq:waiting');

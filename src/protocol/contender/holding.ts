@@ -68,7 +68,7 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
     }
     case 'cancelled': {
       if (event.line !== state.line) return [state, []];
-      const [next, effects] = ask('look', state);
+      const [next, effects] = ask('declare', { turn: state.turn });
       return [next, [{ do: 'know', known: false }, { do: 'close', line: state.line }, ...effects]];
     }
     case 'closed':

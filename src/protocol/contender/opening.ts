@@ -1,7 +1,11 @@
+import type { QueueDepth } from '../../broker/port.ts';
+import type { BatonError } from '../../errors.ts';
 import type { At, ContenderEvent, Effect, Refusal, Step } from './types.ts';
 
 const REST_MS = 50;
 const REST_MAX_MS = 1_000;
+/** How often a queue may vanish under an opening contender before it pauses. */
+const QUICK_FAILURES = 3;
 
 type Opening = At<'opening'>;
 type Call = 'look' | 'declare' | 'seed' | 'remove';
@@ -11,7 +15,7 @@ const PHASE_OF = { look: 'looking', declare: 'declaring', seed: 'seeding', remov
 /** Asks the service connection; whatever was asked before is void. */
 export function ask(
   call: Call,
-  from: { turn: number; failures?: number; abandoned?: boolean },
+  from: { turn: number; failures?: number; abandoned?: boolean; refused?: BatonError | undefined },
   line?: number,
 ): Step {
   const turn = from.turn + 1;
@@ -24,6 +28,7 @@ export function ask(
       until: undefined,
       failures: from.failures ?? 0,
       abandoned: from.abandoned ?? false,
+      refused: from.refused,
     },
     [{ do: call, call: turn }],
   ];
@@ -41,6 +46,7 @@ export function consume(from: { turn: number; failures?: number }): Step {
       until: undefined,
       failures: from.failures ?? 0,
       abandoned: false,
+      refused: undefined,
     },
     [{ do: 'consume', line }],
   ];
@@ -60,7 +66,7 @@ export function leave(
   return [closing, [...tell, { do: 'close', line: from.line }]];
 }
 
-/** Tries again after a growing pause, from the look on: whatever was known may be out of date. */
+/** Tries again after a growing pause, from the declaration on: whatever was known may be out of date. */
 export function rest(from: { turn: number; failures?: number }, nowMono: number): Step {
   const failures = (from.failures ?? 0) + 1;
   const until = nowMono + Math.min(REST_MAX_MS, REST_MS * 2 ** Math.min(failures, 10));
@@ -73,6 +79,7 @@ export function rest(from: { turn: number; failures?: number }, nowMono: number)
       until,
       failures,
       abandoned: false,
+      refused: undefined,
     },
     [{ do: 'know', known: false }],
   ];
@@ -82,21 +89,21 @@ export function opening(state: Opening, event: ContenderEvent, nowMono: number, 
   switch (event.type) {
     case 'looked':
       if (event.call !== state.turn || state.phase !== 'looking') return [state, []];
-      if (event.depth === 'absent') return ask('declare', state);
-      if (event.depth.ready > 0) return consume(state);
-      // Nobody there and nothing ready: no token. Two clients may both seed; the second seed is inert.
-      if (event.depth.consumers === 0) return ask('seed', state);
-      return mode === 'try' ? leave(state, { why: 'unavailable' }) : consume(state);
+      if (event.depth !== 'absent') return enter(state, event.depth, mode);
+      if (state.refused === undefined) return ask('declare', state);
+      return leave(state, { why: 'failed', error: state.refused });
     case 'declared':
       if (event.call !== state.turn || state.phase !== 'declaring') return [state, []];
-      if (event.depth.ready > 0 || event.depth.consumers > 0) return consume(state);
-      return ask('seed', state);
+      return enter(state, event.depth, mode);
     case 'seeded':
       return event.call === state.turn && state.phase === 'seeding' ? consume(state) : [state, []];
     case 'removed':
       return event.call === state.turn && state.phase === 'removing' ? afterRemoval(state) : [state, []];
     case 'call-failed':
       if (event.call !== state.turn) return [state, []];
+      if (state.phase === 'declaring' && event.error.code === 'access-refused') {
+        return ask('look', { ...state, refused: event.error });
+      }
       return closeLine(state, retryOrFail(state, event.error, nowMono));
     case 'consuming':
       if (event.line !== state.line || state.phase !== 'consuming') return [state, []];
@@ -120,13 +127,14 @@ export function opening(state: Opening, event: ContenderEvent, nowMono: number, 
       // While removing, the channel goes first when the connection dies; the removal itself is still answered.
       if (state.phase === 'removing') return [{ ...state, line: undefined }, []];
       if (event.absent) {
-        const [next, effects] = ask('look', { turn: state.turn, failures: state.failures + 1 });
+        if (state.failures >= QUICK_FAILURES) return rest(state, nowMono);
+        const [next, effects] = ask('declare', { turn: state.turn, failures: state.failures + 1 });
         return [next, [{ do: 'know', known: false }, ...effects]];
       }
       if (event.error === undefined || event.scope === 'connection') return consume(state);
       return retryOrFail({ ...state, line: undefined }, event.error, nowMono);
     case 'wake':
-      return state.until !== undefined && nowMono >= state.until ? ask('look', state) : [state, []];
+      return state.until !== undefined && nowMono >= state.until ? ask('declare', state) : [state, []];
     case 'give-up':
       return state.abandoned ? [state, []] : leave(state, { why: 'gave-up' });
     case 'shutdown':
@@ -136,10 +144,17 @@ export function opening(state: Opening, event: ContenderEvent, nowMono: number, 
   }
 }
 
+function enter(state: Opening, { ready, consumers }: QueueDepth, mode: 'wait' | 'try'): Step {
+  if (ready > 0) return consume(state);
+  // Nobody there and nothing ready: no token. Two clients may both seed; the second seed is inert.
+  if (consumers === 0) return ask('seed', state);
+  return mode === 'try' ? leave(state, { why: 'unavailable' }) : consume(state);
+}
+
 /** Starting over: the queue and all that was in it is gone and everyone attached is told. Create it, seed it, wait in line. */
 function afterRemoval(state: Opening): Step {
   if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
-  return closeLine(state, ask('declare', state));
+  return closeLine(state, ask('declare', { turn: state.turn }));
 }
 
 function retryOrFail(

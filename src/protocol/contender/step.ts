@@ -10,7 +10,10 @@ export function step(state: ContenderState, event: ContenderEvent, around: Surro
   switch (state.at) {
     case 'idle':
       if (event.type !== 'start') return [state, []];
-      return event.known && rules.mode === 'wait' ? consume(state) : ask('look', state);
+      // A declaration looks, creates and compares the arguments in one round trip; a passive look would take a
+      // foreign queue of that name for a lock. What this process has declared before it does not declare again.
+      if (!event.known) return ask('declare', state);
+      return rules.mode === 'try' ? ask('look', state) : consume(state);
     case 'opening':
       return opening(state, event, around.now.mono, rules.mode);
     case 'waiting':

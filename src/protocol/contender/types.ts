@@ -77,6 +77,8 @@ export type ContenderState =
       readonly failures: number;
       /** The caller has been told to go; only the repair of the queue goes on. */
       readonly abandoned: boolean;
+      /** What the declaration was refused with: a user without that right can still use what exists. */
+      readonly refused: BatonError | undefined;
     }
   | {
       readonly at: 'waiting';

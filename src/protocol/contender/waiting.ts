@@ -33,7 +33,7 @@ export function waiting(state: Waiting, event: ContenderEvent, around: Surroundi
     case 'cancelled': {
       if (event.line !== state.line) return [state, []];
       if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
-      const [next, effects] = ask('look', state);
+      const [next, effects] = ask('declare', { turn: state.turn });
       return [next, [{ do: 'know', known: false }, { do: 'close', line: state.line }, ...effects]];
     }
     case 'closed':

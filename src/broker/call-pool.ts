@@ -1,0 +1,73 @@
+import { type BatonError, ClosedError } from '../errors.ts';
+import type { LinkChannel } from './channel.ts';
+import type { Link } from './link.ts';
+import type { LinkKeeper } from './link-keeper.ts';
+
+const MOST_AT_ONCE = 8;
+
+/**
+ * Channels for one call at a time each: a 403, 404, 405 or 406 closes the channel that it answers, and would take
+ * every other call on it along. At most 8 at once, or as many as the connection allows; other calls wait.
+ */
+export class CallPool<C extends LinkChannel> {
+  readonly #keeper: LinkKeeper;
+  readonly #open: (link: Link) => Promise<C>;
+  #idle: { link: Link; channel: C }[] = [];
+  #active = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(keeper: LinkKeeper, open: (link: Link) => Promise<C>) {
+    this.#keeper = keeper;
+    this.#open = open;
+  }
+
+  /**
+   * Runs one call, waiting for a connection while there is none. Rejects with the connection's error when that
+   * dies under the call, and with whatever the work rejects with otherwise.
+   */
+  async run<T>(work: (channel: C) => Promise<T>): Promise<T> {
+    // How many channels there may be is known once there is a connection.
+    await this.#keeper.current();
+    while (this.#active >= this.#limit()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#active += 1;
+    try {
+      const { link, channel } = await this.#take();
+      try {
+        return await work(channel);
+      } catch (error) {
+        throw channel.end?.scope === 'connection' ? lostUnder(channel.end.error) : error;
+      } finally {
+        // A channel that erred is gone; so is everything that idled on a link before.
+        this.#idle = this.#idle.filter((entry) => entry.channel.end === undefined);
+        if (channel.end === undefined) this.#idle.push({ link, channel });
+      }
+    } finally {
+      this.#active -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #take(): Promise<{ link: Link; channel: C }> {
+    for (;;) {
+      const link = await this.#keeper.current();
+      const idle = this.#idle.pop();
+      if (idle !== undefined) {
+        if (idle.channel.end === undefined) return idle;
+        continue;
+      }
+      try {
+        return { link, channel: await this.#open(link) };
+      } catch (error) {
+        // Nothing was asked yet, so a connection that died meanwhile is waited for like any other.
+        if (!link.ended) throw error;
+      }
+    }
+  }
+
+  #limit(): number {
+    return Math.max(1, Math.min(MOST_AT_ONCE, this.#keeper.link?.dialled.channelMax ?? MOST_AT_ONCE));
+  }
+}
+
+const lostUnder = (error: BatonError | undefined): BatonError =>
+  error === undefined ? new ClosedError('The session with the broker was closed under the call') : error;

@@ -1,0 +1,150 @@
+import type { ConsumeMessage } from './amqp.ts';
+import type { ChannelEnd, LinkChannel } from './channel.ts';
+import { channelFault, contenderAction, isAbsence } from './faults.ts';
+import type { BrokerTraits, ConsumerChannel, ConsumerListener, QueueDepth } from './port.ts';
+
+/** Where a consumer comes from. */
+export interface ConsumerOwner {
+  /** It needs no channel any more. May be called again. */
+  done(consumer: Consumer): void;
+  /** Its listener threw; the consumer closes itself, which gives the token back. */
+  threw(error: unknown): void;
+}
+
+type Closed = Parameters<ConsumerListener['closed']>[0];
+
+/**
+ * A contender's own channel: waits for one, consumes on it once, and is never used again.
+ *
+ * ```text
+ * waiting ──attach──▶ open ──close()──▶ closing ──▶ closed
+ *    └────close()──────┼────────────────────────────▶│
+ *                      └──the broker, the connection─▶
+ * ```
+ */
+export class Consumer implements ConsumerChannel {
+  readonly #queue: string;
+  readonly #tag: string;
+  readonly #listener: ConsumerListener;
+  readonly #owner: ConsumerOwner;
+  #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting';
+  #channel: LinkChannel | undefined;
+  #announced = false;
+  #muted = false;
+  #attached: Promise<void>;
+  #settleAttached: () => void = () => {};
+
+  constructor(queue: string, tag: string, listener: ConsumerListener, owner: ConsumerOwner) {
+    this.#queue = queue;
+    this.#tag = tag;
+    this.#listener = listener;
+    this.#owner = owner;
+    this.#attached = new Promise((resolve) => {
+      this.#settleAttached = resolve;
+    });
+  }
+
+  /** Hands over a fresh channel with prefetch 1, and consumes. */
+  attach(channel: LinkChannel, traits: BrokerTraits): void {
+    this.#state = 'open';
+    this.#channel = channel;
+    channel.onEnd((end) => this.end(toClosed(end, this.#queue)));
+    channel
+      .consume(this.#queue, this.#tag, (message) => this.#message(message, traits))
+      .then(
+        () => this.#announce(traits),
+        // The channel's own end says why; and a consume that is refused never leaves its channel open.
+        () => {},
+      );
+    this.#settleAttached();
+  }
+
+  requeue(deliveryTag: number): void {
+    if (this.#state === 'open') this.#channel?.requeue(deliveryTag);
+  }
+
+  ack(deliveryTag: number): void {
+    if (this.#state === 'open') this.#channel?.ack(deliveryTag);
+  }
+
+  async barrier(): Promise<QueueDepth | undefined> {
+    await this.#attached;
+    const channel = this.#channel;
+    if (this.#state !== 'open' || channel === undefined) return undefined;
+    try {
+      const depth = await channel.depth(this.#queue);
+      return channel.end === undefined ? depth : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  close(): void {
+    if (this.#state === 'open') {
+      this.#state = 'closing';
+      this.#channel?.close();
+    } else if (this.#state === 'waiting') {
+      this.#state = 'closing';
+      this.#owner.done(this);
+      queueMicrotask(() => this.end({ scope: 'channel' }));
+    }
+  }
+
+  /** The session is closing: nothing but `closed` is called from now on. */
+  mute(): void {
+    this.#muted = true;
+  }
+
+  /** The channel is gone, or will never come. Only the first end counts. */
+  end(closed: Closed): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#settleAttached();
+    this.#owner.done(this);
+    this.#tell((listener) => listener.closed(closed));
+  }
+
+  #announce(traits: BrokerTraits): void {
+    if (this.#state !== 'open' || this.#muted || this.#announced) return;
+    this.#announced = true;
+    this.#tell((listener) => listener.consuming(traits));
+  }
+
+  #message(message: ConsumeMessage | null, traits: BrokerTraits): void {
+    // A delivery can share a segment with consume-ok, whose promise settles only after both were read.
+    this.#announce(traits);
+    if (this.#state !== 'open' || this.#muted) return;
+    if (message === null) {
+      this.#tell((listener) => listener.cancelled());
+      return;
+    }
+    const { deliveryTag } = message.fields;
+    const delivery = { deliveryTag, body: message.content, returns: returnsOf(message) };
+    this.#tell((listener) => listener.delivered(delivery));
+  }
+
+  /** An exception would take amqplib's connection down, and with it everybody else's contenders. */
+  #tell(what: (listener: ConsumerListener) => void): void {
+    try {
+      what(this.#listener);
+    } catch (error) {
+      this.#owner.threw(error);
+      this.close();
+    }
+  }
+}
+
+/** RabbitMQ 4.3 counts every return in the first header and crashes in both; older ones know only the second. */
+function returnsOf({ properties }: ConsumeMessage): number {
+  const headers = (properties.headers ?? {}) as Record<string, unknown>;
+  return count(headers['x-acquired-count']) + count(headers['x-delivery-count']);
+}
+
+const count = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+
+function toClosed(end: ChannelEnd, queue: string): Closed {
+  if (end.scope === 'connection') return { scope: 'connection', error: end.error };
+  if (end.fault === undefined) return { scope: 'channel' };
+  const error = channelFault(end.fault, contenderAction(end.fault), queue);
+  return isAbsence(end.fault) ? { scope: 'channel', error, absent: true } : { scope: 'channel', error };
+}

@@ -1,0 +1,163 @@
+import {
+  AccessRefusedError,
+  BatonError,
+  BrokerUnreachableError,
+  InvalidOptionsError,
+  QueueMismatchError,
+  UnsupportedBrokerError,
+} from '../errors.ts';
+import { type BrokerAddress, labelOf } from './address.ts';
+
+/** The broker returned a mandatory publish: there is no such queue. Declare it and try again. */
+export class QueueGoneError extends BatonError {
+  readonly code = 'broker-unreachable';
+  readonly retryable = true;
+}
+
+/** What was asked of the broker on a channel. */
+export type Action = 'look' | 'declare' | 'remove' | 'consume' | 'publish';
+
+/** An error of amqplib or Node, as far as it is of use. */
+interface Raw {
+  readonly message: string;
+  /** AMQP reply code, or Node's error code. */
+  readonly code: number | string | undefined;
+  /** What the broker said, without amqplib's words around it. */
+  readonly said: string;
+  readonly classId: number | undefined;
+}
+
+const SECRET_AT_LEAST = 3;
+
+/** Why a dial failed, as a sentence that says what to do. Never names a password. */
+export function dialFault(error: unknown, address: BrokerAddress): BatonError {
+  if (error instanceof BatonError) return error;
+  const raw = readRaw(error, address);
+  const peer = labelOf(address);
+  const cause = safeCause(raw);
+  const unreachable = (sentence: string) => new BrokerUnreachableError(sentence, { cause });
+  if (/^Handshake terminated by server: 403|^SASL mechanism/.test(raw.message)) {
+    const login = `The broker at ${peer} refused the login of user '${address.user}'`;
+    return new AccessRefusedError(`${login}; check name, password and mechanism: ${raw.said}`, { cause });
+  }
+  // RabbitMQ answers connection.open with 530 when the virtual host is missing, closed to the user or full, and
+  // amqplib 2.3.1 drops the text (seen): it only says that connection.open-ok did not come.
+  if (/^Handshake terminated by server: 530|got <ConnectionClose /.test(raw.message)) {
+    const vhost = `The broker at ${peer} refused virtual host '${address.vhost}' to user '${address.user}'`;
+    const advice = 'create it, give the user permissions on it, or raise its connection limit';
+    return new AccessRefusedError(`${vhost}; ${advice} (the broker's log says which)`, { cause });
+  }
+  if (raw.message.startsWith('Handshake terminated')) {
+    return unreachable(`The broker at ${peer} ended the handshake: ${raw.said}`);
+  }
+  if (raw.code === 'ECONNREFUSED') {
+    return unreachable(`Nothing listens at ${peer}; check host and port, and that the broker runs`);
+  }
+  if (raw.code === 'ENOTFOUND' || raw.code === 'EAI_AGAIN') {
+    return unreachable(`The host name of ${peer} cannot be resolved (${raw.code}); check it and DNS`);
+  }
+  if (isTls(raw)) {
+    const advice = 'check the port, ca, cert, key and servername in socketOptions';
+    return unreachable(`TLS with ${peer} failed; ${advice}: ${raw.message}`);
+  }
+  if (typeof raw.code === 'string' && /^ERR_(INVALID_ARG|OSSL|OUT_OF_RANGE)/.test(raw.code)) {
+    // No cause: Node quotes the values that it refuses, and a passphrase may be among them.
+    return new InvalidOptionsError([`connect: socketOptions were refused by Node.js (${raw.code})`]);
+  }
+  if (/closed abruptly|^Expected |nvalid frame|^Frame |ECONNRESET/.test(`${raw.message} ${raw.code}`)) {
+    const advice = 'check that it is an AMQP 0-9-1 port, and amqps:// against amqp://';
+    return unreachable(`${peer} broke off the AMQP handshake; ${advice}: ${raw.message}`);
+  }
+  return unreachable(`The broker at ${peer} cannot be reached: ${raw.message}`);
+}
+
+/** Why an open connection ended. */
+export function lineFault(error: unknown, address: BrokerAddress): BatonError {
+  if (error instanceof BatonError) return error;
+  const raw = readRaw(error, address);
+  const lost = `The connection to the broker at ${labelOf(address)} was lost`;
+  if (raw.code === 540 || (raw.code === 541 && /feature flag/.test(raw.said))) return unsupported(raw);
+  return new BrokerUnreachableError(`${lost}: ${raw.said}`, { cause: safeCause(raw) });
+}
+
+/** Why a call on a channel failed that the broker closed in answer to it, or refused. */
+export function channelFault(error: unknown, action: Action, queue: string): BatonError {
+  if (error instanceof BatonError) return error;
+  const raw = readRaw(error);
+  const cause = safeCause(raw);
+  if (raw.code === 403) {
+    const sentence = `Not allowed to ${action} ${JSON.stringify(queue)}; ${needs(action)}: ${raw.said}`;
+    return new AccessRefusedError(sentence, { cause });
+  }
+  if (raw.code === 540 || (raw.code === 406 && isWithoutQuorum(raw))) return unsupported(raw);
+  // A 406 in the middle of consuming is another thing: the consumer timeout up to RabbitMQ 4.2, or a stale tag.
+  if (raw.code === 405 || (raw.code === 406 && action === 'declare')) {
+    const sentence = `Queue ${JSON.stringify(queue)} exists and is not a lock of this version of batonmq`;
+    return new QueueMismatchError(`${sentence}; use another namespace, or delete it: ${raw.said}`, { cause });
+  }
+  if (isAbsence(error)) return new BrokerUnreachableError(`${raw.said}; declare it and try again`, { cause });
+  return new BrokerUnreachableError(`The broker did not ${action} ${JSON.stringify(queue)}: ${raw.said}`, {
+    cause,
+  });
+}
+
+/** The action that a channel error on a contender's channel answers: its consume, or the barrier's look. */
+export const contenderAction = (error: unknown): Action =>
+  readRaw(error).classId === 50 ? 'look' : 'consume';
+
+/** True for 404 because there is no such queue; a queue whose node is down is a 404 too, and not absent. */
+export function isAbsence(error: unknown): boolean {
+  const { code, said } = readRaw(error);
+  return code === 404 && said.includes('no queue ');
+}
+
+const unsupported = (raw: Raw) =>
+  new UnsupportedBrokerError(`This broker offers no quorum queues, which every lock is: ${raw.said}`, {
+    cause: safeCause(raw),
+  });
+
+const isWithoutQuorum = ({ said }: Raw): boolean =>
+  /disabled|not enabled|unsupported queue type|not supported|feature flag/i.test(said);
+
+function isTls({ code, message }: Raw): boolean {
+  return (
+    (typeof code === 'string' && /^ERR_(TLS|SSL)|CERT|^EPROTO$|UNABLE_TO_|SIGNATURE/.test(code)) ||
+    /secure TLS connection/.test(message)
+  );
+}
+
+/** RabbitMQ names the missing permission from 4.0 on (4.0.5) and not before (3.10.8), so it is told from the call. */
+function needs(action: Action): string {
+  if (action === 'publish') return 'the user needs write permission on the exchange amq.default';
+  if (action === 'consume') return 'the user needs read permission on it';
+  if (action === 'look') return 'the user needs read permission on it (or configure, or write)';
+  return 'the user needs configure permission on it';
+}
+
+function readRaw(error: unknown, address?: BrokerAddress): Raw {
+  const fields = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
+  const code = typeof fields.code === 'number' || typeof fields.code === 'string' ? fields.code : undefined;
+  // Node's AggregateError over several addresses of a host has an empty message and the code of the first.
+  const text = error instanceof Error ? error.message || String(code ?? error.name) : String(error);
+  const message = redact(text, address);
+  return {
+    message,
+    code,
+    said: /with message "(.*)"$/s.exec(message)?.[1] ?? message,
+    classId: typeof fields.classId === 'number' ? fields.classId : undefined,
+  };
+}
+
+/** A last guard: amqplib and Node are never told a URL, but a user's own `credentials` may throw one. */
+function redact(text: string, address: BrokerAddress | undefined): string {
+  if (address === undefined || address.password === address.user) return text;
+  return [address.password, encodeURIComponent(address.password)]
+    .filter((secret) => secret.length >= SECRET_AT_LEAST)
+    .reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
+}
+
+/** A copy that holds nothing but text and code: the original may drag sockets, certificates and options along. */
+function safeCause({ message, code }: Raw): Error {
+  const cause = new Error(message);
+  return code === undefined ? cause : Object.assign(cause, { code });
+}

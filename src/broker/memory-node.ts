@@ -1,0 +1,122 @@
+import type { Clock } from '../clock.ts';
+import { type BatonError, QueueMismatchError } from '../errors.ts';
+import type { Connection } from './memory-connection.ts';
+import { absentQueue, type BrokerChannel, type ChannelHost } from './memory-consumer.ts';
+import { MemoryQueue } from './memory-queue.ts';
+import type { BrokerTraits, QueueDepth } from './port.ts';
+
+/** How the node answers a request that may take a while. */
+export interface Reply<T> {
+  resolve(value: T): void;
+  reject(error: BatonError): void;
+}
+
+interface ParkedPublish {
+  readonly connection: Connection;
+  readonly land: () => void;
+}
+
+/** The inside of the broker: what every connection shares. Synchronous; all waiting is done by the lines. */
+export class MemoryNode implements ChannelHost {
+  readonly clock: Clock;
+  readonly traits: BrokerTraits;
+  readonly connections = new Set<Connection>();
+  readonly #queues = new Map<string, MemoryQueue>();
+  readonly #foreign = new Set<string>();
+  #parked: ParkedPublish[] = [];
+  #alarm = false;
+
+  constructor(clock: Clock, version: readonly [number, number, number]) {
+    this.clock = clock;
+    this.traits = { version };
+  }
+
+  find(name: string): MemoryQueue | undefined {
+    return this.#queues.get(name);
+  }
+
+  look(name: string): QueueDepth | 'absent' {
+    return this.#queues.get(name)?.depth() ?? 'absent';
+  }
+
+  declare(name: string, reply: Reply<QueueDepth>): void {
+    if (this.#foreign.has(name)) {
+      const remedy = 'delete it or use another name';
+      reply.reject(new QueueMismatchError(`queue ${name} exists with other arguments: ${remedy}`));
+    } else {
+      reply.resolve(this.#create(name).depth());
+    }
+  }
+
+  declareForeign(name: string): void {
+    this.#create(name);
+    this.#foreign.add(name);
+  }
+
+  remove(name: string): boolean {
+    const queue = this.#queues.get(name);
+    this.#queues.delete(name);
+    this.#foreign.delete(name);
+    queue?.end();
+    return queue !== undefined;
+  }
+
+  /** Under an alarm a publish stalls until it ends, and only a connection that publishes is told `blocked` (seen). */
+  publish(connection: Connection, name: string, body: Uint8Array, expirationMs: number, reply: Reply<void>) {
+    const land = () => {
+      if (this.deposit(name, body, { expirationMs })) reply.resolve();
+      else reply.reject(absentQueue(name));
+    };
+    if (!this.#alarm) return land();
+    if (!this.#parked.some((parked) => parked.connection === connection)) {
+      connection.down.send(() => connection.events.blocked(true));
+    }
+    this.#parked.push({ connection, land });
+  }
+
+  /** False when there is no such queue: a mandatory publish comes back. */
+  deposit(name: string, body: Uint8Array, options: { expirationMs: number; returns?: number }): boolean {
+    const queue = this.#queues.get(name);
+    const expiresAtMono = this.clock.now().mono + options.expirationMs;
+    queue?.publish({ body: new Uint8Array(body), returns: options.returns ?? 0, expiresAtMono });
+    return queue !== undefined;
+  }
+
+  alarm(on: boolean): void {
+    this.#alarm = on;
+    if (on) return;
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const connection of new Set(parked.map((publish) => publish.connection))) {
+      connection.down.send(() => connection.events.blocked(false));
+    }
+    for (const { land } of parked) land();
+  }
+
+  /**
+   * The node gives these connections up and reads nothing more from them, all in one step: what they held is returned before anybody is served,
+   * so a message never hops to another channel that is about to die as well.
+   */
+  hangUp(connections: Iterable<Connection>): void {
+    const leaving = new Set<BrokerChannel>();
+    for (const connection of connections) {
+      connection.up.cut();
+      this.connections.delete(connection);
+      this.#parked = this.#parked.filter((publish) => publish.connection !== connection);
+      for (const channel of connection.served) leaving.add(channel);
+      connection.served.clear();
+    }
+    for (const channel of leaving) channel.abandon();
+    for (const queue of this.#queues.values()) queue.detach(leaving);
+  }
+
+  #create(name: string): MemoryQueue {
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    const [major, minor] = this.traits.version;
+    const closeIncrement = major > 4 || (major === 4 && minor >= 3) ? 2 : 1;
+    const queue = new MemoryQueue(() => this.clock.now().mono, closeIncrement);
+    this.#queues.set(name, queue);
+    return queue;
+  }
+}

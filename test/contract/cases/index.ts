@@ -1,0 +1,23 @@
+import type { Case } from '../contract.ts';
+import { administration } from './administration.ts';
+import { exclusion } from './exclusion.ts';
+import { faults } from './faults.ts';
+import { fences } from './fences.ts';
+import { leases } from './leases.ts';
+import { lines } from './lines.ts';
+import { strays } from './strays.ts';
+import { waiting } from './waiting.ts';
+import { wire } from './wire.ts';
+
+/** What every coordinator must do, whatever it is connected to. */
+export const cases: readonly Case[] = [
+  ...exclusion,
+  ...waiting,
+  ...leases,
+  ...fences,
+  ...lines,
+  ...strays,
+  ...faults,
+  ...administration,
+  ...wire,
+];

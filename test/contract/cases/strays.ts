@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import type { Case, Scene } from '../contract.ts';
+import { expectRising, lossOf, queueUp, rejection, SHORT } from './tools.ts';
+
+const token = (name: string, base: bigint, at = Date.now()) =>
+  JSON.stringify({ v: 1, kind: 'token', id: randomUUID(), name, base: String(base), by: 'stray', at });
+
+function straysOf(scene: Scene, fence: bigint): Record<string, string> {
+  return {
+    'a second seed': token(scene.lock, fence + 1_000n),
+    'a probe': JSON.stringify({
+      v: 1,
+      kind: 'probe',
+      id: randomUUID(),
+      name: scene.lock,
+      by: 'stray',
+      at: Date.now(),
+    }),
+    'an old token': token(scene.lock, fence - 1_000_000n, Date.now() - 120_000),
+    'a token of another lock': token(`${scene.lock}-other`, fence + 1_000n),
+    junk: '\u0000not even JSON',
+    'a token without a base': JSON.stringify({ v: 1, kind: 'token', id: randomUUID(), name: scene.lock }),
+  };
+}
+
+const STRAYS = Object.keys(straysOf({ lock: 'x' } as Scene, 0n));
+
+export const strays: readonly Case[] = [
+  ...STRAYS.map(
+    (kind): Case => ({
+      title: `${kind} behind the token is never granted, and after a purge fences still rise`,
+      needs: [],
+      timeoutMs: 60_000,
+      async run(scene) {
+        const [a, b] = [
+          await scene.connect({ healAfterMs: 1_000 }),
+          await scene.connect({ healAfterMs: 1_000 }),
+        ];
+        const held = await a.lock(scene.lock).acquire();
+        const stray = straysOf(scene, held.fence)[kind] ?? expect.fail(kind);
+        await scene.queue.put(stray);
+        const seen = [held.fence];
+        await held.verify();
+        await held.release();
+        for (let i = 0; i < 4; i += 1) {
+          const lease = await (i % 2 === 0 ? b : a).lock(scene.lock).acquire({ timeoutMs: 10_000 });
+          expect(lease.fence - (seen.at(-1) ?? 0n), 'the same token, a few returns on').toBeLessThan(20n);
+          seen.push(lease.fence);
+          await lease.verify();
+          await lease.release();
+        }
+        // Now the live token goes, and the stray is alone at the head.
+        await scene.queue.purge();
+        await scene.queue.put(stray);
+        const [x, y] = await Promise.all(
+          [a, b].map(async (baton) => {
+            const lease = await baton.lock(scene.lock).acquire({ timeoutMs: 30_000 });
+            await lease.verify();
+            await lease.release();
+            return lease.fence;
+          }),
+        );
+        const after = [x ?? 0n, y ?? 0n].sort((p, q) => (p < q ? -1 : 1));
+        expectRising([...seen, ...after]);
+      },
+    }),
+  ),
+  {
+    title: 'a token of a newer version is given back untouched, with a clear error',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect();
+      await scene.connect().then(async (other) => (await other.lock(scene.lock).acquire()).release());
+      await scene.queue.purge();
+      await scene.queue.put(JSON.stringify({ v: 2, kind: 'token', something: 'else' }));
+      const error = await rejection(baton.lock(scene.lock).acquire({ timeoutMs: 10_000 }));
+      expect(error.code).toBe('token-version');
+      expect(error.message).toMatch(/version 2.*Upgrade/);
+      await expect.poll(() => scene.queue.ready(), { timeout: 5_000 }).toBe(1);
+    },
+  },
+  {
+    title:
+      'a holder whose token was handed on untold finds out with its next verification, though the token came back',
+    needs: ['take-back'],
+    concurrent: true,
+    async run(scene) {
+      const [a, b] = [await scene.connect(SHORT), await scene.connect(SHORT)];
+      const held = await a.lock(scene.lock).acquire();
+      await held.verify();
+      const { lease: rival } = await queueUp(b.lock(scene.lock));
+      const loss = lossOf(held);
+      scene.takeBack();
+      await (await rival).release(); // the token comes back to the old holder's consumer
+      expect((await loss).reason).toBe('superseded');
+      await (await b.lock(scene.lock).acquire({ timeoutMs: 5_000 })).release();
+    },
+  },
+  {
+    title: 'another token whose count happens to be one higher is no proof',
+    needs: ['take-back'],
+    async run(scene) {
+      const baton = await scene.connect();
+      const held = await baton.lock(scene.lock).acquire();
+      await held.verify(); // the first proof and this one: the count is now 2, or 1 if they were the same
+      await scene.queue.put(token(scene.lock, held.fence + 1_000n), { returns: 2 });
+      await scene.queue.put(token(scene.lock, held.fence + 1_000n), { returns: 3 });
+      const loss = lossOf(held);
+      scene.destroyToken();
+      const verification = rejection(held.verify());
+      expect((await loss).reason).toBe('superseded');
+      expect((await verification).code).toBe('lease-lost');
+    },
+  },
+  {
+    title: 'a token that its return destroyed is made anew while others wait',
+    needs: ['take-back'],
+    async run(scene) {
+      const [a, b] = [await scene.connect({ healAfterMs: 400 }), await scene.connect({ healAfterMs: 400 })];
+      const held = await a.lock(scene.lock).acquire();
+      const [x, y] = [await queueUp(a.lock(scene.lock)), await queueUp(b.lock(scene.lock))];
+      scene.destroyToken();
+      await held.release();
+      const first = await Promise.race([x.lease, y.lease]);
+      await first.release();
+      const fences = (await Promise.all([x.lease, y.lease])).map(({ fence }) => fence);
+      await Promise.all([x.lease, y.lease].map(async (lease) => (await lease).release()));
+      for (const fence of fences) expect(fence).toBeGreaterThan(held.fence);
+    },
+  },
+];

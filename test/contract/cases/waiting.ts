@@ -1,0 +1,173 @@
+import { expect } from 'vitest';
+import type { Case } from '../contract.ts';
+import { queueUp, rejection, turn } from './tools.ts';
+
+export const waiting: readonly Case[] = [
+  {
+    title: 'tryAcquire gets a free lock, and undefined when it is held, in another coordinator or in its own',
+    needs: [],
+    concurrent: true,
+    async run(scene) {
+      const [a, b] = [await scene.connect(), await scene.connect()];
+      for (let round = 0; round < 5; round += 1) {
+        const lease = await a.lock(scene.lock).tryAcquire();
+        expect(lease).toBeDefined();
+        expect(await b.lock(scene.lock).tryAcquire()).toBeUndefined();
+        expect(await a.lock(scene.lock).tryAcquire()).toBeUndefined();
+        await lease?.release();
+      }
+    },
+  },
+  {
+    title: 'tryAcquire with a timeout waits that long and no longer',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect();
+      const held = await baton.lock(scene.lock).acquire();
+      expect(await baton.lock(scene.lock).tryAcquire({ timeoutMs: 200 })).toBeUndefined();
+      const later = baton.lock(scene.lock).tryAcquire({ timeoutMs: 20_000 });
+      await held.release();
+      await (await later)?.release();
+      expect(await later).toBeDefined();
+    },
+  },
+  {
+    title: 'acquire rejects with AcquireTimeoutError after timeoutMs, and the lock is none the worse',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect();
+      const held = await baton.lock(scene.lock).acquire();
+      for (const timeoutMs of [0, 1, 100]) {
+        const error = await rejection(baton.lock(scene.lock).acquire({ timeoutMs }));
+        expect(error.code).toBe('acquire-timeout');
+        expect(error.message).toContain(`${timeoutMs} ms`);
+      }
+      await held.verify();
+      await held.release();
+      await (await baton.lock(scene.lock).acquire({ timeoutMs: 5_000 })).release();
+    },
+  },
+  {
+    title: 'an abort rejects with the caller’s own reason, untouched; before the call nothing is even asked',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect();
+      await using _held = await baton.lock(scene.lock).acquire();
+      const reason = { mine: true };
+      const abort = new AbortController();
+      const waiting = baton.lock(scene.lock).acquire({ signal: abort.signal });
+      await turn();
+      abort.abort(reason);
+      await expect(waiting).rejects.toBe(reason);
+      await expect(baton.lock(scene.lock).acquire({ signal: AbortSignal.abort(reason) })).rejects.toBe(
+        reason,
+      );
+      await expect(
+        baton.lock(scene.lock).tryRun(() => 1, { signal: AbortSignal.abort(reason) }),
+      ).rejects.toBe(reason);
+    },
+  },
+  {
+    title: 'a timeout or an abort at the very moment of the grant leaks nothing: the token goes on',
+    needs: [],
+    concurrent: true,
+    async run(scene) {
+      const [a, b] = [await scene.connect(), await scene.connect()];
+      let granted = 0;
+      for (let round = 0; round < 60; round += 1) {
+        const held = await a.lock(scene.lock).acquire({ timeoutMs: 5_000 });
+        const abort = new AbortController();
+        const waiting = b.lock(scene.lock).acquire({ signal: abort.signal });
+        const outcome = waiting.then(
+          async (lease) => {
+            granted += 1;
+            lease.throwIfLost();
+            await lease.release();
+          },
+          (error: unknown) => expect(error).toBe(abort.signal.reason),
+        );
+        const released = held.release();
+        for (let i = 0; i < round % 12; i += 1) await turn();
+        abort.abort(new Error(`round ${round}`));
+        await Promise.all([released, outcome]);
+      }
+      // It must have gone both ways, or the moment was never hit.
+      expect(granted).toBeGreaterThan(0);
+      expect(granted).toBeLessThan(60);
+    },
+  },
+  {
+    title: 'an abort after the grant ends nothing: the lease is held',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect();
+      const abort = new AbortController();
+      const lease = await baton.lock(scene.lock).acquire({ signal: abort.signal });
+      abort.abort();
+      await lease.verify();
+      expect(lease.signal.aborted).toBe(false);
+      await lease.release();
+    },
+  },
+  {
+    title: 'an explicit undefined means the default, for every option',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect({
+        service: undefined,
+        namespace: undefined,
+        heartbeatMs: undefined,
+        leaseMs: undefined,
+        verifyEveryMs: undefined,
+        healAfterMs: undefined,
+        grant: undefined,
+        connectTimeoutMs: undefined,
+        socketOptions: undefined,
+        logger: undefined,
+      });
+      const lock = baton.lock(scene.lock, { grant: undefined });
+      const lease = await lock.acquire({ timeoutMs: undefined, signal: undefined });
+      expect(lease.remainingMs).toBeGreaterThan(10_000);
+      expect(await lock.tryAcquire({ timeoutMs: undefined, signal: undefined })).toBeUndefined();
+      await lease.release();
+      await baton.close({ drainMs: undefined });
+    },
+  },
+  {
+    title: 'close ends every wait with ClosedError, lets holders finish, and refuses new calls',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect();
+      const held = await baton.lock(scene.lock).acquire();
+      const { lease: waiting } = await queueUp(baton.lock(scene.lock));
+      const refused = rejection(waiting);
+      let closed = false;
+      const closing = baton.close({ drainMs: 20_000 }).then(() => {
+        closed = true;
+      });
+      expect((await refused).code).toBe('closed');
+      expect((await rejection(baton.lock(scene.lock).acquire())).code).toBe('closed');
+      await held.verify();
+      expect(closed).toBe(false);
+      await held.release();
+      await closing;
+      expect(baton.state).toBe('closed');
+      const other = await scene.connect();
+      await (await other.lock(scene.lock).acquire({ timeoutMs: 5_000 })).release();
+    },
+  },
+  {
+    title: 'close takes away what is still held after drainMs, says so, and the next waiter is granted',
+    needs: [],
+    async run(scene) {
+      const [a, b] = [await scene.connect(), await scene.connect()];
+      const held = await a.lock(scene.lock).acquire();
+      const { lease: next } = await queueUp(b.lock(scene.lock));
+      await a.close({ drainMs: 50 });
+      expect(held.signal.aborted).toBe(true);
+      expect(held.signal.reason).toMatchObject({ code: 'lease-lost', reason: 'coordinator-closed' });
+      await held.release();
+      await (await next).release();
+    },
+  },
+];

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { describe, it, onTestFinished } from 'vitest';
+import type { ConnectOptions, Coordinator } from '../../src/index.ts';
+import type { BrokerControl } from '../support/broker/index.ts';
+import type { Program } from '../support/processes.ts';
+import type { FaultProxy } from '../support/proxy.ts';
+
+/** What a harness can do beyond connecting; a case says what it needs. */
+export type Capability =
+  /** Freeze, thaw and break one coordinator's line. */
+  | 'line'
+  /** Count and read the frames on the wire. */
+  | 'frames'
+  /** Contenders in processes of their own. */
+  | 'processes'
+  /** Raise and clear a memory alarm. */
+  | 'alarm'
+  /** Restart the broker. */
+  | 'restart'
+  /** Take the token back from its holder untold, or destroy it at its next return. */
+  | 'take-back'
+  /** Users, permissions, virtual hosts, policies, other kinds of queues. */
+  | 'administration';
+
+/** Direct access to the lock's queue, past the product. */
+export interface QueueAccess {
+  put(body: string | Uint8Array, options?: { returns?: number }): Promise<void>;
+  purge(): Promise<void>;
+  remove(): Promise<void>;
+  ready(): Promise<number>;
+}
+
+export interface Line {
+  freeze(): void;
+  thaw(): void;
+  reset(): void;
+}
+
+/** One test's world. Everything opened through it is closed when the test ends. */
+export interface Scene {
+  /** A lock name that nobody else uses. */
+  readonly lock: string;
+  readonly url: string;
+  connect(options?: ConnectOptions): Promise<Coordinator>;
+  readonly queue: QueueAccess;
+  /** Removes the queues of further locks that the case made. */
+  forget(names: readonly string[], namespace?: string): Promise<void>;
+  /** Declares the lock's queue with these arguments. Rejects when it exists with others. */
+  declareQueue(args: Record<string, unknown>): Promise<void>;
+  line(coordinator: Coordinator): Line;
+  proxy(coordinator: Coordinator): FaultProxy;
+  process(options?: ConnectOptions): Promise<Program>;
+  alarm(on: boolean): Promise<void>;
+  restart(): Promise<void>;
+  takeBack(): void;
+  destroyToken(): void;
+  readonly control: BrokerControl;
+}
+
+export interface Harness {
+  readonly name: string;
+  readonly can: ReadonlySet<Capability>;
+  scene(lock: string, onEnd: (cleanup: () => unknown) => void): Promise<Scene>;
+}
+
+export interface Case {
+  readonly title: string;
+  readonly needs: readonly Capability[];
+  readonly timeoutMs?: number;
+  /** One of the cases that are run 50 times before they are trusted: `BATON_REPEAT=50`. */
+  readonly concurrent?: boolean;
+  run(scene: Scene): Promise<void>;
+}
+
+export function fits(harness: Harness, { needs }: Case): boolean {
+  return needs.every((capability) => harness.can.has(capability));
+}
+
+/** Registers every case that this harness can run as a vitest test of its own. */
+export function runContract(harness: Harness, cases: readonly Case[]): void {
+  const repeat = Number(process.env.BATON_REPEAT ?? 1);
+  const chosen = cases.filter((each) => fits(harness, each) && (repeat === 1 || each.concurrent));
+  describe(harness.name, () => {
+    for (const each of chosen) {
+      it(each.title, { timeout: each.timeoutMs ?? 30_000, repeats: repeat - 1 }, async () => {
+        const scene = await harness.scene(`contract:${randomUUID()}`, (cleanup) => {
+          onTestFinished(async () => void (await cleanup()));
+        });
+        await each.run(scene);
+      });
+    }
+  });
+}
+
+/** For a harness: what it cannot do says so when it is asked for all the same. */
+export function cannot(what: string): never {
+  throw new Error(`this harness cannot ${what}; the case should list it in needs`);
+}

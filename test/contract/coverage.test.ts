@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest';
+import { sharedBroker } from '../support/broker/index.ts';
+import { cases } from './cases/index.ts';
+import { fits } from './contract.ts';
+import { memory } from './harness/memory.ts';
+import { proxied, rabbitmq } from './harness/rabbitmq.ts';
+
+const harnesses = [memory, rabbitmq, proxied];
+/** A broker given by BATON_URL is never touched, so cases about administering one cannot run there. */
+const ours = sharedBroker().control !== undefined;
+
+it('every case of the contract runs against at least one harness', () => {
+  const nowhere = cases.filter((each) => !harnesses.some((harness) => fits(harness, each)));
+  const expected = ours ? [] : nowhere.filter(({ needs }) => needs.includes('administration'));
+  expect(nowhere.map(({ title }) => title)).toEqual(expected.map(({ title }) => title));
+});
+
+it('every case has a title of its own', () => {
+  const titles = cases.map(({ title }) => title);
+  expect(new Set(titles).size).toBe(titles.length);
+});

@@ -1,0 +1,59 @@
+import { TestBroker } from '../../../src/testing/index.ts';
+import { cannot, type Harness } from '../contract.ts';
+
+/** When the in-memory broker gives up a silent client: as late as RabbitMQ does with a heartbeat of 1 s. */
+const DROP_MS = 2_500;
+
+/** The in-memory broker of `batonmq/testing`, on the system's clock. */
+export const memory: Harness = {
+  name: 'in memory',
+  can: new Set(['line', 'alarm', 'restart', 'take-back']),
+  async scene(lock, onEnd) {
+    const broker = new TestBroker();
+    const address = { name: lock };
+    return {
+      lock,
+      url: 'memory',
+      async connect(options) {
+        const coordinator = broker.connect(options);
+        onEnd(() => coordinator.close({ drainMs: 0 }));
+        return coordinator;
+      },
+      queue: {
+        async put(body, options) {
+          broker.publish(address, Buffer.from(body), options);
+        },
+        purge: async () => broker.purgeLock(address),
+        remove: async () => broker.deleteLock(address),
+        ready: async () => broker.readyMessages(address),
+      },
+      forget: async () => {}, // the whole broker goes with the test
+      line(coordinator) {
+        const line = broker.line(coordinator);
+        let drop: NodeJS.Timeout | undefined;
+        onEnd(() => clearTimeout(drop));
+        return {
+          freeze() {
+            line.freeze();
+            drop = setTimeout(() => line.dropFrozen(), DROP_MS);
+          },
+          thaw() {
+            clearTimeout(drop);
+            line.thaw();
+          },
+          reset: () => line.disconnect(),
+        };
+      },
+      alarm: async (on) => broker.alarm(on),
+      restart: async () => broker.restart(),
+      declareQueue: () => cannot('declare queues'),
+      takeBack: () => broker.takeBack(address),
+      destroyToken: () => broker.destroyToken(address),
+      proxy: () => cannot('count frames'),
+      process: () => cannot('start processes'),
+      get control() {
+        return cannot('administer a broker');
+      },
+    };
+  },
+};

@@ -1,0 +1,48 @@
+import { connect as connectAmqp } from 'amqplib';
+import { lockQueueArguments, lockQueueName } from '../../../src/protocol/topology.ts';
+import type { QueueAccess, Scene } from '../contract.ts';
+
+/** The lock's queue through a plain AMQP connection of its own. */
+export async function openQueueAccess(
+  url: string,
+  lock: string,
+  onEnd: (cleanup: () => unknown) => void,
+): Promise<QueueAccess & Pick<Scene, 'forget' | 'declareQueue'>> {
+  const connection = await connectAmqp(url, { noDelay: true });
+  connection.on('error', () => {}); // a broker restart is part of some tests
+  onEnd(() => connection.close().catch(() => {}));
+  const queue = lockQueueName('default', lock);
+  const onChannel = async <T>(use: (channel: Awaited<ReturnType<typeof open>>) => Promise<T>): Promise<T> => {
+    const channel = await open();
+    const result = await use(channel);
+    await channel.close();
+    return result;
+  };
+  const open = async () => {
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', () => {});
+    return channel;
+  };
+  // First in, last out: by then every coordinator of the test is closed.
+  onEnd(() => onChannel((channel) => channel.deleteQueue(queue)).catch(() => {}));
+  return {
+    put: (body, options) =>
+      onChannel(async (channel) => {
+        if (options?.returns !== undefined) throw new Error('a real broker counts returns by itself');
+        await channel.assertQueue(queue, { durable: true, arguments: lockQueueArguments() });
+        channel.sendToQueue(queue, Buffer.from(body), { persistent: true });
+        await channel.waitForConfirms();
+      }),
+    purge: () => onChannel(async (channel) => void (await channel.purgeQueue(queue))),
+    remove: () => onChannel(async (channel) => void (await channel.deleteQueue(queue))),
+    declareQueue: (args) =>
+      onChannel(
+        async (channel) => void (await channel.assertQueue(queue, { durable: true, arguments: args })),
+      ),
+    forget: (names, namespace = 'default') =>
+      onChannel(async (channel) => {
+        for (const name of names) await channel.deleteQueue(lockQueueName(namespace, name));
+      }),
+    ready: () => onChannel(async (channel) => (await channel.checkQueue(queue)).messageCount),
+  };
+}
