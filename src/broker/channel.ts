@@ -1,5 +1,11 @@
 import type { BatonError } from '../errors.ts';
-import type { Channel, ConfirmChannel, ConsumeMessage, Message } from './amqp.ts';
+import {
+  type Channel,
+  type ConfirmChannel,
+  type ConsumeMessage,
+  type Message,
+  onCrossingClose,
+} from './amqp.ts';
 import type { QueueDepth } from './port.ts';
 
 /** Why a channel ended: alone (`fault` is the broker's error, if any) or with its connection. */
@@ -93,7 +99,10 @@ export class LinkChannel {
 
   /** Puts channel.close on the wire, ahead of any call that waits for its turn. Its promise may never settle. */
   close(): void {
-    quietly(() => this.#raw.close().catch(ignore));
+    quietly(() => {
+      this.#raw.close().catch(ignore);
+      onCrossingClose(this.#raw, () => this.finish({ scope: 'channel' }));
+    });
   }
 }
 

@@ -27,6 +27,13 @@ interface Raw {
   readonly classId: number | undefined;
 }
 
+const WORDS: Record<Action, string> = {
+  look: 'look at',
+  declare: 'declare',
+  remove: 'delete',
+  consume: 'consume from',
+  publish: 'publish to',
+};
 const SECRET_AT_LEAST = 3;
 
 /** Why a dial failed, as a sentence that says what to do. Never names a password. */
@@ -86,7 +93,7 @@ export function channelFault(error: unknown, action: Action, queue: string): Bat
   const raw = readRaw(error);
   const cause = safeCause(raw);
   if (raw.code === 403) {
-    const sentence = `Not allowed to ${action} ${JSON.stringify(queue)}; ${needs(action)}: ${raw.said}`;
+    const sentence = `Not allowed to ${WORDS[action]} ${JSON.stringify(queue)}; ${needs(action)}: ${raw.said}`;
     return new AccessRefusedError(sentence, { cause });
   }
   if (raw.code === 540 || (raw.code === 406 && isWithoutQuorum(raw))) return unsupported(raw);
@@ -96,9 +103,12 @@ export function channelFault(error: unknown, action: Action, queue: string): Bat
     return new QueueMismatchError(`${sentence}; use another namespace, or delete it: ${raw.said}`, { cause });
   }
   if (isAbsence(error)) return new BrokerUnreachableError(`${raw.said}; declare it and try again`, { cause });
-  return new BrokerUnreachableError(`The broker did not ${action} ${JSON.stringify(queue)}: ${raw.said}`, {
-    cause,
-  });
+  return new BrokerUnreachableError(
+    `The broker ended the attempt to ${WORDS[action]} ${JSON.stringify(queue)}: ${raw.said}`,
+    {
+      cause,
+    },
+  );
 }
 
 /** The action that a channel error on a contender's channel answers: its consume, or the barrier's look. */
@@ -126,7 +136,10 @@ function isTls({ code, message }: Raw): boolean {
   );
 }
 
-/** RabbitMQ names the missing permission from 4.0 on (4.0.5) and not before (3.10.8), so it is told from the call. */
+/**
+ * RabbitMQ 4.0.5 names the missing permission, 3.10.8 does not, so it is told from the call. A look needs none below
+ * 4.3, and any one of the three on 4.3.6 (whose refusal says "configure").
+ */
 function needs(action: Action): string {
   if (action === 'publish') return 'the user needs write permission on the exchange amq.default';
   if (action === 'consume') return 'the user needs read permission on it';

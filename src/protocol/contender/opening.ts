@@ -115,6 +115,7 @@ export function opening(state: Opening, event: ContenderEvent, nowMono: number, 
           traits: event.traits,
           until: undefined,
           stray: undefined,
+          graceUntil: undefined,
           abandoned: false,
         },
         [

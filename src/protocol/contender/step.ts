@@ -37,7 +37,8 @@ export function wakeAt(state: ContenderState, rules: Rules): number | undefined 
     case 'opening':
       return state.until;
     case 'waiting': {
-      const strayDue = state.stray?.call === undefined ? state.stray?.until : undefined;
+      const strayDue =
+        state.stray !== undefined && state.stray.call === undefined ? state.graceUntil : undefined;
       return earliest(strayDue, state.abandoned ? undefined : state.until);
     }
     case 'granting':

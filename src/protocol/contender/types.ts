@@ -39,9 +39,8 @@ export type Refusal =
 /** A probe or stray that only an active consumer without a live token receives; looked into before anything is done. */
 export interface StrayInHand {
   readonly deliveryTag: number;
-  /** The look under way, or undefined while waiting for `until`. */
+  /** The look under way, or undefined while waiting for `graceUntil`. */
   readonly call: number | undefined;
-  readonly until: number | undefined;
 }
 
 /**
@@ -88,6 +87,11 @@ export type ContenderState =
       /** `try` only: when to give up, set by the barrier. */
       readonly until: number | undefined;
       readonly stray: StrayInHand | undefined;
+      /**
+       * When to start over, set by the first look that found nothing ready behind a stray. It outlives that stray:
+       * the probes of a large fleet would otherwise begin the grace anew again and again, and nothing would heal.
+       */
+      readonly graceUntil: number | undefined;
       readonly abandoned: boolean;
     }
   | {

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../broker/port.ts';
+import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import { TokenVersionError } from '../../errors.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { grantsVerified } from './holding.ts';
@@ -27,7 +27,7 @@ export function waiting(state: Waiting, event: ContenderEvent, around: Surroundi
     case 'call-failed':
       if (state.stray?.call !== event.call) return [state, []];
       return [
-        { ...state, stray: { ...state.stray, call: undefined, until: around.now.mono + GRACE_MS } },
+        { ...state, stray: { ...state.stray, call: undefined }, graceUntil: around.now.mono + GRACE_MS },
         [],
       ];
     case 'cancelled': {
@@ -63,8 +63,9 @@ function wake(state: Waiting, { now }: Surroundings): Step {
     if (stray === undefined) return leave(state, { why: 'unavailable' });
     return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'unavailable' } }]];
   }
-  const due = stray?.call === undefined && stray?.until !== undefined && now.mono >= stray.until;
-  return due ? look(state, stray.deliveryTag, stray.until) : [state, []];
+  if (!isOver(state.graceUntil, now)) return [state, []];
+  if (stray !== undefined) return stray.call === undefined ? look(state, stray.deliveryTag) : [state, []];
+  return state.abandoned ? leave(state, { why: 'gave-up' }, true) : [state, []];
 }
 
 function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules: Rules): Step {
@@ -125,17 +126,13 @@ function grant(
   ];
 }
 
-function look(state: Waiting, deliveryTag: number, until?: number): Step {
+function look(state: Waiting, deliveryTag: number): Step {
   const call = state.turn + 1;
-  return [{ ...state, turn: call, stray: { deliveryTag, call, until } }, [{ do: 'look', call }]];
+  return [{ ...state, turn: call, stray: { deliveryTag, call } }, [{ do: 'look', call }]];
 }
 
-function lookedBehindStray(
-  state: Waiting,
-  depth: Extract<ContenderEvent, { type: 'looked' }>['depth'],
-  { now }: Surroundings,
-): Step {
-  const { stray, line } = state;
+function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }: Surroundings): Step {
+  const { stray, line, graceUntil } = state;
   if (stray === undefined) return [state, []];
   if (depth === 'absent') return [{ ...state, stray: undefined }, []]; // the cancellation is on its way
   if (depth.ready > 0) {
@@ -144,9 +141,15 @@ function lookedBehindStray(
     const [next, effects] = leave(state, { why: 'gave-up' }, true);
     return [next, [ack, ...effects]];
   }
-  const graceIsOver = stray.until !== undefined && now.mono >= stray.until;
-  if (graceIsOver) return ask('remove', state, line);
-  return [{ ...state, stray: { ...stray, call: undefined, until: stray.until ?? now.mono + GRACE_MS } }, []];
+  if (isOver(graceUntil, now)) return ask('remove', state, line);
+  return [
+    { ...state, stray: { ...stray, call: undefined }, graceUntil: graceUntil ?? now.mono + GRACE_MS },
+    [],
+  ];
+}
+
+function isOver(until: number | undefined, { mono }: Surroundings['now']): boolean {
+  return until !== undefined && mono >= until;
 }
 
 function newerToken(name: string, version: number): TokenVersionError {

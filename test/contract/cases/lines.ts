@@ -126,12 +126,12 @@ export const lines: readonly Case[] = [
     },
   },
   {
-    title: 'a delivery that lay in the socket while nobody vouched for it grants nothing before it is proven',
+    title: 'a verified grant is not taken in by a delivery that was stuck in a frozen line',
     needs: ['line'],
     concurrent: true,
     async run(scene) {
       // The line of a waiter freezes with the grant on its way; the broker gives up on it and grants the next.
-      const [a, b] = [await scene.connect(SHORT), await scene.connect(SHORT)];
+      const [a, b] = [await scene.connect(SHORT), await scene.connect({ ...SHORT, grant: 'verified' })];
       const held = await a.lock(scene.lock).acquire();
       const frozen = await queueUp(b.lock(scene.lock));
       const next = await queueUp(a.lock(scene.lock));

@@ -24,7 +24,11 @@ export const memory: Harness = {
           broker.publish(address, Buffer.from(body), options);
         },
         purge: async () => broker.purgeLock(address),
-        remove: async () => broker.deleteLock(address),
+        async remove() {
+          broker.deleteLock(address);
+          // To make a quorum queue takes a real broker several milliseconds, and a base is a millisecond's.
+          await new Promise((resolve) => setTimeout(resolve, 2));
+        },
         ready: async () => broker.readyMessages(address),
       },
       forget: async () => {}, // the whole broker goes with the test

@@ -1,0 +1,191 @@
+import { readFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { mustRun, PackedPackage, ROOT, run } from './packed.ts';
+
+let packed: PackedPackage;
+
+beforeAll(async () => {
+  packed = await PackedPackage.make();
+});
+
+afterAll(() => packed?.remove());
+
+const bin = (name: string) => join(ROOT, 'node_modules/.bin', name);
+
+/** Runs a module in the project that has the package installed, and returns what it printed, as JSON. It must end. */
+async function inProject(source: string): Promise<unknown> {
+  await packed.write('program.js', source);
+  return JSON.parse(await mustRun(process.execPath, ['program.js'], packed.project, 30_000));
+}
+
+it('publishes the build, the documents and nothing else', async () => {
+  const files = await packed.files();
+  expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/index.js']));
+  const allowed = /^(?:LICENSE|README\.md|package\.json|docs\/.*|dist\/.*\.(?:js|d\.ts))$/;
+  expect(files.filter((path) => !allowed.test(path))).toEqual([]);
+  expect(files.filter((path) => /(?<!\.d)\.ts$|\.test\.|^dist\/(?:src|test)\//.test(path))).toEqual([]);
+});
+
+it('publishes every file that its exports name', async () => {
+  const files = new Set(await packed.files());
+  const { exports } = JSON.parse(await packed.read('package.json')) as { exports: Record<string, unknown> };
+  const named = Object.values(exports).flatMap((it) =>
+    typeof it === 'string' ? [it] : Object.values(it as object),
+  );
+  expect(named.map((it) => posix.normalize(String(it))).filter((it) => !files.has(it))).toEqual([]);
+});
+
+it('gives publint nothing to say', async () => {
+  const tarball = await readFile(packed.tarball);
+  const { messages, pkg } = await publint({
+    strict: true,
+    level: 'warning',
+    pack: { tarball: Uint8Array.from(tarball).buffer },
+  });
+  expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
+});
+
+it('has types that are right for everyone who can import it', async () => {
+  const how = ['--profile', 'esm-only', '--format', 'ascii', '--no-color', '--no-emoji'];
+  const { code, stdout } = await run(bin('attw'), [packed.tarball, ...how], ROOT);
+  expect(code, stdout).toBe(0);
+  // It did look, at both entries.
+  expect(stdout.match(/"batonmq(?:\/testing)?"\s+node16 \(from ESM\): OK \(ESM\)/g)).toHaveLength(2);
+});
+
+it('tells plain JavaScript that nobody answers, before connectTimeoutMs is over', async () => {
+  const result = await inProject(`
+    import { BrokerUnreachableError, connect, isBatonError } from 'batonmq';
+    const started = performance.now();
+    const error = await connect('amqp://127.0.0.1:1', { connectTimeoutMs: 5_000 }).catch((error) => error);
+    console.log(JSON.stringify({
+      ours: isBatonError(error) && error instanceof BrokerUnreachableError,
+      name: error.name,
+      code: error.code,
+      retryable: error.retryable,
+      inTime: performance.now() - started < 5_000 + 1_000,
+    }));
+  `);
+  expect(result).toEqual({
+    ours: true,
+    name: 'BrokerUnreachableError',
+    code: 'broker-unreachable',
+    retryable: true,
+    inTime: true,
+  });
+});
+
+it('ends by itself after a failed connect: no timer or socket keeps the process alive', async () => {
+  const result = await inProject(`
+    import { connect } from 'batonmq';
+    const error = await connect('amqp://127.0.0.1:1', { connectTimeoutMs: 60_000 }).catch((error) => error);
+    console.log(JSON.stringify(error.code));
+  `);
+  expect(result).toBe('broker-unreachable');
+});
+
+it('has a testing entry', async () => {
+  const names = await inProject(`
+    import * as testing from 'batonmq/testing';
+    console.log(JSON.stringify(Object.keys(testing)));
+  `);
+  expect(names).not.toEqual([]);
+});
+
+it('keeps its inner files to itself', async () => {
+  const code = await inProject(`
+    const error = await import('batonmq/dist/coordinator.js').catch((error) => error);
+    console.log(JSON.stringify(error.code));
+  `);
+  expect(code).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED');
+});
+
+it('type-checks in a strict project that checks its libraries too', async () => {
+  await packed.write('user.ts', USER);
+  await packed.write('tsconfig.json', JSON.stringify(USER_CONFIG));
+  const { code, stdout } = await run(bin('tsc'), ['-p', '.'], packed.project);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+});
+
+it('shows neither zod nor amqplib nor its own wiring in its types', async () => {
+  const declarations = await declarationsFrom('dist/index.d.ts');
+  await declarationsFrom('dist/testing/index.d.ts', declarations);
+  expect(declarations.size).toBeGreaterThan(5);
+  for (const [path, text] of declarations) {
+    expect(text, path).not.toMatch(/['"](?:zod|amqplib|uuid)(?:\/[^'"]*)?['"]/);
+    expect(text, path).not.toContain('@internal');
+  }
+});
+
+/** A declaration file and all those that it leads to. */
+async function declarationsFrom(
+  path: string,
+  found = new Map<string, string>(),
+): Promise<Map<string, string>> {
+  if (found.has(path)) return found;
+  const text = await packed.read(path);
+  found.set(path, text);
+  for (const [, target = ''] of text.matchAll(/(?:from |import\()['"](\.[^'"]+)['"]/g)) {
+    const next = posix.join(posix.dirname(path), target).replace(/(?:\.d)?\.[tj]s$/, '.d.ts');
+    await declarationsFrom(next, found);
+  }
+  return found;
+}
+
+const USER_CONFIG = {
+  compilerOptions: {
+    target: 'es2022',
+    lib: ['es2022', 'esnext.disposable'],
+    module: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    types: ['node'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+  },
+  files: ['user.ts'],
+};
+
+const USER = `
+import {
+  AcquireTimeoutError, type AcquireOptions, type BatonErrorCode, BrokerUnreachableError, connect,
+  type ConnectOptions, type Coordinator, isBatonError, type Lease, LeaseLostError, type Lock, type Logger,
+  type LostReason, type SessionStateChange,
+} from 'batonmq';
+
+const logger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const options: ConnectOptions = { service: 'billing', leaseMs: 15_000, grant: 'auto', logger };
+const wait: AcquireOptions = { timeoutMs: 5_000, signal: AbortSignal.timeout(9_000) };
+
+export async function main(): Promise<string> {
+  await using baton: Coordinator = await connect(['amqp://a', 'amqp://b'], options);
+  baton.on('state', ({ from, to, error }: SessionStateChange) => void [from, to, error]);
+  const lock: Lock = baton.lock('invoice:42');
+  const written: string = await lock.run(async ({ fence, signal }) => String(fence) + signal.aborted, wait);
+  await using lease: Lease = await lock.acquire({ timeoutMs: Infinity });
+  const maybe: Lease | undefined = await lock.tryAcquire();
+  const fence: bigint = lease.fence;
+  lease.throwIfLost();
+  await lease.verify();
+  await maybe?.release();
+  await baton.close({ drainMs: 30_000 });
+  return written + fence + lease.remainingMs;
+}
+
+export function explain(error: unknown): BatonErrorCode | LostReason | undefined {
+  if (error instanceof LeaseLostError) return error.reason;
+  if (error instanceof AcquireTimeoutError || error instanceof BrokerUnreachableError) return error.code;
+  return isBatonError(error) ? error.code : undefined;
+}
+
+export type Testing = keyof typeof import('batonmq/testing');
+
+// @ts-expect-error A misspelt option is refused.
+void connect('amqp://a', { leaseMS: 1 });
+// @ts-expect-error A fence is a bigint.
+export const half = (lease: Lease): number => lease.fence;
+`;

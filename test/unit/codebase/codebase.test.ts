@@ -1,0 +1,239 @@
+import { describe, expect, it } from 'vitest';
+import * as rules from './rules.ts';
+import { filesOf, ROOT, type SourceFile, sourceFiles, testFiles } from './tree.ts';
+
+/** One rule: the files it is about, and samples that it must refuse or let pass. */
+interface Case {
+  readonly rule: rules.Rule;
+  readonly files: () => SourceFile[];
+  readonly refused: Readonly<Record<string, string>>;
+  readonly accepted?: Readonly<Record<string, string>>;
+}
+
+const everything = () => [...sourceFiles(), ...testFiles()];
+/** This file is full of bad samples. */
+const withoutSamples = () => everything().filter(({ path }) => !path.endsWith('/codebase.test.ts'));
+const published = () =>
+  filesOf(['.'], (path) => /\.(?:ts|js|mjs|json|ya?ml|md|sh|txt|conf)$|(?:^|\/)[^.]+$/.test(path)).filter(
+    // npm writes the registry into the lock file itself.
+    ({ path, text }) => path !== 'package-lock.json' && !text.includes('\0'),
+  );
+// Put together here, so that this file does not break the rules it tests.
+const from = (module: string) => ['from', `'${module}';`].join(' ');
+const leftOut = (word: string) => `it.${word}`;
+const place = (...parts: string[]) => ['', ...parts].join('/');
+const host = (...parts: string[]) => parts.join('.');
+
+const CASES: Readonly<Record<string, Case>> = {
+  'each package is imported only where it belongs': {
+    rule: rules.packagesStayWhereTheyBelong,
+    files: sourceFiles,
+    refused: {
+      'src/lock.ts': `import { connect } ${from('amqplib')}`,
+      'src/broker/session.ts': `import type { Channel } ${from('amqplib')}`,
+      'src/lease.ts': `import { z } ${from('zod')}`,
+      'src/ledger.ts': `import * as z ${from('zod/mini')}`,
+      'src/coordinator.ts': `import { pino } ${from('pino')}`,
+      'src/testing/index.ts': `import { GenericContainer } ${from('testcontainers')}`,
+      'src/connect.ts': "const { connect } = await import('amqplib');",
+      'src/clock.ts': "import 'pino';",
+      'src/errors.ts': `import {\n  a,\n  b,\n} ${from('left-pad')}`,
+    },
+    accepted: {
+      'src/broker/amqp.ts': `import { connect } ${from('amqplib')}\nimport type { Socket } ${from('node:net')}`,
+      'src/options.ts': `import { z } ${from('zod')}`,
+      'src/lock.ts': `import { Lease } ${from('./lease.ts')}\n// import { connect } ${from('amqplib')}`,
+    },
+  },
+  'the protocol imports nothing that acts': {
+    rule: rules.protocolImportsNothingThatActs,
+    files: sourceFiles,
+    refused: {
+      'src/protocol/a.ts': `import { connect } ${from('node:net')}`,
+      'src/protocol/b.ts': `import { readFileSync } ${from('node:fs')}`,
+      'src/protocol/c.ts': `import { setTimeout } ${from('node:timers/promises')}`,
+      'src/protocol/d.ts': `import process ${from('node:process')}`,
+      'src/protocol/token.ts': `import { createHash } ${from('node:crypto')}`,
+      'src/protocol/contender/e.ts': `import { PREFETCH } ${from('../../broker/port.ts')}`,
+      'src/protocol/contender/f.ts': `import { type Delivery, PREFETCH } ${from('../../broker/port.ts')}`,
+      'src/protocol/g.ts': `import type { Session } ${from('../broker/session.ts')}`,
+      'src/protocol/h.ts': `import { parseLockName } ${from('../options.ts')}`,
+      'src/protocol/i.ts': `import type { Clock } ${from('../clock.ts')}`,
+      'src/protocol/j.ts': `export { systemClock } ${from('../clock.ts')}`,
+    },
+    accepted: {
+      'src/protocol/topology.ts': `import { createHash } ${from('node:crypto')}`,
+      'src/protocol/contender/step.ts': `import type { Delivery } ${from('../../broker/port.ts')}`,
+      'src/protocol/contender/types.ts': `import { type GrantMode } ${from('../../options.ts')}`,
+    },
+  },
+  'the protocol reads no clock, no randomness and no process': {
+    rule: rules.protocolReadsNoWorld,
+    files: sourceFiles,
+    refused: {
+      'src/protocol/a.ts': 'const now = Date.now();',
+      'src/protocol/b.ts': 'const now = performance.now();',
+      'src/protocol/c.ts': 'const jitter = Math.random();',
+      'src/protocol/d.ts': 'setTimeout(() => {}, 1);',
+      'src/protocol/e.ts': 'const { pid } = process.env;',
+      'src/protocol/f.ts': 'const now = new Date();',
+      'src/protocol/g.ts': 'const id = randomUUID();',
+    },
+    accepted: {
+      'src/protocol/a.ts': '// Date.now() would be wrong here.\nconst hash = createHash("sha256");',
+      'src/clock.ts': 'const now = performance.now();',
+    },
+  },
+  'dependencies point inward': {
+    rule: rules.dependenciesPointInward,
+    files: sourceFiles,
+    refused: {
+      'src/broker/a.ts': `import { Coordinator } ${from('../coordinator.ts')}`,
+      'src/broker/b.ts': `import type { Lock } ${from('../lock.ts')}`,
+      'src/broker/c.ts': `import type { Lease } ${from('../lease.ts')}`,
+      'src/lock.ts': `import { connect } ${from('./connect.ts')}`,
+      'src/lease.ts': `import type { Coordinator } ${from('./coordinator.ts')}`,
+    },
+    accepted: { 'src/coordinator.ts': `import { Lock } ${from('./lock.ts')}` },
+  },
+  'no file imports itself in a circle': {
+    rule: rules.valuesHaveNoImportCycle,
+    files: sourceFiles,
+    refused: {
+      'src/a.ts': `import { b } ${from('./b.ts')}`,
+      'src/b.ts': `export { c } ${from('./deep/c.ts')}`,
+      'src/deep/c.ts': `import { a } ${from('../a.ts')}`,
+    },
+    accepted: {
+      'src/a.ts': `import { b } ${from('./b.ts')}`,
+      'src/b.ts': `import type { A } ${from('./a.ts')}`,
+    },
+  },
+  'no source file has more than 300 lines': {
+    rule: rules.noFileOverThreeHundredLines,
+    files: sourceFiles,
+    refused: { 'src/a.ts': 'x;\n'.repeat(301) },
+    accepted: { 'src/a.ts': 'x;\n'.repeat(300) },
+  },
+  'file names are in kebab-case': {
+    rule: rules.namesAreKebabCase,
+    files: everything,
+    refused: {
+      'src/memoryBroker.ts': '',
+      'src/Lock.ts': '',
+      'src/my_lock.ts': '',
+      'test/unitTests/lock.test.ts': '',
+    },
+    accepted: { 'src/broker/memory-queue.ts': '', 'test/unit/lock-name.test.ts': '' },
+  },
+  'nothing is a default export': {
+    rule: rules.noDefaultExports,
+    files: withoutSamples,
+    refused: { 'src/a.ts': 'export default 1;', 'src/b.ts': 'export { a as default };' },
+  },
+  'the library prints nothing': {
+    rule: rules.libraryPrintsNothing,
+    files: sourceFiles,
+    refused: { 'src/a.ts': 'console.log(1);', 'src/b.ts': "process.stderr.write('x');" },
+    accepted: { 'src/a.ts': '// no console here', 'src/cli/main.ts': "process.stdout.write('x');" },
+  },
+  'the library reads no environment': {
+    rule: rules.libraryReadsNoEnvironment,
+    files: sourceFiles,
+    refused: {
+      'src/a.ts': 'const url = process.env.BATON_URL;',
+      'src/b.ts': 'const { env } = process;',
+      'src/c.ts': `import { env } ${from('node:process')}`,
+      'src/d.ts': "const url = process['env'].BATON_URL;",
+    },
+    accepted: { 'src/a.ts': 'const { pid } = process;' },
+  },
+  'no type is any': {
+    rule: rules.noAny,
+    files: withoutSamples,
+    refused: {
+      'src/a.ts': 'let a: any;',
+      'src/b.ts': 'const b = a as any;',
+      'src/c.ts': 'function c(...args: any[]) {}',
+      'src/d.ts': 'const d = new Map<string, any>();',
+      'src/e.ts': 'type E = string | any;',
+      'src/f.ts': 'const f = (): any => 1;',
+      'src/g.ts': 'interface G {\n  g: any\n}',
+    },
+    accepted: { 'src/a.ts': "const text = 'closed, any lease is lost'; await Promise.any([a]);" },
+  },
+  'no consumer is cancelled': {
+    rule: rules.noConsumerIsCancelled,
+    files: sourceFiles,
+    refused: { 'src/contender.ts': 'await channel.cancel(tag);' },
+    accepted: { 'src/contender.ts': 'const cancel = clock.setTimer(at, wake); cancel();' },
+  },
+  'amqplib is asked to consume in one place': {
+    rule: rules.consumersAreMadeInOnePlace,
+    files: sourceFiles,
+    refused: {
+      'src/broker/channel.ts': `import type { Channel } ${from('./amqp.ts')}\nthis.#raw.consume(queue, take);`,
+      'src/broker/b.ts': `import {\n  type ChannelModel,\n} ${from('./amqp.ts')}\nawait channel.consume(queue, take);`,
+    },
+    accepted: {
+      'src/broker/channel.ts': `import type { Channel } ${from('./amqp.ts')}\nthis.#raw.consume(queue, take);`,
+      'src/broker/consumer.ts': `import type { Message } ${from('./amqp.ts')}\nchannel.consume(queue, take);`,
+      'src/contender.ts': 'session.consume(queue, tag, listener);',
+    },
+  },
+  'no test is left out': {
+    rule: rules.noTestIsLeftOut,
+    files: testFiles,
+    refused: {
+      'test/a.test.ts': `${leftOut('only')}('x', () => {});`,
+      'test/b.test.ts': `${leftOut('skip')}('x', () => {});`,
+      'test/c.test.ts': `${leftOut('todo')}('x');`,
+      'test/d.test.ts': `describe.${'only'}.each([1])('x', () => {});`,
+      'test/e.test.ts': `(context) => context.${'skip'}();`,
+    },
+    accepted: { 'test/a.test.ts': "it.each([1])('x', () => {}); list.skipped;" },
+  },
+  'every test file expects something': {
+    rule: rules.everyTestFileExpects,
+    files: testFiles,
+    refused: { 'test/a.test.ts': "it('x', () => { run(); });", 'test/b.test.ts': '// expect(1)' },
+    accepted: {
+      'test/a.test.ts': 'expect(1).toBe(1);',
+      'test/b.test.ts': `import { suite } ${from('./suite.ts')}\nsuite();`,
+      'test/suite.ts': 'export const suite = () => expect(1).toBe(1);',
+    },
+  },
+  'no file names a machine, a home folder or a package registry': {
+    rule: rules.namesNoMachine(ROOT),
+    files: published,
+    refused: {
+      'README.md': `cd ${place('home', 'ada', 'batonmq')}`,
+      'docs/a.md': `cd ${place('root', 'batonmq')}`,
+      'docs/b.md': `cd ${place('Users', 'ada')}`,
+      'package.json': `"https://${host('registry', 'npmjs', 'org')}/x"`,
+      '.ci/run': `https://${host('deb', 'debian', 'org')}/debian`,
+      'test/a.ts': `// see ${ROOT}/notes`,
+    },
+    accepted: { 'README.md': 'https://www.rabbitmq.com/docs/home/network and test/work/x' },
+  },
+};
+
+describe.each(Object.entries(CASES))('%s', (_name, { rule, files, refused, accepted = {} }) => {
+  const asFiles = (samples: Readonly<Record<string, string>>): SourceFile[] =>
+    Object.entries(samples).map(([path, text]) => ({ path, text }));
+
+  it('holds', () => {
+    const looked = files();
+    expect(looked.length).toBeGreaterThan(10);
+    expect(rule(looked)).toEqual([]);
+  });
+
+  it('would be noticed if it did not', () => {
+    const offenders = new Set(rule(asFiles(refused)).map((problem) => problem.split(': ')[0]));
+    expect([...offenders].sort()).toEqual(Object.keys(refused).sort());
+  });
+
+  it('lets the rest pass', () => {
+    expect(rule(asFiles(accepted))).toEqual([]);
+  });
+});

@@ -1,0 +1,195 @@
+import { posix } from 'node:path';
+import { code, importsOf, type SourceFile } from './tree.ts';
+
+/** Looks at all files at once and says, one sentence each, what is wrong. */
+export type Rule = (files: readonly SourceFile[]) => string[];
+
+/** A rule that forbids a text, comments aside. */
+export function forbids(pattern: RegExp, what: string, where = (_path: string) => true): Rule {
+  return (files) =>
+    files
+      .filter(({ path }) => where(path))
+      .flatMap((file) => {
+        const found = pattern.exec(code(file));
+        return found === null ? [] : [`${file.path}: ${what}, found ${found[0].trim()}`];
+      });
+}
+
+/** A rule about single imports: `judge` returns what is wrong with one, or undefined. */
+function aboutImports(judge: (path: string, target: string, typeOnly: boolean) => string | undefined): Rule {
+  return (files) =>
+    files.flatMap((file) =>
+      importsOf(file).flatMap(({ target, typeOnly }) => {
+        const problem = judge(file.path, target, typeOnly);
+        return problem === undefined ? [] : [`${file.path}: ${problem}, found ${target}`];
+      }),
+    );
+}
+
+const isPackage = (target: string, name: string) => target === name || target.startsWith(`${name}/`);
+const inFolder = (path: string, folder: string) => path.startsWith(`${folder}/`);
+
+/** Which files may import which packages; the packages that are not listed may not be imported at all. */
+const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
+  amqplib: (path) => path === 'src/broker/amqp.ts',
+  zod: (path) => path === 'src/options.ts' || path === 'src/protocol/token.ts',
+  uuid: (path) => !inFolder(path, 'src/protocol'),
+  croner: (path) => inFolder(path, 'src/jobs'),
+  pino: (path) => inFolder(path, 'src/cli'),
+  '@opentelemetry/api': (path) => inFolder(path, 'src/otel'),
+};
+
+export const packagesStayWhereTheyBelong = aboutImports((path, target) => {
+  if (target.startsWith('node:') || target.startsWith('src/')) return undefined;
+  const name = Object.keys(PACKAGE_USERS).find((known) => isPackage(target, known));
+  if (name === undefined) return 'src imports only its own files, node: modules and its dependencies';
+  return PACKAGE_USERS[name]?.(path) ? undefined : `${name} may not be imported here`;
+});
+
+export const protocolImportsNothingThatActs = aboutImports((path, target, typeOnly) => {
+  if (!inFolder(path, 'src/protocol') || inFolder(target, 'src/protocol')) return undefined;
+  if (target === 'zod' || target === 'src/errors.ts') return undefined;
+  if (target === 'node:crypto') {
+    return path === 'src/protocol/topology.ts' ? undefined : 'only topology.ts hashes';
+  }
+  if (target === 'src/broker/port.ts' || target === 'src/options.ts') {
+    return typeOnly ? undefined : 'the protocol takes only types from here';
+  }
+  return 'the protocol is pure and imports nothing of the outer layers';
+});
+
+/** Time, identity and randomness are inputs of the protocol. */
+export const protocolReadsNoWorld = forbids(
+  /\b(?:Date\.now|new Date|Date\(|performance\b|Math\.random|process\.\w|globalThis\b|fetch\(|random\w+\(|create(?!Hash\()\w+\(|getRandomValues|(?:set|clear)(?:Timeout|Interval|Immediate)\b|queueMicrotask)/,
+  'the protocol takes time, identity and randomness as inputs',
+  (path) => inFolder(path, 'src/protocol'),
+);
+
+const OUTER = ['index', 'connect', 'coordinator', 'lock', 'lease', 'contender', 'ledger', 'context'];
+const OUTER_FOLDERS = ['src/jobs', 'src/cli', 'src/testing', 'src/otel'];
+
+export const dependenciesPointInward = aboutImports((path, target) => {
+  const isOuter =
+    OUTER.some((name) => target === `src/${name}.ts`) || OUTER_FOLDERS.some((it) => inFolder(target, it));
+  if (inFolder(path, 'src/broker') && isOuter) return 'the broker knows nothing of those who use it';
+  if (
+    /^src\/(?:lock|lease|contender|ledger)\.ts$/.test(path) &&
+    /^src\/(?:index|connect|coordinator)\.ts$/.test(target)
+  ) {
+    return 'locks and leases do not reach back to the coordinator';
+  }
+  return undefined;
+});
+
+/** A cycle of types is harmless; one of values depends on who is loaded first. */
+export const valuesHaveNoImportCycle: Rule = (files) => {
+  const edges = new Map(
+    files.map((file) => [
+      file.path,
+      importsOf(file)
+        .filter(({ typeOnly }) => !typeOnly)
+        .map(({ target }) => target),
+    ]),
+  );
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+    (edges.get(from) ?? []).some((next) => {
+      if (next === to) return true;
+      if (seen.has(next)) return false;
+      seen.add(next);
+      return reaches(next, to, seen);
+    });
+  return files
+    .filter(({ path }) => reaches(path, path))
+    .map(({ path }) => `${path}: imports itself in a circle`);
+};
+
+export const noFileOverThreeHundredLines: Rule = (files) =>
+  files.flatMap(({ path, text }) => {
+    const lines = text.replace(/\n$/, '').split('\n').length;
+    return lines > 300 ? [`${path}: at most 300 lines, found ${lines}`] : [];
+  });
+
+export const namesAreKebabCase: Rule = (files) =>
+  files
+    .filter(({ path }) => {
+      const name = posix.basename(path).replace(/(?:\.(?:test|bench|config))?\.ts$/, '');
+      return ![...posix.dirname(path).split('/'), name].every((part) =>
+        /^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(part),
+      );
+    })
+    .map(({ path }) => `${path}: file and folder names are in kebab-case`);
+
+export const noDefaultExports = forbids(/\bexport\s+default\b|\bas\s+default\b/, 'exports have names');
+
+const inLibrary = (path: string) => !inFolder(path, 'src/cli');
+
+export const libraryPrintsNothing = forbids(
+  /\bconsole\b|\bprocess\.(?:stdout|stderr|emitWarning)\b/,
+  'the library prints nothing',
+  inLibrary,
+);
+
+export const libraryReadsNoEnvironment = forbids(
+  /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\[|\benv\b[^;]*\}\s*=\s*process\b|from ['"]node:process['"]/,
+  'the library reads no environment',
+  inLibrary,
+);
+
+export const noAny = forbids(
+  /(?:[:<|&,=]|=>|\b(?:as|extends|is|keyof))\s*any\b\s*(?:\[\]\s*)*(?=[;,)>|&=\]{}]|\n|$)/m,
+  'any is not a type here',
+);
+
+/** To cancel a consumer leaves its unacknowledged token with the channel: a waiter gives up by closing its channel. */
+export const noConsumerIsCancelled = forbids(
+  /\.\s*(?:cancel|basicCancel)\s*\(/,
+  'a consumer ends with its channel and is never cancelled',
+  // The in-memory broker plays the server's side, where consumers do get cancelled.
+  (path) => !/^src\/broker\/memory[\w-]*\.ts$/.test(path),
+);
+
+const HAS_CHANNELS =
+  /\b(?:Channel|ConfirmChannel|ChannelModel)\b[^;]*\bfrom ['"](?:\.\/amqp\.ts|amqplib)['"]/;
+
+/** Acknowledgement mode, tag and exclusiveness of a lock's consumer are settled in one place. */
+export const consumersAreMadeInOnePlace: Rule = (files) => {
+  const places = files
+    .filter((file) => HAS_CHANNELS.test(code(file)))
+    .flatMap((file) => [...code(file).matchAll(/\.\s*consume\s*\(/g)].map(() => file.path));
+  return places.length > 1
+    ? places.map((path) => `${path}: one of ${places.length} places that consume`)
+    : [];
+};
+
+export const noTestIsLeftOut = forbids(
+  /\.(?:only|skip|todo)\s*[.(<`]|\bx(?:it|test|describe)\s*\(/,
+  'every test runs',
+);
+
+/** In the file itself, or in a suite of ours that it calls. */
+export const everyTestFileExpects: Rule = (files) => {
+  const expecting = new Set(
+    files.filter((file) => /\bexpect\w*[(.]/.test(code(file))).map(({ path }) => path),
+  );
+  return files
+    .filter((file) => file.path.endsWith('.test.ts') && !expecting.has(file.path))
+    .filter(
+      (file) => !importsOf(file).some(({ target }) => inFolder(target, 'test') && expecting.has(target)),
+    )
+    .map(({ path }) => `${path}: a test file expects something`);
+};
+
+const HOME = /(?<![\w.~/-])\/(?:home|root|Users|work(?:space|dir)?)\/[\w.-]+/;
+const REGISTRIES =
+  /\b(?:registry(?:-1)?\.(?:npmjs|yarnpkg|docker)|deb\.debian\.\w|security\.debian\.\w|(?:archive|security)\.ubuntu\.\w|pypi\.\w|proxy\.golang\.\w)/;
+
+/** Comments count here: these are about what a stranger reads. */
+export function namesNoMachine(checkout: string): Rule {
+  const places = [HOME, REGISTRIES];
+  return (files) =>
+    files.flatMap(({ path, text }) => {
+      const found = places.map((place) => place.exec(text)?.[0]).find((it) => it !== undefined);
+      if (found !== undefined) return [`${path}: names a place that only one machine has, found ${found}`];
+      return text.includes(`${checkout}/`) ? [`${path}: names the folder of this checkout`] : [];
+    });
+}

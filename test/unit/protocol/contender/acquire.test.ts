@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest';
+import { AccessRefusedError } from '../../../../src/errors.ts';
+import { IDLE, wakeAt } from '../../../../src/protocol/contender/step.ts';
+import {
+  delivered,
+  feed,
+  granting,
+  inLine,
+  LINE,
+  later,
+  NOW,
+  names,
+  opening,
+  permanent,
+  place,
+  RULES,
+  retryable,
+  TRY,
+  V4_3,
+  waiting,
+} from './fixtures.ts';
+
+const start = (known: boolean) => ({ type: 'start', known }) as const;
+const refused = (effects: readonly { do: string }[]) => effects.find((effect) => effect.do === 'refuse');
+
+describe('finding the queue', () => {
+  test('a known name is consumed at once, without a look', () => {
+    expect(feed(IDLE, start(true))).toEqual([
+      expect.objectContaining({ phase: 'consuming', line: 1 }),
+      [{ do: 'consume', line: 1 }],
+    ]);
+  });
+
+  test('a name that is not known is asked after on the service connection before anything is consumed', () => {
+    const [state, effects] = feed(IDLE, start(false));
+    expect(place(state)).toBe('opening/declaring');
+    expect(effects).toEqual([{ do: 'declare', call: 1 }]);
+  });
+
+  test('a try looks first even if the name is known', () => {
+    expect(names(feed(IDLE, start(true), {}, TRY)[1])).toBe('look');
+  });
+
+  test.each([
+    ['absent', 'opening/declaring: declare', 'opening/declaring: declare'],
+    [{ ready: 1, consumers: 0 }, 'opening/consuming: consume', 'opening/consuming: consume'],
+    [{ ready: 1, consumers: 1 }, 'opening/consuming: consume', 'opening/consuming: consume'],
+    [{ ready: 0, consumers: 0 }, 'opening/seeding: seed', 'opening/seeding: seed'],
+    [{ ready: 0, consumers: 1 }, 'opening/consuming: consume', 'released: refuse know end'],
+  ] as const)('a look that shows %j leads a wait to "%s" and a try to "%s"', (depth, wait, attempt) => {
+    for (const [rules, expected] of [
+      [RULES, wait],
+      [TRY, attempt],
+    ] as const) {
+      const [state, effects] = feed(opening('looking'), { type: 'looked', call: LINE, depth }, {}, rules);
+      expect(`${place(state)}: ${names(effects)}`).toBe(expected);
+    }
+  });
+
+  test.each([
+    [0, 0, 'seed'],
+    [1, 0, 'consume'],
+    [0, 1, 'consume'],
+  ])('a declaration that shows %d ready and %d consumers is followed by %s', (ready, consumers, expected) => {
+    const [, effects] = feed(opening('declaring'), {
+      type: 'declared',
+      call: LINE,
+      depth: { ready, consumers },
+    });
+    expect(names(effects)).toBe(expected);
+  });
+
+  test('a user without the right to declare can still use a queue that exists', () => {
+    const error = new AccessRefusedError('configure');
+    const [looking, effects] = feed(opening('declaring'), { type: 'call-failed', call: LINE, error });
+    expect(effects).toEqual([{ do: 'look', call: LINE + 1 }]);
+    const looked = (depth: 'absent' | { ready: number; consumers: number }) =>
+      feed(looking, { type: 'looked', call: LINE + 1, depth });
+    expect(names(looked({ ready: 1, consumers: 0 })[1])).toBe('consume');
+    const [end, refusal] = looked('absent');
+    expect(place(end)).toBe('released');
+    expect(refused(refusal)).toEqual({ do: 'refuse', refusal: { why: 'failed', error } });
+  });
+
+  test('a failure that can pass is tried again after a pause that grows up to a second', () => {
+    const pauses = [0, 1, 2, 3, 4, 9, 5_000].map((failures) => {
+      const [state] = feed(opening('looking', { failures }), {
+        type: 'call-failed',
+        call: LINE,
+        error: retryable,
+      });
+      return (wakeAt(state, RULES) ?? 0) - NOW.mono;
+    });
+    expect(pauses).toEqual([100, 200, 400, 800, 1_000, 1_000, 1_000]);
+  });
+
+  test('when the pause is over the queue is asked after again', () => {
+    expect(names(feed(opening('resting'), { type: 'wake' }, { now: later(99) })[1])).toBe('');
+    expect(names(feed(opening('resting'), { type: 'wake' }, { now: later(100) })[1])).toBe('declare');
+  });
+
+  test('a failure that cannot pass is told to the caller', () => {
+    const [state, effects] = feed(opening('seeding'), { type: 'call-failed', call: LINE, error: permanent });
+    expect(place(state)).toBe('released');
+    expect(refused(effects)).toEqual({ do: 'refuse', refusal: { why: 'failed', error: permanent } });
+    expect(effects.at(-1)).toEqual({ do: 'end' });
+  });
+
+  test('a queue that vanished before it was consumed is no longer known and is created', () => {
+    const closed = { type: 'closed', line: LINE, scope: 'channel', error: retryable, absent: true } as const;
+    const [state, effects] = feed(opening('consuming'), closed);
+    expect(place(state)).toBe('opening/declaring');
+    expect(effects).toEqual([
+      { do: 'know', known: false },
+      { do: 'declare', call: LINE + 1 },
+    ]);
+  });
+
+  test('a queue that vanishes again and again is not created in a busy loop', () => {
+    const closed = { type: 'closed', line: LINE, scope: 'channel', error: retryable, absent: true } as const;
+    const [state] = feed(opening('consuming', { failures: 3 }), closed);
+    expect(place(state)).toBe('opening/resting');
+  });
+});
+
+describe('a place in line', () => {
+  test('is taken on a fresh channel when the connection of the old one dies', () => {
+    for (const state of [opening('consuming'), waiting(), granting()]) {
+      const closed = { type: 'closed', line: LINE, scope: 'connection', error: retryable } as const;
+      expect(feed(state, closed)[1]).toEqual([{ do: 'consume', line: LINE + 1 }]);
+    }
+  });
+
+  test('ends with the error when the broker closes the channel for good', () => {
+    const closed = { type: 'closed', line: LINE, scope: 'channel', error: permanent } as const;
+    for (const state of [opening('consuming'), waiting()]) {
+      const [next, effects] = feed(state, closed);
+      expect(place(next)).toBe('released');
+      expect(refused(effects)).toEqual({ do: 'refuse', refusal: { why: 'failed', error: permanent } });
+    }
+  });
+
+  test('a queue that is in line is known from then on', () => {
+    expect(inLine().effects).toEqual([
+      { do: 'consume', line: 1 },
+      { do: 'know', known: true },
+    ]);
+  });
+
+  test('a wait has no end of its own', () => {
+    expect(wakeAt(waiting(), RULES)).toBeUndefined();
+  });
+});
+
+describe('try', () => {
+  test('sends a barrier behind the consume and gives up 50 ms after its answer', () => {
+    const [state, effects] = feed(
+      opening('consuming'),
+      { type: 'consuming', line: LINE, traits: V4_3 },
+      {},
+      TRY,
+    );
+    expect(effects).toEqual([
+      { do: 'know', known: true },
+      { do: 'barrier', line: LINE },
+    ]);
+    const [answered] = feed(state, { type: 'barrier', line: LINE }, {}, TRY);
+    expect(wakeAt(answered, TRY)).toBe(NOW.mono + 50);
+    expect(feed(answered, { type: 'wake' }, { now: later(49) }, TRY)[1]).toEqual([]);
+    const [end, leaving] = feed(answered, { type: 'wake' }, { now: later(50) }, TRY);
+    expect(place(end)).toBe('closing/channel');
+    expect(refused(leaving)).toEqual({ do: 'refuse', refusal: { why: 'unavailable' } });
+  });
+
+  test('takes a token that comes within those 50 ms', () => {
+    const state = waiting({ until: NOW.mono + 50 });
+    expect(names(feed(state, delivered(3), { now: later(49) }, TRY)[1])).toBe('saw know requeue grant');
+  });
+
+  test('sends no second request on the channel: a wait sends no barrier at all', () => {
+    const [, effects] = feed(opening('consuming'), { type: 'consuming', line: LINE, traits: V4_3 });
+    expect(names(effects)).toBe('know');
+  });
+});

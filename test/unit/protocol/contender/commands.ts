@@ -1,0 +1,280 @@
+import fc from 'fast-check';
+import type { ContenderEvent } from '../../../../src/protocol/contender/types.ts';
+import {
+  junkBody,
+  NOW,
+  newerBody,
+  OTHER_ID,
+  permanent,
+  probeBody,
+  retryable,
+  tokenBody,
+} from './fixtures.ts';
+import type { Process, WatchedContender } from './world.ts';
+
+/** The broker's side, as far as deliveries need it: the live token of one queue, and how often it was taken back. */
+export interface Queue {
+  base: bigint;
+  returns: number;
+}
+
+/** One thing that happens. It is made concrete against what the contender is about at that moment. */
+export type Command =
+  | { readonly do: 'deliver'; readonly what: What; readonly old: boolean; readonly step: number }
+  | { readonly do: 'answer'; readonly pick: number; readonly ready: number; readonly consumers: number }
+  | { readonly do: 'fail'; readonly pick: number; readonly forGood: boolean }
+  | { readonly do: 'void-call'; readonly back: number }
+  | { readonly do: 'consuming'; readonly old: boolean; readonly minor: number }
+  | { readonly do: 'closed'; readonly old: boolean; readonly how: How }
+  | { readonly do: 'barrier' | 'cancelled'; readonly old: boolean }
+  | { readonly do: 'pass'; readonly monoMs: number; readonly skewMs: number }
+  | { readonly do: 'until-due'; readonly earlyMs: number }
+  | { readonly do: 'ran-lately'; readonly value: boolean }
+  | { readonly do: 'progress'; readonly step: number; readonly closeFirst: boolean }
+  | { readonly do: 'wake' | 'verify' | 'release' | 'give-up' | 'shutdown' };
+
+const WHAT = [
+  'live',
+  'proof',
+  'same',
+  'skipped',
+  'other',
+  'surfaced',
+  'huge',
+  'probe',
+  'junk',
+  'newer',
+  'foreign',
+] as const;
+const HOW = ['channel', 'connection', 'orderly', 'absent', 'refused'] as const;
+type What = (typeof WHAT)[number];
+type How = (typeof HOW)[number];
+
+const seldom = fc.integer({ min: 0, max: 9 }).map((n) => n === 0);
+const often = <T>(arbitrary: fc.Arbitrary<T>, weight: number) => ({ arbitrary, weight });
+
+export const command: fc.Arbitrary<Command> = fc.oneof(
+  often(
+    fc.record({
+      do: fc.constant('progress' as const),
+      step: fc.constantFrom(1, 1, 1, 100_001),
+      closeFirst: fc.boolean(),
+    }),
+    24,
+  ),
+  often(
+    fc.record({
+      do: fc.constant('deliver' as const),
+      what: fc.oneof(
+        often(fc.constantFrom<What>('live', 'proof'), 3),
+        often(fc.constantFrom<What>(...WHAT), 1),
+      ),
+      old: seldom,
+      step: fc.constantFrom(0, 1, 1, 1, 2, 100_000),
+    }),
+    8,
+  ),
+  often(
+    fc.record({
+      do: fc.constant('answer' as const),
+      pick: fc.nat(3),
+      ready: fc.constantFrom(-1, 0, 0, 1),
+      consumers: fc.nat(1),
+    }),
+    8,
+  ),
+  often(fc.record({ do: fc.constant('consuming' as const), old: seldom, minor: fc.constantFrom(0, 3) }), 6),
+  fc.record({ do: fc.constant('fail' as const), pick: fc.nat(3), forGood: seldom }),
+  fc.record({ do: fc.constant('void-call' as const), back: fc.integer({ min: -2, max: 5 }) }),
+  fc.record({ do: fc.constant('closed' as const), old: fc.boolean(), how: fc.constantFrom(...HOW) }),
+  fc.record({ do: fc.constantFrom('barrier' as const, 'cancelled' as const), old: seldom }),
+  often(
+    fc.record({
+      do: fc.constant('pass' as const),
+      monoMs: fc.oneof(fc.nat(300), fc.nat(6_000)),
+      skewMs: fc.oneof(
+        often(fc.constant(0), 2),
+        often(fc.constantFrom(-20_000, -15_000, -300, 400, 14_000, 16_000, 30_000), 1),
+      ),
+    }),
+    3,
+  ),
+  often(fc.record({ do: fc.constant('until-due' as const), earlyMs: fc.constantFrom(0, 0, 1) }), 3),
+  fc.record({ do: fc.constant('ran-lately' as const), value: fc.boolean() }),
+  often(fc.record({ do: fc.constantFrom('wake' as const, 'verify' as const) }), 3),
+  fc.record({
+    do: fc.constantFrom('release' as const, 'release' as const, 'give-up' as const, 'shutdown' as const),
+  }),
+);
+
+export function carryOut(todo: Command, who: WatchedContender, process: Process, queue: Queue): void {
+  switch (todo.do) {
+    case 'progress':
+      progress(todo, who, process, queue);
+      break;
+    case 'deliver':
+      who.deliver(lineOf(who, todo.old), ...messageOf(todo, who, process, queue));
+      break;
+    case 'answer': {
+      const call = who.calls[todo.pick % Math.max(1, who.calls.length)];
+      if (call === undefined) break;
+      if (call.do === 'seed') seed(process, queue);
+      answer(who, call, { ready: todo.ready, consumers: todo.consumers });
+      break;
+    }
+    case 'fail': {
+      const call = who.calls[todo.pick % Math.max(1, who.calls.length)]?.call;
+      if (call !== undefined)
+        who.feed({ type: 'call-failed', call, error: todo.forGood ? permanent : retryable });
+      break;
+    }
+    case 'void-call': {
+      const call = who.state.turn - todo.back;
+      if (who.calls.some((pending) => pending.call === call) || todo.back === 0) break;
+      who.feed({ type: 'seeded', call });
+      break;
+    }
+    case 'consuming':
+      who.feed({
+        type: 'consuming',
+        line: lineOf(who, todo.old),
+        traits: { version: [4, todo.minor, 1] },
+      });
+      break;
+    case 'closed':
+      close(who, lineOf(who, todo.old), todo.how);
+      break;
+    case 'barrier':
+    case 'cancelled':
+      who.feed({ type: todo.do, line: lineOf(who, todo.old) });
+      break;
+    case 'pass':
+      pass(process, todo.monoMs, todo.monoMs + todo.skewMs);
+      break;
+    case 'until-due': {
+      const due = who.wakeAt;
+      if (due === undefined) break;
+      const ms = Math.max(0, due - todo.earlyMs - process.now.mono);
+      pass(process, ms, ms);
+      who.feed({ type: 'wake' });
+      break;
+    }
+    case 'ran-lately':
+      process.ranLately = todo.value;
+      break;
+    case 'shutdown': {
+      const { state } = who;
+      const buggy =
+        state.at === 'closing' && state.phase !== 'channel' && who.lines.get(state.line) === 'gone';
+      if (buggy && !process.strict.shutdownAtLongLog) break;
+      who.feed({ type: 'shutdown' });
+      break;
+    }
+    default:
+      who.feed({ type: todo.do });
+      break;
+  }
+}
+
+/** What the contender is waiting for comes, as on a healthy broker. */
+function progress(
+  { step, closeFirst }: Extract<Command, { do: 'progress' }>,
+  who: WatchedContender,
+  process: Process,
+  queue: Queue,
+): void {
+  const { state } = who;
+  const call = who.calls.at(-1);
+  if (state.at === 'opening' && state.phase === 'consuming') {
+    who.feed({ type: 'consuming', line: state.line ?? 0, traits: { version: [4, 0, 5] } });
+  } else if (state.at === 'waiting' || state.at === 'granting' || state.at === 'verifying') {
+    const what = state.at === 'waiting' ? 'live' : 'proof';
+    const [body, returns] = messageOf({ do: 'deliver', what, old: false, step }, who, process, queue);
+    who.deliver(state.line, body, returns);
+  } else if (
+    state.at === 'closing' &&
+    (closeFirst || call === undefined) &&
+    who.lines.get(state.line) === 'closing'
+  ) {
+    close(who, state.line, 'orderly');
+  } else if (call !== undefined) {
+    if (call.do === 'seed') seed(process, queue);
+    answer(who, call, { ready: 0, consumers: 0 });
+  }
+}
+
+/** A new token, above all that this process has seen. */
+function seed({ highestSeen }: Process, queue: Queue): void {
+  queue.base = highestSeen + 1n;
+  queue.returns = 0;
+}
+
+/** Answers a call as the broker would. `ready` below 0 means that there is no queue. */
+export function answer(
+  who: WatchedContender,
+  { do: asked, call }: WatchedContender['calls'][number],
+  depth: { ready: number; consumers: number },
+): void {
+  if (asked === 'look') who.feed({ type: 'looked', call, depth: depth.ready < 0 ? 'absent' : depth });
+  else if (asked === 'declare')
+    who.feed({ type: 'declared', call, depth: { ...depth, ready: Math.max(0, depth.ready) } });
+  else who.feed({ type: asked === 'seed' ? 'seeded' : 'removed', call });
+}
+
+/** A line's channel ends. The driver never tells of the end of a channel twice. */
+export function close(who: WatchedContender, line: number, how: How): void {
+  if (who.lines.get(line) === 'gone') return;
+  const error = how === 'orderly' ? undefined : how === 'refused' ? permanent : retryable;
+  const scope = how === 'connection' ? 'connection' : 'channel';
+  const event: ContenderEvent = { type: 'closed', line, scope, error, absent: how === 'absent' || undefined };
+  who.feed(event);
+}
+
+function pass(process: Process, monoMs: number, wallMs: number): void {
+  process.now = { mono: process.now.mono + monoMs, wall: process.now.wall + wallMs };
+}
+
+function lineOf(who: WatchedContender, old: boolean): number {
+  const lines = [...who.lines.keys()];
+  const current = 'line' in who.state ? who.state.line : undefined;
+  return (old ? lines.at(-2) : (current ?? lines.at(-1))) ?? 99;
+}
+
+function messageOf(
+  { what, step }: Extract<Command, { do: 'deliver' }>,
+  who: WatchedContender,
+  process: Process,
+  queue: Queue,
+): readonly [Uint8Array, number] {
+  const hold = 'hold' in who.state ? who.state.hold : undefined;
+  const own =
+    hold === undefined ? tokenBody({ base: queue.base }) : tokenBody({ base: hold.base, id: hold.id });
+  switch (what) {
+    case 'live':
+      queue.returns += step;
+      return [tokenBody({ base: queue.base, at: process.now.wall }), queue.returns];
+    case 'proof':
+      queue.returns = Math.max(queue.returns, (hold?.returns ?? queue.returns) + 1);
+      return [own, (hold?.returns ?? queue.returns) + 1];
+    case 'same':
+      return [own, hold?.returns ?? queue.returns];
+    case 'skipped':
+      return [own, (hold?.returns ?? queue.returns) + 1 + step];
+    case 'other':
+      return [tokenBody({ id: OTHER_ID, base: queue.base + BigInt(step) * 10n }), queue.returns];
+    case 'surfaced':
+      return [tokenBody({ id: OTHER_ID, base: queue.base + 500n, at: process.now.wall - 61_000 }), 0];
+    case 'huge':
+      queue.base += 1_000_000n;
+      queue.returns = 0;
+      return [tokenBody({ base: queue.base, at: process.now.wall }), 0];
+    case 'foreign':
+      return [tokenBody({ name: 'else', at: NOW.wall }), queue.returns];
+    case 'probe':
+      return [probeBody, 0];
+    case 'newer':
+      return [newerBody, queue.returns];
+    case 'junk':
+      return [junkBody, queue.returns];
+  }
+}

@@ -1,0 +1,200 @@
+import type { Delivery } from '../../../../src/broker/port.ts';
+import { AccessRefusedError, type BatonError, BrokerUnreachableError } from '../../../../src/errors.ts';
+import { step } from '../../../../src/protocol/contender/step.ts';
+import type {
+  At,
+  ContenderEvent,
+  ContenderState,
+  Effect,
+  Hold,
+  Rules,
+  Step,
+  Surroundings,
+} from '../../../../src/protocol/contender/types.ts';
+import type { Instant } from '../../../../src/protocol/instant.ts';
+import { encodeProbe, encodeToken, type Token } from '../../../../src/protocol/token.ts';
+
+export const NOW: Instant = { mono: 100_000, wall: 1_800_000_000_000 };
+export const RULES: Rules = {
+  name: 'jobs',
+  mode: 'wait',
+  grant: 'auto',
+  leaseMs: 15_000,
+  verifyEveryMs: 5_000,
+};
+export const TRY: Rules = { ...RULES, mode: 'try' };
+export const V4_3 = { version: [4, 3, 6] } as const;
+export const V4_0 = { version: [4, 0, 5] } as const;
+export const TOKEN: Token = {
+  id: '0190a1b2-0000-7000-8000-00000000000a',
+  name: 'jobs',
+  base: 1_000n,
+  by: 'svc@host/1',
+  at: NOW.wall - 1_000,
+};
+export const OTHER_ID = '0190a1b2-0000-7000-8000-00000000000b';
+export const HOLD: Hold = { id: TOKEN.id, base: TOKEN.base, returns: 2, deliveryTag: 1, fence: 1_002n };
+export const LINE = 7;
+
+export const retryable: BatonError = new BrokerUnreachableError('not now');
+export const permanent: BatonError = new AccessRefusedError('never');
+
+/** The same moment later on both clocks, or on each by its own amount. */
+export function later(monoMs: number, wallMs = monoMs): Instant {
+  return { mono: NOW.mono + monoMs, wall: NOW.wall + wallMs };
+}
+
+export function around(changes: Partial<Surroundings> = {}): Surroundings {
+  return { now: NOW, highestSeen: 0n, ranLately: true, ...changes };
+}
+
+export function tokenBody(changes: Partial<Token> = {}): Uint8Array {
+  return encodeToken({ ...TOKEN, ...changes });
+}
+
+export const probeBody = encodeProbe({ id: OTHER_ID, name: 'jobs', by: 'x', at: NOW.wall });
+export const newerBody = Buffer.from(JSON.stringify({ v: 2, kind: 'token', anything: true }));
+export const junkBody = Buffer.from([0xff, 0xfe, 0x00]);
+
+export function delivery(returns: number, body = tokenBody(), deliveryTag = 2): Delivery {
+  return { deliveryTag, body, returns };
+}
+
+export function delivered(returns: number, body = tokenBody(), line = LINE): ContenderEvent {
+  return { type: 'delivered', line, delivery: delivery(returns, body) };
+}
+
+type Phase = At<'opening'>['phase'];
+
+export function opening(phase: Phase, changes: Partial<At<'opening'>> = {}): At<'opening'> {
+  const line = phase === 'consuming' ? LINE : phase === 'removing' ? LINE - 1 : undefined;
+  const until = phase === 'resting' ? NOW.mono + 100 : undefined;
+  return {
+    at: 'opening',
+    turn: LINE,
+    phase,
+    line,
+    until,
+    failures: 0,
+    abandoned: false,
+    refused: undefined,
+    ...changes,
+  };
+}
+
+export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
+  return {
+    at: 'waiting',
+    turn: LINE,
+    line: LINE,
+    traits: V4_3,
+    until: undefined,
+    stray: undefined,
+    abandoned: false,
+    ...changes,
+  };
+}
+
+/** A contender that was handed a stray, and the look that this caused is call LINE + 1. */
+export function lookingBehindStray(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
+  const stray = { deliveryTag: 2, call: LINE + 1, until: undefined };
+  return waiting({ turn: LINE + 1, stray, ...changes });
+}
+
+export function granting(changes: Partial<At<'granting'>> = {}): At<'granting'> {
+  return { at: 'granting', turn: LINE, line: LINE, traits: V4_3, hold: HOLD, sentAt: NOW, ...changes };
+}
+
+export function held(changes: Partial<At<'held'>> = {}): At<'held'> {
+  const verifyAt = NOW.mono + RULES.verifyEveryMs;
+  return {
+    at: 'held',
+    turn: LINE,
+    line: LINE,
+    traits: V4_3,
+    hold: HOLD,
+    provenAt: NOW,
+    verifyAt,
+    ...changes,
+  };
+}
+
+export function verifying(changes: Partial<At<'verifying'>> = {}): At<'verifying'> {
+  return {
+    at: 'verifying',
+    turn: LINE,
+    line: LINE,
+    traits: V4_3,
+    hold: HOLD,
+    provenAt: NOW,
+    sentAt: NOW,
+    again: false,
+    cancelledUntil: undefined,
+    ...changes,
+  };
+}
+
+export function closing(phase: At<'closing'>['phase']): At<'closing'> {
+  return { at: 'closing', turn: LINE + 1, line: LINE, phase };
+}
+
+/** A fresh contender that has come as far as waiting in line, with the number of its line. */
+export function inLine(
+  rules: Rules = RULES,
+  traits: { version: [number, number, number] } | typeof V4_3 = V4_3,
+) {
+  const [state, effects] = run({ at: 'idle', turn: 0 }, rules, [
+    [{ type: 'start', known: true }, {}],
+    [{ type: 'consuming', line: 1, traits }, {}],
+  ]);
+  return { state, effects, line: 1 };
+}
+
+/** Feeds events in order and gathers what was to be done. */
+export function run(
+  from: ContenderState,
+  rules: Rules,
+  script: readonly (readonly [ContenderEvent, Partial<Surroundings>])[],
+): Step {
+  let state = from;
+  const all: Effect[] = [];
+  for (const [event, changes] of script) {
+    const [next, effects] = step(state, event, around(changes), rules);
+    state = next;
+    all.push(...effects);
+  }
+  return [state, all];
+}
+
+/** One step from `state`, at NOW unless told otherwise. */
+export function feed(
+  state: ContenderState,
+  event: ContenderEvent,
+  changes: Partial<Surroundings> = {},
+  rules: Rules = RULES,
+): Step {
+  return step(state, event, around(changes), rules);
+}
+
+/** The effects' names in order, e.g. `close look`. */
+export function names(effects: readonly Effect[]): string {
+  return effects.map((effect) => effect.do).join(' ');
+}
+
+/** A state as one word, e.g. `opening/looking`, `waiting+stray+abandoned`. */
+export function place(state: ContenderState): string {
+  switch (state.at) {
+    case 'opening':
+      return `opening/${state.phase}${state.abandoned ? '+abandoned' : ''}`;
+    case 'waiting':
+      return `waiting${state.stray ? '+stray' : ''}${state.abandoned ? '+abandoned' : ''}`;
+    case 'verifying':
+      return `verifying${state.cancelledUntil === undefined ? '' : '+cancelled'}${state.again ? '+again' : ''}`;
+    case 'closing':
+      return `closing/${state.phase}`;
+    case 'lost':
+      return `lost/${state.reason}`;
+    default:
+      return state.at;
+  }
+}

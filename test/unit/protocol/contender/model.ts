@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import type { Rules } from '../../../../src/protocol/contender/types.ts';
+import { answer, type Command, carryOut, close, command, type Queue } from './commands.ts';
+import { newProcess, rule, type Strictness, WatchedContender } from './world.ts';
+
+const rules = fc.record<Partial<Rules>>({
+  mode: fc.constantFrom('wait', 'wait', 'try'),
+  grant: fc.constantFrom('auto', 'verified', 'immediate'),
+});
+const commands = fc.array(command, { maxLength: 60, size: 'max' });
+
+/** What the runs have met, so that a property that tests nothing is noticed. */
+export class Met {
+  grants = 0;
+  refusals = 0;
+  losses = 0;
+  releases = 0;
+  contenders = 0;
+
+  count(who: WatchedContender): void {
+    this.contenders += 1;
+    this.grants += who.granted.length;
+    this.refusals += who.refusals;
+    this.losses += who.losses;
+    this.releases += who.state.at === 'released' && who.granted.length === 1 ? 1 : 0;
+  }
+}
+
+/** Ends every contender, with a broker that answers everything, and demands that nothing is left. */
+function drain(who: WatchedContender): void {
+  if (!(who.state.at === 'closing')) who.feed({ type: 'shutdown' });
+  for (let turns = 0; turns < 20 && !who.isOver; turns++) {
+    const call = who.calls[0];
+    if (call !== undefined) answer(who, call, { ready: 0, consumers: 0 });
+    for (const [line, is] of who.lines) if (is === 'closing') close(who, line, 'orderly');
+  }
+  rule(who.isOver, `stuck in ${who.state.at} although the broker has answered everything`);
+}
+
+/** @param first what happens before anything random, to reach a rare place surely */
+export function oneContender(met: Met, strict?: Strictness, first: readonly Command[] = []) {
+  return fc.property(rules, fc.boolean(), commands, (changes, known, list) => {
+    const process = newProcess(strict);
+    const who = new WatchedContender(process, changes);
+    const queue: Queue = { base: 1_000n, returns: 0 };
+    who.feed({ type: 'start', known });
+    for (const todo of [...first, ...list]) carryOut(todo, who, process, queue);
+    met.count(who);
+    drain(who);
+    const end = who.state;
+    for (const todo of list.slice(0, 5)) carryOut(todo, who, process, queue);
+    rule(who.state === end, 'something was left to happen after the end');
+  });
+}
+
+export function severalContenders(met: Met, strict?: Strictness) {
+  const turn = fc.tuple(fc.nat(2), command);
+  const turns = fc.array(turn, { maxLength: 60, size: 'max' });
+  return fc.property(fc.array(rules, { minLength: 2, maxLength: 3 }), turns, (all, list) => {
+    const process = newProcess(strict);
+    const queue: Queue = { base: 1_000n, returns: 0 };
+    const contenders = all.map((changes) => new WatchedContender(process, changes));
+    for (const who of contenders) who.feed({ type: 'start', known: true });
+    for (const [pick, todo] of list) {
+      const who = contenders[pick % contenders.length];
+      if (who !== undefined) carryOut(todo, who, process, queue);
+    }
+    for (const who of contenders) {
+      met.count(who);
+      drain(who);
+    }
+  });
+}

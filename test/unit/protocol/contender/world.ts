@@ -1,0 +1,238 @@
+import type { Delivery } from '../../../../src/broker/port.ts';
+import { step, vouchedMs, wakeAt } from '../../../../src/protocol/contender/step.ts';
+import type {
+  ContenderEvent,
+  ContenderState,
+  Effect,
+  Rules,
+} from '../../../../src/protocol/contender/types.ts';
+import type { Instant } from '../../../../src/protocol/instant.ts';
+import { decodeMessage, type Message } from '../../../../src/protocol/token.ts';
+import { NOW, RULES } from './fixtures.ts';
+
+/** A rule of the protocol was broken; the message says which. */
+export class Violation extends Error {}
+
+export function rule(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Violation(what);
+}
+
+/** Rules that a known bug breaks are checked only when asked for: see ../found-bugs.test.ts. */
+export interface Strictness {
+  /** Compare a grant with everything seen until the grant, not only until its delivery. */
+  readonly seenUntilGrant: boolean;
+  /** A proof must leave something of the lease, also if the wall clock was stepped back and forth. */
+  readonly leaseAfterProof: boolean;
+  /** A shutdown may come when a long log is being ended and its channel is already gone. */
+  readonly shutdownAtLongLog: boolean;
+}
+
+export const KNOWN_BUGS_APART: Strictness = {
+  seenUntilGrant: false,
+  leaseAfterProof: false,
+  shutdownAtLongLog: false,
+};
+
+/** One process: what its contenders share. */
+export interface Process {
+  now: Instant;
+  highestSeen: bigint;
+  ranLately: boolean;
+  readonly strict: Strictness;
+}
+
+export function newProcess(strict: Strictness = KNOWN_BUGS_APART): Process {
+  return { now: NOW, highestSeen: 0n, ranLately: true, strict };
+}
+
+export type Call = Extract<Effect, { call: number }>;
+
+/** Runs one contender as src/contender.ts does, and checks every rule that must hold after each event. */
+export class WatchedContender {
+  readonly #process: Process;
+  readonly #rules: Rules;
+  state: ContenderState = { at: 'idle', turn: 0 };
+  /** Every line ever opened: whether its channel is open, was told to close, or is gone. */
+  readonly lines = new Map<number, 'open' | 'closing' | 'gone'>();
+  /** Calls not yet answered. */
+  readonly calls: Call[] = [];
+  readonly granted: bigint[] = [];
+  refusals = 0;
+  losses = 0;
+  ends = 0;
+  /** What was delivered, by line and delivery tag. */
+  readonly #delivered = new Map<string, Message>();
+  #seenBeforeDelivery = 0n;
+  #lastTag = 0;
+
+  constructor(process: Process, changes: Partial<Rules> = {}) {
+    this.#process = process;
+    this.#rules = { ...RULES, ...changes };
+  }
+
+  get isOver(): boolean {
+    return this.state.at === 'released' || this.state.at === 'lost';
+  }
+
+  get wakeAt(): number | undefined {
+    return wakeAt(this.state, this.#rules);
+  }
+
+  deliver(line: number, body: Uint8Array, returns: number): void {
+    this.#lastTag += 1;
+    const delivery: Delivery = { deliveryTag: this.#lastTag, body, returns };
+    const message = decodeMessage(body, returns, this.#rules.name);
+    this.#delivered.set(`${line}/${this.#lastTag}`, message);
+    if (this.state.at === 'waiting') this.#seenBeforeDelivery = this.#process.highestSeen;
+    this.feed({ type: 'delivered', line, delivery });
+  }
+
+  feed(event: ContenderEvent): void {
+    const before = this.state;
+    const { now, highestSeen, ranLately } = this.#process;
+    const isVoid = this.#isVoid(event);
+    const [state, effects] = step(before, event, { now, highestSeen, ranLately }, this.#rules);
+    this.state = state;
+    if (before.at === 'released' || before.at === 'lost' || isVoid) {
+      rule(state === before && effects.length === 0, `${event.type} is not void in ${before.at}`);
+    }
+    if (event.type === 'closed' && this.lines.has(event.line)) this.lines.set(event.line, 'gone');
+    if ('call' in event) this.#answered(event.call);
+    for (const effect of effects) this.#watch(effect, before);
+    this.#check(before, event);
+  }
+
+  /** Events of older lines and older calls. Time is another matter: a lease that is over ends at any event. */
+  #isVoid(event: ContenderEvent): boolean {
+    const { state } = this;
+    if (
+      vouchedMs(state, this.#rules, this.#process.now) === 0 &&
+      (state.at === 'held' || state.at === 'verifying')
+    )
+      return false;
+    if ('line' in event) return !('line' in state) || event.line !== state.line;
+    const isCalling = state.at !== 'closing' || state.phase !== 'channel';
+    return (
+      'call' in event && isCalling && event.call !== (state.at === 'waiting' ? state.stray?.call : state.turn)
+    );
+  }
+
+  #answered(call: number): void {
+    const index = this.calls.findIndex((pending) => pending.call === call);
+    if (index >= 0) this.calls.splice(index, 1);
+  }
+
+  #watch(effect: Effect, before: ContenderState): void {
+    rule(this.ends + this.losses === 0 || effect.do === 'close', `${effect.do} after the end`);
+    switch (effect.do) {
+      case 'look':
+      case 'declare':
+      case 'seed':
+      case 'remove':
+        rule(!this.calls.some(({ call }) => call === effect.call), 'a call number is used twice');
+        this.calls.push({ do: effect.do, call: effect.call });
+        break;
+      case 'consume':
+        rule(!this.lines.has(effect.line), 'a line is consumed twice');
+        rule(![...this.lines.values()].includes('open'), 'a second line while one is open');
+        this.lines.set(effect.line, 'open');
+        break;
+      case 'barrier':
+        rule(this.#rules.mode === 'try', 'a wait sends no barrier');
+        rule(this.lines.get(effect.line) === 'open', 'a barrier on a line that is not open');
+        break;
+      case 'close':
+        rule(this.lines.has(effect.line), 'a line that never was is closed');
+        if (this.lines.get(effect.line) === 'open') this.lines.set(effect.line, 'closing');
+        break;
+      case 'ack':
+      case 'requeue': {
+        const kind = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`)?.kind;
+        if (effect.do === 'requeue') rule(kind === 'token', `requeue of a ${kind}`);
+        else rule(kind === 'probe' || kind === 'stray', `ack of a ${kind}`);
+        break;
+      }
+      case 'saw':
+        if (effect.fence > this.#process.highestSeen) this.#process.highestSeen = effect.fence;
+        break;
+      case 'know':
+        break;
+      case 'grant':
+        this.#watchGrant(effect.fence, before);
+        break;
+      case 'refuse':
+        this.refusals += 1;
+        break;
+      case 'prove':
+        rule(this.granted.length === 1, 'a proof without a grant');
+        rule(before.at === 'granting' || before.at === 'verifying', 'a proof that nobody asked for');
+        rule('sentAt' in before && before.sentAt === effect.sentAt, 'a proof counted from another moment');
+        break;
+      case 'lose':
+        rule(this.granted.length === 1, 'lost without a grant');
+        this.losses += 1;
+        break;
+      case 'end':
+        this.ends += 1;
+        break;
+      default:
+        throw new Violation(`an effect that no protocol has: ${JSON.stringify(effect)}`);
+    }
+  }
+
+  #watchGrant(fence: bigint, before: ContenderState): void {
+    const tokens = [...this.#delivered.values()].filter((message) => message.kind === 'token');
+    rule(
+      tokens.some((message) => message.fence === fence),
+      'a fence that no token had',
+    );
+    rule(fence > this.#seenBeforeDelivery, 'a fence that is not above what was seen before its delivery');
+    if (this.#process.strict.seenUntilGrant && before.at === 'granting') {
+      const own = before.hold.fence + 1n; // its own proof counts one return more
+      rule(this.#process.highestSeen <= own, 'a fence below one that this process has seen');
+    }
+    this.granted.push(fence);
+  }
+
+  #check(before: ContenderState, event: ContenderEvent): void {
+    const { state } = this;
+    const { now, strict } = this.#process;
+    rule(this.granted.length + this.refusals <= 1, 'the caller is told twice');
+    rule(this.losses + this.ends <= 1, 'it ends twice');
+    rule(state.at !== 'granting' || this.granted.length === 0, 'granting, but granted already');
+    if (state.at === 'held' || state.at === 'verifying') {
+      rule(this.granted.length === 1, 'held without a grant');
+      rule(this.lines.get(state.line) === 'open', 'held on a line that is not open');
+      const provenByThis = event.type === 'delivered' && before.at === 'verifying';
+      if (strict.leaseAfterProof || !provenByThis) {
+        const { mono, wall } = state.provenAt;
+        const left = now.mono - mono < this.#rules.leaseMs && now.wall - wall < this.#rules.leaseMs;
+        rule(left, 'held after the end of the lease');
+      }
+    }
+    rule(this.#awaited() <= 1, 'two service calls are awaited at once');
+    if (!this.isOver) return;
+    rule(this.granted.length + this.refusals === 1, 'over, but the caller was never told');
+    rule((state.at === 'lost') === (this.losses === 1), 'lost without saying so');
+    rule((state.at === 'released') === (this.ends === 1), 'released without an end');
+    rule(![...this.lines.values()].includes('open'), 'over, but a channel was left open');
+  }
+
+  /** How many of the calls under way would make a difference if they were answered now. */
+  #awaited(): number {
+    const { now, highestSeen, ranLately } = this.#process;
+    const held = this.state.at === 'held' || this.state.at === 'verifying';
+    if (held && vouchedMs(this.state, this.#rules, now) === 0) return 0;
+    return this.calls.filter(({ call }) => {
+      const depth = { ready: 1, consumers: 1 };
+      const answers: ContenderEvent[] = [
+        { type: 'looked', call, depth },
+        { type: 'declared', call, depth },
+        { type: 'seeded', call },
+        { type: 'removed', call },
+      ];
+      const around = { now, highestSeen, ranLately };
+      return answers.some((answer) => step(this.state, answer, around, this.#rules)[0] !== this.state);
+    }).length;
+  }
+}

@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { consumerTag, lockQueueArguments, lockQueueName } from '../../../src/protocol/topology.ts';
+
+const bytes = (text: string) => Buffer.byteLength(text, 'utf8');
+const character = fc.integer({ min: 0, max: 0x10ffff }).filter((code) => code < 0xd800 || code > 0xdfff);
+const anyCharacter = fc.oneof(
+  fc.constantFrom(..."%#:/@.*?~!()'-_ aAzZ09éñ語𝕏\u0000\uffff2F3A25"),
+  character.map((code) => String.fromCodePoint(code)),
+);
+const lockName = fc.string({ unit: anyCharacter, minLength: 1, maxLength: 255 });
+/** Many names that nearly are each other: few characters, those that escaping uses. */
+const tricky = fc.string({
+  unit: fc.constantFrom('%', '2', '5', 'F', '3', 'A', ':', '/', '#', '.'),
+  minLength: 1,
+  maxLength: 6,
+});
+const namespace = fc.stringMatching(/^[A-Za-z0-9_-]{1,32}$/);
+
+describe('queue name', () => {
+  test('is baton.<namespace>.lock.<name>, with : / @ readable and the rest percent-encoded', () => {
+    expect(lockQueueName('default', 'invoice:42')).toBe('baton.default.lock.invoice:42');
+    expect(lockQueueName('p', 'a/b@c d%é#')).toBe('baton.p.lock.a/b@c%20d%25%C3%A9%23');
+  });
+
+  test('fits an AMQP short string, in printable ASCII, for every name of 1 to 255 characters and every namespace', () => {
+    fc.assert(
+      fc.property(namespace, lockName, (space, name) => {
+        const queue = lockQueueName(space, name);
+        expect(bytes(queue)).toBeLessThanOrEqual(255);
+        expect(queue).toMatch(/^[\x21-\x7e]+$/);
+        expect(queue.startsWith(`baton.${space}.lock.`)).toBe(true);
+        expect(lockQueueName(space, name)).toBe(queue);
+      }),
+      { numRuns: 500 },
+    );
+    for (const unit of ['a', 'é', '語', '𝕏', '%', '\u0000']) {
+      for (const length of [1, 60, 100, 200, 235, 236, 237, 254, 255]) {
+        expect(bytes(lockQueueName('n'.repeat(32), unit.repeat(length)))).toBeLessThanOrEqual(255);
+      }
+    }
+  });
+
+  test('differs for names that look like an escape of each other', () => {
+    const names = [
+      '%3A',
+      ':',
+      '%253A',
+      '%25',
+      '%',
+      '%2F',
+      '/',
+      '%40',
+      '@',
+      '#',
+      '%23',
+      '%2523',
+      '%3a',
+      'a',
+      'A',
+      '+',
+      ' ',
+      '%20',
+    ];
+    expect(new Set(names.map((name) => lockQueueName('x', name))).size).toBe(names.length);
+  });
+
+  test('differs for names that are a prefix of each other, at every length from 1 to 255', () => {
+    for (const unit of ['a', '語', '%', '#']) {
+      const queues = Array.from({ length: 255 }, (_, index) => lockQueueName('x', unit.repeat(index + 1)));
+      expect(new Set(queues).size).toBe(255);
+    }
+  });
+
+  test('differs for long names that differ only at their end, or only beyond what is kept readable', () => {
+    const long = 'é'.repeat(254);
+    const queues = ['a', 'b', 'A', 'é'].map((end) => lockQueueName('x', long + end));
+    expect(new Set(queues).size).toBe(4);
+    const inTheMiddle = ['a', 'b'].map((change) =>
+      lockQueueName('x', 'y'.repeat(150) + change + 'y'.repeat(104)),
+    );
+    expect(new Set(inTheMiddle).size).toBe(2);
+    expect(inTheMiddle[0]?.slice(-100)).toBe(inTheMiddle[1]?.slice(-100));
+  });
+
+  test('of a short name is never that of a long one, even if the short one is spelled like a cut-off one', () => {
+    const long = lockQueueName('x', 'y'.repeat(255)).slice('baton.x.lock.'.length);
+    expect(long).toMatch(/^#[A-Za-z0-9_-]{43}\.y{100}$/);
+    expect(lockQueueName('x', long)).not.toContain(long);
+    expect(lockQueueName('x', long)).not.toBe(lockQueueName('x', 'y'.repeat(255)));
+  });
+
+  test('of a long name is the same on every machine and in every version: it is a wire format', () => {
+    expect(lockQueueName('x', 'y'.repeat(255))).toBe(
+      `baton.x.lock.#NvOuofyjFPe0zvgcQjwaBV7Sz7h-Oagov89k5mDWlHA.${'y'.repeat(100)}`,
+    );
+  });
+
+  test('differs between namespaces, also when a name contains what looks like another namespace', () => {
+    const queues = [
+      lockQueueName('a', 'b.lock.c'),
+      lockQueueName('a', 'c'),
+      lockQueueName('b', 'c'),
+      lockQueueName('lock', 'c'),
+      lockQueueName('a', 'lock.c'),
+      lockQueueName('a-lock', 'c'),
+      lockQueueName('a', 'baton.a.lock.c'),
+    ];
+    expect(new Set(queues).size).toBe(queues.length);
+  });
+
+  test.each<[string, fc.Arbitrary<string>]>([
+    ['any names', lockName],
+    ['names that look escaped', tricky],
+    ['long names', lockName.map((name) => 'x'.repeat(200) + name)],
+  ])('is never shared by two locks: %s', (_what, names) => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.tuple(namespace, names), { selector: String, maxLength: 60 }),
+        (locks) => {
+          const pairs = locks.flatMap(([space, name]) => [`${space}\u0000${name}`, `other\u0000${name}`]);
+          const queues = locks.flatMap(([space, name]) => [
+            lockQueueName(space, name),
+            lockQueueName('other', name),
+          ]);
+          expect(new Set(queues).size).toBe(new Set(pairs).size);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('queue arguments', () => {
+  test('are exactly the wire format: quorum, single active consumer, a large delivery limit', () => {
+    expect(lockQueueArguments()).toStrictEqual({
+      'x-queue-type': 'quorum',
+      'x-single-active-consumer': true,
+      'x-delivery-limit': 1_000_000_000,
+    });
+  });
+
+  test('are a fresh object each time, so that nobody can change them for others', () => {
+    expect(lockQueueArguments()).not.toBe(lockQueueArguments());
+  });
+});
+
+describe('consumer tag', () => {
+  const text = fc.string({ unit: anyCharacter, maxLength: 300 });
+
+  test('says service, host, process, id and lock', () => {
+    const identity = { service: 'billing', host: 'web-1', pid: 4711 };
+    expect(consumerTag(identity, 'abcdef012345', 'invoice:42')).toBe(
+      'billing@web-1/4711/abcdef012345/invoice:42',
+    );
+  });
+
+  test('fits an AMQP short string in printable ASCII for any service, host, process and lock, and keeps the id', () => {
+    fc.assert(
+      fc.property(text, text, fc.nat(2 ** 31 - 1), lockName, (service, host, pid, name) => {
+        const tag = consumerTag({ service, host, pid }, 'abcdef012345', name);
+        expect(bytes(tag)).toBeLessThanOrEqual(255);
+        expect(tag).toMatch(/^[\x21-\x7e]*$/);
+        expect(tag).toContain(`/${pid}/abcdef012345/`);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('differs between two attempts that share everything but their id', () => {
+    const identity = { service: '語'.repeat(64), host: 'h'.repeat(255), pid: 1 };
+    const name = '𝕏'.repeat(255);
+    expect(consumerTag(identity, 'aaaaaaaaaaaa', name)).not.toBe(consumerTag(identity, 'bbbbbbbbbbbb', name));
+  });
+});
