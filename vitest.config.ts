@@ -1,7 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+// .ci/run sums the counts of all runs from these files.
+const reports = process.env.BATON_TEST_REPORT_DIR;
+
 export default defineConfig({
   test: {
+    ...(reports && {
+      reporters: ['default', 'json'],
+      outputFile: { json: `${reports}/${Date.now()}-${process.pid}.json` },
+    }),
     projects: [
       {
         extends: true,

@@ -124,7 +124,6 @@ export class Program {
     return this.exit;
   }
 
-  /** Sends a signal and waits for nothing. */
   signal(signal: NodeJS.Signals): void {
     if (this.#exited === undefined && this.#child.pid !== undefined) this.#child.kill(signal);
   }

@@ -196,11 +196,17 @@ const CASES: Readonly<Record<string, Case>> = {
   'every test file expects something': {
     rule: rules.everyTestFileExpects,
     files: testFiles,
-    refused: { 'test/a.test.ts': "it('x', () => { run(); });", 'test/b.test.ts': '// expect(1)' },
+    refused: {
+      'test/a.test.ts': "it('x', () => { run(); });",
+      'test/b.test.ts': '// expect(1)',
+      'test/c.test.ts': `import { wait } ${from('./support/wait.ts')}\nimport type { Suite } ${from('./suite.ts')}`,
+      'test/d.test.ts': `import { e } ${from('./a.test.ts')}`,
+    },
     accepted: {
       'test/a.test.ts': 'expect(1).toBe(1);',
       'test/b.test.ts': `import { suite } ${from('./suite.ts')}\nsuite();`,
-      'test/suite.ts': 'export const suite = () => expect(1).toBe(1);',
+      'test/suite.ts': `export { cases as suite } ${from('./cases/all.ts')}`,
+      'test/cases/all.ts': 'export const cases = () => expect(1).toBe(1);',
     },
   },
   'no file names a machine, a home folder or a package registry': {

@@ -166,16 +166,18 @@ export const noTestIsLeftOut = forbids(
   'every test runs',
 );
 
-/** In the file itself, or in a suite of ours that it calls. */
+/** In the file itself, or in a suite that it runs; what merely helps (test/support) does not count. */
 export const everyTestFileExpects: Rule = (files) => {
-  const expecting = new Set(
-    files.filter((file) => /\bexpect\w*[(.]/.test(code(file))).map(({ path }) => path),
-  );
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const expects = (path: string, seen = new Set<string>()): boolean => {
+    const file = byPath.get(path);
+    if (file === undefined || seen.has(path) || inFolder(path, 'test/support')) return false;
+    seen.add(path);
+    if (/\bexpect\w*[(.]/.test(code(file))) return true;
+    return importsOf(file).some(({ target, typeOnly }) => !typeOnly && expects(target, seen));
+  };
   return files
-    .filter((file) => file.path.endsWith('.test.ts') && !expecting.has(file.path))
-    .filter(
-      (file) => !importsOf(file).some(({ target }) => inFolder(target, 'test') && expecting.has(target)),
-    )
+    .filter(({ path }) => path.endsWith('.test.ts') && !expects(path))
     .map(({ path }) => `${path}: a test file expects something`);
 };
 

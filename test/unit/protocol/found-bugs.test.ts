@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { vouchedMs } from '../../../src/protocol/contender/step.ts';
+import { vouchedMs, wakeAt } from '../../../src/protocol/contender/step.ts';
 import type { ContenderEvent } from '../../../src/protocol/contender/types.ts';
 import type { Command } from './contender/commands.ts';
 import {
@@ -22,6 +22,7 @@ import {
   V4_0,
   V4_3,
   verifying,
+  waiting,
 } from './contender/fixtures.ts';
 import { Met, oneContender, severalContenders } from './contender/model.ts';
 import { KNOWN_BUGS_APART } from './contender/world.ts';
@@ -118,6 +119,14 @@ describe('a stray in hand', () => {
       [{ type: 'looked', call: LINE + 2, depth: { ready: 0, consumers: 1 } }, { now: later(2_010) }],
     ]);
     expect(names(effects)).toBe('look');
+  });
+});
+
+describe('a contender without a caller whose queue is gone', () => {
+  test('says when it wants to be woken to leave, since it does leave at that wake', () => {
+    const state = waiting({ abandoned: true, graceUntil: later(2_000).mono });
+    expect(names(feed(state, wake, { now: later(2_000) })[1])).toContain('close');
+    expect(wakeAt(state, RULES)).toBe(later(2_000).mono);
   });
 });
 

@@ -119,6 +119,10 @@ describe('a stray', () => {
       'a token with a broken UTF-8 sequence in it',
       Buffer.concat([Buffer.from('{"v":1,"x":"'), Buffer.of(0xc3), Buffer.from('"}')]),
     ],
+    [
+      'a token whose holder is a broken UTF-8 sequence',
+      Buffer.from(JSON.stringify({ ...WIRE, by: '~' })).map((byte) => (byte === 0x7e ? 0xc3 : byte)),
+    ],
     ['a token that is cut off', encodeToken({ ...WIRE, base: 1n }).slice(0, -2)],
     ['a token followed by something', Buffer.concat([wire({}), Buffer.from('x')])],
     ['text', Buffer.from('hello')],

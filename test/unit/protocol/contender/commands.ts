@@ -39,6 +39,7 @@ const WHAT = [
   'same',
   'skipped',
   'other',
+  'impostor',
   'surfaced',
   'huge',
   'probe',
@@ -262,6 +263,11 @@ function messageOf(
       return [own, (hold?.returns ?? queue.returns) + 1 + step];
     case 'other':
       return [tokenBody({ id: OTHER_ID, base: queue.base + BigInt(step) * 10n }), queue.returns];
+    case 'impostor': {
+      const base = (hold?.base ?? queue.base) + BigInt(step);
+      const id = step === 1 ? OTHER_ID : hold?.id;
+      return [tokenBody({ base, ...(id && { id }) }), (hold?.returns ?? queue.returns) + 1];
+    }
     case 'surfaced':
       return [tokenBody({ id: OTHER_ID, base: queue.base + 500n, at: process.now.wall - 61_000 }), 0];
     case 'huge':

@@ -19,7 +19,7 @@ import {
   waiting,
 } from './fixtures.ts';
 
-const stray = { deliveryTag: 2, call: undefined, until: NOW.mono + 2_000 };
+const stray = { deliveryTag: 2, call: undefined };
 
 const STATES = {
   idle: { at: 'idle', turn: 0 },
@@ -32,7 +32,7 @@ const STATES = {
   resting: opening('resting'),
   waiting: waiting(),
   'looking behind a stray': lookingBehindStray(),
-  'grace for a stray': waiting({ stray }),
+  'grace for a stray': waiting({ stray, graceUntil: NOW.mono + 2_000 }),
   'stray, abandoned': lookingBehindStray({ abandoned: true }),
   granting: granting(),
   held: held(),

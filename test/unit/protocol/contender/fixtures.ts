@@ -90,6 +90,7 @@ export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
     traits: V4_3,
     until: undefined,
     stray: undefined,
+    graceUntil: undefined,
     abandoned: false,
     ...changes,
   };
@@ -97,7 +98,7 @@ export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
 
 /** A contender that was handed a stray, and the look that this caused is call LINE + 1. */
 export function lookingBehindStray(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
-  const stray = { deliveryTag: 2, call: LINE + 1, until: undefined };
+  const stray = { deliveryTag: 2, call: LINE + 1 };
   return waiting({ turn: LINE + 1, stray, ...changes });
 }
 

@@ -45,6 +45,15 @@ export function newProcess(strict: Strictness = KNOWN_BUGS_APART): Process {
   return { now: NOW, highestSeen: 0n, ranLately: true, strict };
 }
 
+type TokenMessage = Extract<Message, { kind: 'token' }>;
+
+/** The same id, the same base, and exactly one return more. */
+function isProof(own: TokenMessage | undefined, arrived: Message | undefined): boolean {
+  if (own === undefined || arrived?.kind !== 'token') return false;
+  const same = own.token.id === arrived.token.id && own.token.base === arrived.token.base;
+  return same && arrived.returns === own.returns + 1;
+}
+
 export type Call = Extract<Effect, { call: number }>;
 
 /** Runs one contender as src/contender.ts does, and checks every rule that must hold after each event. */
@@ -64,6 +73,11 @@ export class WatchedContender {
   readonly #delivered = new Map<string, Message>();
   #seenBeforeDelivery = 0n;
   #lastTag = 0;
+  /** Kept apart from the state under test: the token as it was last handed over, and when it was last given back. */
+  #own: TokenMessage | undefined;
+  #sentAt: Instant | undefined;
+  #leaseFrom: Instant | undefined;
+  #arrived: Message | undefined;
 
   constructor(process: Process, changes: Partial<Rules> = {}) {
     this.#process = process;
@@ -83,6 +97,7 @@ export class WatchedContender {
     const delivery: Delivery = { deliveryTag: this.#lastTag, body, returns };
     const message = decodeMessage(body, returns, this.#rules.name);
     this.#delivered.set(`${line}/${this.#lastTag}`, message);
+    this.#arrived = message;
     if (this.state.at === 'waiting') this.#seenBeforeDelivery = this.#process.highestSeen;
     this.feed({ type: 'delivered', line, delivery });
   }
@@ -148,8 +163,14 @@ export class WatchedContender {
       case 'ack':
       case 'requeue': {
         const kind = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`)?.kind;
-        if (effect.do === 'requeue') rule(kind === 'token', `requeue of a ${kind}`);
-        else rule(kind === 'probe' || kind === 'stray', `ack of a ${kind}`);
+        if (effect.do === 'requeue') {
+          rule(kind === 'token', `requeue of a ${kind}`);
+          const token = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`);
+          if (token?.kind === 'token') this.#own = token;
+          this.#sentAt = this.#process.now;
+          if (before.at === 'waiting') this.#leaseFrom = this.#process.now;
+        }
+        if (effect.do === 'ack') rule(kind === 'probe' || kind === 'stray', `ack of a ${kind}`);
         break;
       }
       case 'saw':
@@ -166,7 +187,9 @@ export class WatchedContender {
       case 'prove':
         rule(this.granted.length === 1, 'a proof without a grant');
         rule(before.at === 'granting' || before.at === 'verifying', 'a proof that nobody asked for');
-        rule('sentAt' in before && before.sentAt === effect.sentAt, 'a proof counted from another moment');
+        rule(this.#sentAt === effect.sentAt, 'a proof counted from another moment than its sending');
+        rule(isProof(this.#own, this.#arrived), 'a proof by another token or another count');
+        this.#leaseFrom = effect.sentAt;
         break;
       case 'lose':
         rule(this.granted.length === 1, 'lost without a grant');
@@ -205,7 +228,8 @@ export class WatchedContender {
       rule(this.lines.get(state.line) === 'open', 'held on a line that is not open');
       const provenByThis = event.type === 'delivered' && before.at === 'verifying';
       if (strict.leaseAfterProof || !provenByThis) {
-        const { mono, wall } = state.provenAt;
+        rule(this.#leaseFrom !== undefined, 'a lease from nowhere');
+        const { mono, wall } = this.#leaseFrom;
         const left = now.mono - mono < this.#rules.leaseMs && now.wall - wall < this.#rules.leaseMs;
         rule(left, 'held after the end of the lease');
       }
