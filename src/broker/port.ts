@@ -23,10 +23,7 @@ export interface BrokerTraits {
 /** Where the death of a channel began: a `connection` takes every channel on it along. */
 export type ClosedScope = 'channel' | 'connection';
 
-/**
- * What happens on a contender's channel, in wire order. After `closed` nothing more is called.
- * `delivered` can come before `consuming` when the broker sends both in one segment.
- */
+/** What happens on a contender's channel, in wire order: `consuming` first, and nothing more after `closed`. */
 export interface ConsumerListener {
   /** basic.consume was answered: this channel is in the queue's line. */
   consuming(traits: BrokerTraits): void;

@@ -49,7 +49,9 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
     case 'delivered': {
       if (event.line !== state.line) return [state, []];
       const answer = judge(state.hold, event.delivery, rules);
-      if (answer.verdict === 'proof' && remaining(state.sentAt, rules.leaseMs, around.now) > 0) {
+      // Another contender of this process may have seen a higher fence meanwhile: then this token is not the live one.
+      const isHighest = around.highestSeen <= state.hold.fence;
+      if (answer.verdict === 'proof' && isHighest && remaining(state.sentAt, rules.leaseMs, around.now) > 0) {
         const { turn, line, traits, sentAt } = state;
         const verifyAt = sentAt.mono + rules.verifyEveryMs;
         const held: HeldState = {
@@ -154,6 +156,10 @@ function delivered(state: Holding, delivery: Delivery, around: Surroundings, rul
   const { turn, line, traits, sentAt } = state;
   const verifyAt = sentAt.mono + rules.verifyEveryMs;
   const held: HeldState = { at: 'held', turn, line, traits, hold: answer.hold, provenAt: sentAt, verifyAt };
+  if (remainingMs(held, rules, around.now) === 0) {
+    const [next, effects] = lose(state, 'clock-jump'); // the wall clock was set back, and forward again
+    return [next, [...answer.saw, ...effects]];
+  }
   const proven: readonly Effect[] = [...answer.saw, { do: 'prove', sentAt }];
   if (!state.again) return [held, proven];
   const [next, effects] = sendVerification(held, around);

@@ -37,9 +37,9 @@ export function wakeAt(state: ContenderState, rules: Rules): number | undefined 
     case 'opening':
       return state.until;
     case 'waiting': {
-      const strayDue =
-        state.stray !== undefined && state.stray.call === undefined ? state.graceUntil : undefined;
-      return earliest(strayDue, state.abandoned ? undefined : state.until);
+      const { stray, abandoned } = state;
+      if (stray === undefined && abandoned) return state.graceUntil;
+      return earliest(stray?.lookAt, abandoned ? undefined : state.until);
     }
     case 'granting':
       return state.sentAt.mono + rules.leaseMs;
@@ -63,8 +63,10 @@ function closing(state: At<'closing'>, event: ContenderEvent): Step {
     // While the queue is being removed, a channel that dies has put the token back: that is a release as well.
     return state.phase === 'channel' || state.phase === 'removing' ? done : [state, []];
   }
-  if (event.type === 'shutdown' && state.phase !== 'channel') return closeChannel(state);
-  if (event.type === 'call-failed' && event.call === state.turn) {
+  // From the removal on nothing of this contender is at the broker; what is left is a favour to the next one.
+  if (event.type === 'shutdown' && state.phase === 'removing') return closeChannel(state);
+  if (event.type === 'shutdown' && state.phase !== 'channel') return done;
+  if (event.type === 'call-failed' && event.call === state.turn && state.phase !== 'channel') {
     // Without the right to delete, the ordinary release; once it is deleted, whoever comes next makes it anew.
     return state.phase === 'removing' ? closeChannel(state) : done;
   }

@@ -39,8 +39,9 @@ export type Refusal =
 /** A probe or stray that only an active consumer without a live token receives; looked into before anything is done. */
 export interface StrayInHand {
   readonly deliveryTag: number;
-  /** The look under way, or undefined while waiting for `graceUntil`. */
+  /** The look under way, or undefined while waiting for `lookAt`. */
   readonly call: number | undefined;
+  readonly lookAt: number | undefined;
 }
 
 /**
@@ -88,8 +89,8 @@ export type ContenderState =
       readonly until: number | undefined;
       readonly stray: StrayInHand | undefined;
       /**
-       * When to start over, set by the first look that found nothing ready behind a stray. It outlives that stray:
-       * the probes of a large fleet would otherwise begin the grace anew again and again, and nothing would heal.
+       * When to start over if nothing is ready then either, set by the first look that found nothing ready behind a
+       * stray. It outlives that stray: the probes of a large fleet would otherwise begin the grace anew again and again, and nothing would heal.
        */
       readonly graceUntil: number | undefined;
       readonly abandoned: boolean;

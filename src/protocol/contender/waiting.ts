@@ -3,12 +3,14 @@ import { TokenVersionError } from '../../errors.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { grantsVerified } from './holding.ts';
 import { ask, consume, leave, rest } from './opening.ts';
-import type { At, ContenderEvent, Hold, Rules, Step, Surroundings } from './types.ts';
+import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
 const STALE_SEED_MS = 60_000;
 /** How long a queue that seems to have lost its token is given to show one before it is started over. */
 const GRACE_MS = 2_000;
+/** When to ask again after a look that failed. */
+const LOOK_AGAIN_MS = 500;
 /** In a cluster the node at hand may deliver a moment after the leader has answered the barrier. */
 const TRY_GRACE_MS = 50;
 
@@ -26,10 +28,8 @@ export function waiting(state: Waiting, event: ContenderEvent, around: Surroundi
       return state.stray?.call === event.call ? lookedBehindStray(state, event.depth, around) : [state, []];
     case 'call-failed':
       if (state.stray?.call !== event.call) return [state, []];
-      return [
-        { ...state, stray: { ...state.stray, call: undefined }, graceUntil: around.now.mono + GRACE_MS },
-        [],
-      ];
+      if (!event.error.retryable) return leave(state, { why: 'failed', error: event.error }, state.abandoned);
+      return [{ ...state, stray: lookLater(state.stray, around.now.mono + LOOK_AGAIN_MS) }, []];
     case 'cancelled': {
       if (event.line !== state.line) return [state, []];
       if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
@@ -63,16 +63,20 @@ function wake(state: Waiting, { now }: Surroundings): Step {
     if (stray === undefined) return leave(state, { why: 'unavailable' });
     return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'unavailable' } }]];
   }
-  if (!isOver(state.graceUntil, now)) return [state, []];
-  if (stray !== undefined) return stray.call === undefined ? look(state, stray.deliveryTag) : [state, []];
-  return state.abandoned ? leave(state, { why: 'gave-up' }, true) : [state, []];
+  if (stray !== undefined) return isOver(stray.lookAt, now) ? look(state, stray.deliveryTag) : [state, []];
+  return state.abandoned && isOver(state.graceUntil, now)
+    ? leave(state, { why: 'gave-up' }, true)
+    : [state, []];
 }
 
 function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules: Rules): Step {
   const message = decodeMessage(delivery.body, delivery.returns, rules.name);
   switch (message.kind) {
     case 'token': {
-      if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
+      if (state.abandoned) {
+        const [next, effects] = leave(state, { why: 'gave-up' }, true);
+        return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
+      }
       if (isLive(message, around)) return grant(state, message, delivery.deliveryTag, around, rules);
       const [next, effects] = ask('remove', state, state.line);
       return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
@@ -82,7 +86,7 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
     case 'probe':
     case 'stray':
       // Only the active consumer of a queue without a live token at its head is ever handed one of these.
-      return look(state, delivery.deliveryTag);
+      return look(forgetOldGrace(state, around.now.mono), delivery.deliveryTag);
   }
 }
 
@@ -128,7 +132,17 @@ function grant(
 
 function look(state: Waiting, deliveryTag: number): Step {
   const call = state.turn + 1;
-  return [{ ...state, turn: call, stray: { deliveryTag, call } }, [{ do: 'look', call }]];
+  return [{ ...state, turn: call, stray: { deliveryTag, call, lookAt: undefined } }, [{ do: 'look', call }]];
+}
+
+function lookLater(stray: StrayInHand, lookAt: number): StrayInHand {
+  return { ...stray, call: undefined, lookAt };
+}
+
+/** A grace that ran out long ago was about other strays: two looks of these days are wanted before a deletion. */
+function forgetOldGrace(state: Waiting, nowMono: number): Waiting {
+  const isOld = state.graceUntil !== undefined && nowMono > state.graceUntil + GRACE_MS;
+  return isOld ? { ...state, graceUntil: undefined } : state;
 }
 
 function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }: Surroundings): Step {
@@ -142,10 +156,8 @@ function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }
     return [next, [ack, ...effects]];
   }
   if (isOver(graceUntil, now)) return ask('remove', state, line);
-  return [
-    { ...state, stray: { ...stray, call: undefined }, graceUntil: graceUntil ?? now.mono + GRACE_MS },
-    [],
-  ];
+  const until = graceUntil ?? now.mono + GRACE_MS;
+  return [{ ...state, stray: lookLater(stray, until), graceUntil: until }, []];
 }
 
 function isOver(until: number | undefined, { mono }: Surroundings['now']): boolean {
