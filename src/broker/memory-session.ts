@@ -3,6 +3,7 @@ import { MemoryChannel } from './memory-channel.ts';
 import { Connection } from './memory-connection.ts';
 import type { MemoryNode, Reply } from './memory-node.ts';
 import type {
+  BrokerTraits,
   ConsumerChannel,
   ConsumerListener,
   LockSession,
@@ -41,6 +42,10 @@ export class MemorySession implements LockSession {
 
   get state(): SessionState {
     return this.#state;
+  }
+
+  get traits(): BrokerTraits {
+    return this.#node.traits;
   }
 
   onStateChange(listener: (change: SessionStateChange) => void): void {

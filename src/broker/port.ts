@@ -14,7 +14,7 @@ export interface Delivery {
   readonly returns: number;
 }
 
-/** What the protocol needs to know of the broker on the other end of one channel. */
+/** What the protocol needs to know of the broker on the other end. */
 export interface BrokerTraits {
   /** `[major, minor, patch]` as the broker announces it. */
   readonly version: readonly [number, number, number];
@@ -87,6 +87,8 @@ export interface SessionStateChange {
 /** A live {@link LockBroker} that owns its connections. */
 export interface LockSession extends LockBroker {
   readonly state: SessionState;
+  /** Of the broker that was connected to last. */
+  readonly traits: BrokerTraits;
   onStateChange(listener: (change: SessionStateChange) => void): void;
   /**
    * Closes every connection, gracefully where the broker answers, by destroying sockets where it does not.

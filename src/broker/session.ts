@@ -8,6 +8,7 @@ import { type Action, channelFault, isAbsence, QueueGoneError } from './faults.t
 import { type KeeperEvents, LinkKeeper } from './link-keeper.ts';
 import { LockPool } from './lock-pool.ts';
 import type {
+  BrokerTraits,
   ConsumerChannel,
   ConsumerListener,
   LockSession,
@@ -52,15 +53,18 @@ class AmqpSession implements LockSession {
   /** Rejects the calls that have no answer yet. */
   readonly #calls = new Set<(error: BatonError) => void>();
   #state: SessionState = 'connecting';
+  #traits: BrokerTraits;
   /** What was last reported to stand in the way of reconnecting. */
   #obstacle: string | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(dialer: Dialer, settings: Settings, locks: CheckedLink, service: CheckedLink) {
     this.#settings = settings;
+    this.#traits = service.traits;
     const keep = (role: Role, own?: Pick<KeeperEvents, 'up' | 'lost' | 'released'>) =>
       new LinkKeeper(dialer, role, settings.logger, {
         up: (link, traits) => {
+          this.#traits = traits;
           own?.up(link, traits);
           this.#refresh();
         },
@@ -85,6 +89,10 @@ class AmqpSession implements LockSession {
 
   get state(): SessionState {
     return this.#state;
+  }
+
+  get traits(): BrokerTraits {
+    return this.#traits;
   }
 
   onStateChange(listener: (change: SessionStateChange) => void): void {

@@ -41,3 +41,12 @@ export function consumerTag({ service, host, pid }: ConsumerIdentity, id: string
 function escapeName(name: string): string {
   return encodeURIComponent(name).replaceAll('%3A', ':').replaceAll('%2F', '/').replaceAll('%40', '@');
 }
+
+/**
+ * How long a deleted queue must stay away before it is made again. On RabbitMQ 3.10.8 a consumer hears of the deletion
+ * 30 ms later; if there is a queue of that name again by then, it is attached to that one without a word, and what it
+ * is handed never reaches the client (15 of 15 up to 20 ms, 0 of 15 from 30 ms). 4.0.5 and 4.3.6 cancel it at once.
+ */
+export function recreateAfterMs(brokerMajor: number): number {
+  return brokerMajor < 4 ? 250 : 0;
+}

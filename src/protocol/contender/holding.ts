@@ -3,7 +3,7 @@ import { type BatonError, type LostReason, UnsupportedBrokerError } from '../../
 import type { GrantMode } from '../../options.ts';
 import { remaining } from '../instant.ts';
 import { decodeMessage, type Message } from '../token.ts';
-import { ask, consume, leave } from './opening.ts';
+import { consume, leave, recreate } from './opening.ts';
 import type {
   At,
   ContenderEvent,
@@ -70,7 +70,7 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
     }
     case 'cancelled': {
       if (event.line !== state.line) return [state, []];
-      const [next, effects] = ask('declare', { turn: state.turn });
+      const [next, effects] = recreate({ turn: state.turn }, around);
       return [next, [{ do: 'know', known: false }, { do: 'close', line: state.line }, ...effects]];
     }
     case 'closed':
@@ -191,14 +191,14 @@ function release(state: Holding): Step {
   const turn = state.turn + 1;
   if (hold.returns > LONG_LOG_RETURNS && isBelow43(traits.version[0], traits.version[1])) {
     return [
-      { at: 'closing', turn, line, phase: 'removing' },
+      { at: 'closing', turn, line, phase: 'removing', until: undefined },
       [
         { do: 'know', known: false },
         { do: 'remove', call: turn },
       ],
     ];
   }
-  return [{ at: 'closing', turn, line, phase: 'channel' }, [{ do: 'close', line }]];
+  return [{ at: 'closing', turn, line, phase: 'channel', until: undefined }, [{ do: 'close', line }]];
 }
 
 function lose(state: Holding, reason: LostReason, cause?: BatonError, open = true): Step {

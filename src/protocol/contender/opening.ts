@@ -1,6 +1,6 @@
 import type { QueueDepth } from '../../broker/port.ts';
 import type { BatonError } from '../../errors.ts';
-import type { At, ContenderEvent, Effect, Refusal, Step } from './types.ts';
+import type { At, ContenderEvent, Effect, Refusal, Step, Surroundings } from './types.ts';
 
 const REST_MS = 50;
 const REST_MAX_MS = 1_000;
@@ -14,44 +14,55 @@ type Call = 'look' | 'declare' | 'seed' | 'remove';
 
 const PHASE_OF = { look: 'looking', declare: 'declaring', seed: 'seeding', remove: 'removing' } as const;
 
+/** What a new opening state takes over from the state before. */
+interface From {
+  readonly turn: number;
+  readonly failures?: number;
+  readonly abandoned?: boolean;
+  readonly refused?: BatonError | undefined;
+}
+
+function opened(from: From, phase: Opening['phase'], more: Partial<Opening> = {}): Opening {
+  return {
+    at: 'opening',
+    turn: from.turn + 1,
+    phase,
+    line: undefined,
+    until: undefined,
+    next: undefined,
+    failures: from.failures ?? 0,
+    abandoned: from.abandoned ?? false,
+    refused: from.refused,
+    unchecked: false,
+    ...more,
+  };
+}
+
 /** Asks the service connection; whatever was asked before is void. */
-export function ask(
-  call: Call,
-  from: { turn: number; failures?: number; abandoned?: boolean; refused?: BatonError | undefined },
-  line?: number,
-): Step {
-  const turn = from.turn + 1;
-  return [
-    {
-      at: 'opening',
-      turn,
-      phase: PHASE_OF[call],
-      line,
-      until: undefined,
-      failures: from.failures ?? 0,
-      abandoned: from.abandoned ?? false,
-      refused: from.refused,
-    },
-    [{ do: call, call: turn }],
-  ];
+export function ask(call: Call, from: From, more?: Partial<Opening>): Step {
+  const state = opened(from, PHASE_OF[call], more);
+  return [state, [{ do: call, call: state.turn }]];
 }
 
 /** Takes a new place in line, on a channel that nobody has used. */
-export function consume(from: { turn: number; failures?: number }): Step {
-  const line = from.turn + 1;
-  return [
-    {
-      at: 'opening',
-      turn: line,
-      phase: 'consuming',
-      line,
-      until: undefined,
-      failures: from.failures ?? 0,
-      abandoned: false,
-      refused: undefined,
-    },
-    [{ do: 'consume', line }],
-  ];
+export function consume({ turn, failures = 0 }: From): Step {
+  const state = opened({ turn, failures }, 'consuming', { line: turn + 1 });
+  return [state, [{ do: 'consume', line: turn + 1 }]];
+}
+
+/**
+ * Begins with a name that this process does not know. A declaration looks, creates and compares the arguments in one
+ * round trip; a passive look would take a foreign queue for a lock. Where a queue must not be made again at once
+ * after a deletion, a look has to find out first whether there is one.
+ */
+export function find(from: From, { recreateAfterMs }: Surroundings): Step {
+  return recreateAfterMs === 0 ? ask('declare', from) : ask('look', from, { unchecked: true });
+}
+
+/** Makes a queue that was deleted, or may just have been. */
+export function recreate(from: From, { now, recreateAfterMs }: Surroundings): Step {
+  if (recreateAfterMs === 0) return ask('declare', from);
+  return [opened(from, 'resting', { until: now.mono + recreateAfterMs, next: 'declare' }), []];
 }
 
 /** The caller is told, and what is open is closed. */
@@ -64,49 +75,53 @@ export function leave(
   // A wait that ended without a token looks again next time: a purged lock then heals at the second attempt.
   if (refusal.why !== 'unavailable') tell.push({ do: 'know', known: false });
   if (from.line === undefined) return [{ at: 'released', turn: from.turn }, [...tell, { do: 'end' }]];
-  const closing: At<'closing'> = { at: 'closing', turn: from.turn, line: from.line, phase: 'channel' };
+  const closing: At<'closing'> = {
+    at: 'closing',
+    turn: from.turn,
+    line: from.line,
+    phase: 'channel',
+    until: undefined,
+  };
   return [closing, [...tell, { do: 'close', line: from.line }]];
 }
 
-/** Tries again after a growing pause, from the declaration on: whatever was known may be out of date. */
-export function rest(from: { turn: number; failures?: number }, nowMono: number): Step {
-  const failures = (from.failures ?? 0) + 1;
-  const until = nowMono + Math.min(REST_MAX_MS, REST_MS * 2 ** Math.min(failures, 10));
-  return [
-    {
-      at: 'opening',
-      turn: from.turn + 1,
-      phase: 'resting',
-      line: undefined,
-      until,
-      failures,
-      abandoned: false,
-      refused: undefined,
-    },
-    [{ do: 'know', known: false }],
-  ];
+/** Tries again after a growing pause, from the beginning: whatever was known may be out of date. */
+export function rest({ turn, failures = 0 }: From, { now }: Surroundings): Step {
+  const until = now.mono + Math.min(REST_MAX_MS, REST_MS * 2 ** Math.min(failures + 1, 10));
+  const state = opened({ turn, failures: failures + 1 }, 'resting', { until, next: 'find' });
+  return [state, [{ do: 'know', known: false }]];
 }
 
-export function opening(state: Opening, event: ContenderEvent, nowMono: number, mode: 'wait' | 'try'): Step {
+export function opening(
+  state: Opening,
+  event: ContenderEvent,
+  around: Surroundings,
+  mode: 'wait' | 'try',
+): Step {
   switch (event.type) {
     case 'looked':
       if (event.call !== state.turn || state.phase !== 'looking') return [state, []];
-      if (event.depth !== 'absent') return enter(state, event.depth, mode, nowMono);
-      if (state.refused === undefined) return ask('declare', state);
-      return leave(state, { why: 'failed', error: state.refused });
+      if (event.depth === 'absent') {
+        return state.refused === undefined
+          ? recreate(state, around)
+          : leave(state, { why: 'failed', error: state.refused });
+      }
+      return state.unchecked ? ask('declare', state) : enter(state, event.depth, mode, around);
     case 'declared':
       if (event.call !== state.turn || state.phase !== 'declaring') return [state, []];
-      return enter(state, event.depth, mode, nowMono);
+      return enter(state, event.depth, mode, around);
     case 'seeded':
       return event.call === state.turn && state.phase === 'seeding' ? consume(state) : [state, []];
     case 'removed':
-      return event.call === state.turn && state.phase === 'removing' ? afterRemoval(state) : [state, []];
+      return event.call === state.turn && state.phase === 'removing'
+        ? afterRemoval(state, around)
+        : [state, []];
     case 'call-failed':
       if (event.call !== state.turn) return [state, []];
       if (state.phase === 'declaring' && event.error.code === 'access-refused') {
         return ask('look', { ...state, refused: event.error });
       }
-      return closeLine(state, retryOrFail(state, event.error, nowMono));
+      return closeLine(state, retryOrFail(state, event.error, around));
     case 'consuming':
       if (event.line !== state.line || state.phase !== 'consuming') return [state, []];
       return [
@@ -130,16 +145,16 @@ export function opening(state: Opening, event: ContenderEvent, nowMono: number, 
       // While removing, the channel goes first when the connection dies; the removal itself is still answered.
       if (state.phase === 'removing') return [{ ...state, line: undefined }, []];
       if (event.absent) {
-        if (state.failures >= QUICK_FAILURES) return rest(state, nowMono);
-        const [next, effects] = ask('declare', { turn: state.turn, failures: state.failures + 1 });
+        if (state.failures >= QUICK_FAILURES) return rest(state, around);
+        const [next, effects] = recreate({ turn: state.turn, failures: state.failures + 1 }, around);
         return [next, [{ do: 'know', known: false }, ...effects]];
       }
       if (event.error === undefined || event.scope === 'connection') return consume(state);
-      return retryOrFail({ ...state, line: undefined }, event.error, nowMono);
+      return retryOrFail({ ...state, line: undefined }, event.error, around);
     case 'wake':
-      return state.until !== undefined && nowMono >= state.until
-        ? ask(mode === 'try' ? 'look' : 'declare', state)
-        : [state, []];
+      if (state.until === undefined || around.now.mono < state.until || state.next === undefined)
+        return [state, []];
+      return state.next === 'find' ? find(state, around) : ask(state.next, state);
     case 'give-up':
       return state.abandoned ? [state, []] : leave(state, { why: 'gave-up' });
     case 'shutdown':
@@ -153,7 +168,7 @@ function enter(
   state: Opening,
   { ready, consumers }: QueueDepth,
   mode: 'wait' | 'try',
-  nowMono: number,
+  { now }: Surroundings,
 ): Step {
   if (ready > 0) return consume(state);
   // Nobody there and nothing ready: no token. Two clients may both seed; the second seed is inert.
@@ -161,23 +176,20 @@ function enter(
   if (mode === 'wait') return consume(state);
   // Held, or just released: close-ok comes before the token is back (0.7 ms, 7.6 at worst, all versions).
   if (state.failures > 0) return leave(state, { why: 'unavailable' });
-  return [{ ...state, phase: 'resting', until: nowMono + TRY_AGAIN_MS, failures: 1 }, []];
+  const until = now.mono + TRY_AGAIN_MS;
+  return [opened({ ...state, failures: 1 }, 'resting', { until, next: 'look' }), []];
 }
 
 /** Starting over: the queue and all that was in it is gone and everyone attached is told. Create it, seed it, wait in line. */
-function afterRemoval(state: Opening): Step {
+function afterRemoval(state: Opening, around: Surroundings): Step {
   if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
-  return closeLine(state, ask('declare', { turn: state.turn }));
+  return closeLine(state, recreate({ turn: state.turn }, around));
 }
 
-function retryOrFail(
-  state: Opening,
-  error: Extract<ContenderEvent, { type: 'call-failed' }>['error'],
-  nowMono: number,
-): Step {
+function retryOrFail(state: Opening, error: BatonError, around: Surroundings): Step {
   if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
   return error.retryable
-    ? rest(state, nowMono)
+    ? rest(state, around)
     : leave({ turn: state.turn, line: undefined }, { why: 'failed', error });
 }
 

@@ -1,5 +1,5 @@
 import { granting, holding, remainingMs } from './holding.ts';
-import { ask, consume, opening } from './opening.ts';
+import { ask, consume, find, opening } from './opening.ts';
 import type { At, ContenderEvent, ContenderState, Rules, Step, Surroundings } from './types.ts';
 import { waiting } from './waiting.ts';
 
@@ -10,12 +10,10 @@ export function step(state: ContenderState, event: ContenderEvent, around: Surro
   switch (state.at) {
     case 'idle':
       if (event.type !== 'start') return [state, []];
-      // A declaration looks, creates and compares the arguments in one round trip; a passive look would take a
-      // foreign queue of that name for a lock. What this process has declared before it does not declare again.
-      if (!event.known) return ask('declare', state);
+      if (!event.known) return find(state, around);
       return rules.mode === 'try' ? ask('look', state) : consume(state);
     case 'opening':
-      return opening(state, event, around.now.mono, rules.mode);
+      return opening(state, event, around, rules.mode);
     case 'waiting':
       return waiting(state, event, around, rules);
     case 'granting':
@@ -24,7 +22,7 @@ export function step(state: ContenderState, event: ContenderEvent, around: Surro
     case 'verifying':
       return holding(state, event, around, rules);
     case 'closing':
-      return closing(state, event);
+      return closing(state, event, around);
     case 'released':
     case 'lost':
       return [state, []];
@@ -35,6 +33,7 @@ export function step(state: ContenderState, event: ContenderEvent, around: Surro
 export function wakeAt(state: ContenderState, rules: Rules): number | undefined {
   switch (state.at) {
     case 'opening':
+    case 'closing':
       return state.until;
     case 'waiting': {
       const { stray, abandoned } = state;
@@ -57,7 +56,7 @@ export function vouchedMs(state: ContenderState, rules: Rules, now: Surroundings
   return state.at === 'held' || state.at === 'verifying' ? remainingMs(state, rules, now) : 0;
 }
 
-function closing(state: At<'closing'>, event: ContenderEvent): Step {
+function closing(state: At<'closing'>, event: ContenderEvent, { now, recreateAfterMs }: Surroundings): Step {
   const done: Step = [{ at: 'released', turn: state.turn }, [{ do: 'end' }]];
   if (event.type === 'closed' && event.line === state.line) {
     // While the queue is being removed, a channel that dies has put the token back: that is a release as well.
@@ -71,15 +70,10 @@ function closing(state: At<'closing'>, event: ContenderEvent): Step {
     return state.phase === 'removing' ? closeChannel(state) : done;
   }
   if (event.type === 'removed' && event.call === state.turn && state.phase === 'removing') {
-    const turn = state.turn + 1;
-    return [
-      { ...state, turn, phase: 'declaring' },
-      [
-        { do: 'close', line: state.line },
-        { do: 'declare', call: turn },
-      ],
-    ];
+    const [next, effects] = declareAt(state, now.mono + recreateAfterMs, now.mono);
+    return [next, [{ do: 'close', line: state.line }, ...effects]];
   }
+  if (event.type === 'wake' && state.until !== undefined) return declareAt(state, state.until, now.mono);
   if (event.type === 'declared' && event.call === state.turn && state.phase === 'declaring') {
     if (event.depth.ready > 0 || event.depth.consumers > 0) return done;
     const turn = state.turn + 1;
@@ -87,6 +81,12 @@ function closing(state: At<'closing'>, event: ContenderEvent): Step {
   }
   if (event.type === 'seeded' && event.call === state.turn && state.phase === 'seeding') return done;
   return [state, []];
+}
+
+function declareAt(state: At<'closing'>, until: number, nowMono: number): Step {
+  if (nowMono < until) return [{ ...state, phase: 'pausing', until }, []];
+  const turn = state.turn + 1;
+  return [{ ...state, turn, phase: 'declaring', until: undefined }, [{ do: 'declare', call: turn }]];
 }
 
 function closeChannel(state: At<'closing'>): Step {

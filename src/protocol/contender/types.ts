@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly highestSeen: bigint;
   /** Whether the process can show that it ran during the last second (pulse.ts). */
   readonly ranLately: boolean;
+  /** How long a deleted queue must stay away before it is made again, in milliseconds (topology.ts). 0 from RabbitMQ 4.0 on. */
+  readonly recreateAfterMs: number;
 }
 
 /** The token as this contender has it: `returns` is the count of its last delivery, `fence` that of the grant. */
@@ -72,13 +74,17 @@ export type ContenderState =
       readonly phase: 'looking' | 'declaring' | 'seeding' | 'consuming' | 'removing' | 'resting';
       /** The channel that is open: the one being opened, or the old one while the queue is removed. */
       readonly line: number | undefined;
+      /** When resting: until when, and what to do then. */
       readonly until: number | undefined;
+      readonly next: 'find' | 'look' | 'declare' | undefined;
       /** Consecutive failures, for the back-off. */
       readonly failures: number;
       /** The caller has been told to go; only the repair of the queue goes on. */
       readonly abandoned: boolean;
       /** What the declaration was refused with: a user without that right can still use what exists. */
       readonly refused: BatonError | undefined;
+      /** The look under way only finds out whether there is a queue; its arguments are still to be compared. */
+      readonly unchecked: boolean;
     }
   | {
       readonly at: 'waiting';
@@ -110,7 +116,8 @@ export type ContenderState =
       readonly turn: number;
       readonly line: number;
       /** `channel` waits for close-ok; the others end a long log by starting the queue over. */
-      readonly phase: 'channel' | 'removing' | 'declaring' | 'seeding';
+      readonly phase: 'channel' | 'removing' | 'pausing' | 'declaring' | 'seeding';
+      readonly until: number | undefined;
     }
   | { readonly at: 'released'; readonly turn: number }
   | { readonly at: 'lost'; readonly turn: number; readonly reason: LostReason };

@@ -2,7 +2,7 @@ import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import { TokenVersionError } from '../../errors.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { grantsVerified } from './holding.ts';
-import { ask, consume, leave, rest } from './opening.ts';
+import { ask, consume, leave, recreate, rest } from './opening.ts';
 import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
@@ -33,14 +33,14 @@ export function waiting(state: Waiting, event: ContenderEvent, around: Surroundi
     case 'cancelled': {
       if (event.line !== state.line) return [state, []];
       if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
-      const [next, effects] = ask('declare', { turn: state.turn });
+      const [next, effects] = recreate({ turn: state.turn }, around);
       return [next, [{ do: 'know', known: false }, { do: 'close', line: state.line }, ...effects]];
     }
     case 'closed':
       if (event.line !== state.line) return [state, []];
       if (state.abandoned) return [{ at: 'released', turn: state.turn }, [{ do: 'end' }]];
       if (event.scope === 'connection' || event.error === undefined) return consume(state);
-      if (event.error.retryable) return rest(state, around.now.mono);
+      if (event.error.retryable) return rest({ turn: state.turn }, around);
       return leave({ turn: state.turn, line: undefined }, { why: 'failed', error: event.error });
     case 'wake':
       return wake(state, around);
@@ -78,7 +78,7 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
         return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
       }
       if (isLive(message, around)) return grant(state, message, delivery.deliveryTag, around, rules);
-      const [next, effects] = ask('remove', state, state.line);
+      const [next, effects] = ask('remove', state, { line: state.line });
       return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
     }
     case 'newer':
@@ -155,7 +155,7 @@ function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }
     const [next, effects] = leave(state, { why: 'gave-up' }, true);
     return [next, [ack, ...effects]];
   }
-  if (isOver(graceUntil, now)) return ask('remove', state, line);
+  if (isOver(graceUntil, now)) return ask('remove', state, { line });
   const until = graceUntil ?? now.mono + GRACE_MS;
   return [{ ...state, stray: lookLater(stray, until), graceUntil: until }, []];
 }

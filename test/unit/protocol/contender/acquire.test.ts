@@ -21,6 +21,8 @@ import {
 } from './fixtures.ts';
 
 const start = (known: boolean) => ({ type: 'start', known }) as const;
+const looked = (ready: number, consumers: number, call = LINE) =>
+  ({ type: 'looked', call, depth: { ready, consumers } }) as const;
 const refused = (effects: readonly { do: string }[]) => effects.find((effect) => effect.do === 'refuse');
 
 describe('finding the queue', () => {
@@ -46,7 +48,7 @@ describe('finding the queue', () => {
     [{ ready: 1, consumers: 0 }, 'opening/consuming: consume', 'opening/consuming: consume'],
     [{ ready: 1, consumers: 1 }, 'opening/consuming: consume', 'opening/consuming: consume'],
     [{ ready: 0, consumers: 0 }, 'opening/seeding: seed', 'opening/seeding: seed'],
-    [{ ready: 0, consumers: 1 }, 'opening/consuming: consume', 'released: refuse know end'],
+    [{ ready: 0, consumers: 1 }, 'opening/consuming: consume', 'opening/resting: '],
   ] as const)('a look that shows %j leads a wait to "%s" and a try to "%s"', (depth, wait, attempt) => {
     for (const [rules, expected] of [
       [RULES, wait],
@@ -153,6 +155,42 @@ describe('a place in line', () => {
 });
 
 describe('try', () => {
+  const resting = feed(opening('looking'), looked(0, 1), {}, TRY)[0];
+
+  test('that sees the lock held rests 25 ms and looks once more: close-ok precedes the return of the token', () => {
+    expect(place(resting)).toBe('opening/resting');
+    expect(wakeAt(resting, TRY)).toBe(NOW.mono + 25);
+    expect(feed(resting, { type: 'wake' }, { now: later(24) }, TRY)).toEqual([resting, []]);
+    const [again, effects] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
+    expect(effects).toEqual([{ do: 'look', call: LINE + 1 }]);
+    expect(names(feed(again, looked(1, 0, LINE + 1), {}, TRY)[1])).toBe('consume');
+    expect(names(feed(again, looked(1, 1, LINE + 1), {}, TRY)[1])).toBe('consume');
+  });
+
+  test('that sees the lock held twice is unavailable, and the queue stays known', () => {
+    const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
+    const [state, effects] = feed(again, looked(0, 1, LINE + 1), { now: later(26) }, TRY);
+    expect(place(state)).toBe('released');
+    expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }, { do: 'end' }]);
+  });
+
+  test('that sees nobody and nothing when it looks again seeds, and one whose queue is gone makes it', () => {
+    const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
+    expect(names(feed(again, looked(0, 0, LINE + 1), {}, TRY)[1])).toBe('seed');
+    const absent = { type: 'looked', call: LINE + 1, depth: 'absent' } as const;
+    expect(names(feed(again, absent, {}, TRY)[1])).toBe('declare');
+  });
+
+  test('rests also after a declaration that shows the lock held', () => {
+    const declared = { type: 'declared', call: LINE, depth: { ready: 0, consumers: 1 } } as const;
+    expect(place(feed(opening('declaring'), declared, {}, TRY)[0])).toBe('opening/resting');
+  });
+
+  test('can be given up and shut down while it rests', () => {
+    expect(names(feed(resting, { type: 'give-up' }, {}, TRY)[1])).toBe('refuse know end');
+    expect(names(feed(resting, { type: 'shutdown' }, {}, TRY)[1])).toBe('refuse know end');
+  });
+
   test('sends a barrier behind the consume and gives up 50 ms after its answer', () => {
     const [state, effects] = feed(
       opening('consuming'),
@@ -169,7 +207,10 @@ describe('try', () => {
     expect(feed(answered, { type: 'wake' }, { now: later(49) }, TRY)[1]).toEqual([]);
     const [end, leaving] = feed(answered, { type: 'wake' }, { now: later(50) }, TRY);
     expect(place(end)).toBe('closing/channel');
-    expect(refused(leaving)).toEqual({ do: 'refuse', refusal: { why: 'unavailable' } });
+    expect(leaving).toEqual([
+      { do: 'refuse', refusal: { why: 'unavailable' } },
+      { do: 'close', line: LINE },
+    ]);
   });
 
   test('takes a token that comes within those 50 ms', () => {

@@ -152,25 +152,12 @@ export function carryOut(todo: Command, who: WatchedContender, process: Process,
     case 'pass':
       pass(process, todo.monoMs, todo.monoMs + todo.skewMs);
       break;
-    case 'until-due': {
-      const due = who.wakeAt;
-      if (due === undefined) break;
-      const ms = Math.max(0, due - todo.earlyMs - process.now.mono);
-      pass(process, ms, ms);
-      who.feed({ type: 'wake' });
+    case 'until-due':
+      passUntilDue(who, process, todo.earlyMs);
       break;
-    }
     case 'ran-lately':
       process.ranLately = todo.value;
       break;
-    case 'shutdown': {
-      const { state } = who;
-      const buggy =
-        state.at === 'closing' && state.phase !== 'channel' && who.lines.get(state.line) === 'gone';
-      if (buggy && !process.strict.shutdownAtLongLog) break;
-      who.feed({ type: 'shutdown' });
-      break;
-    }
     default:
       who.feed({ type: todo.do });
       break;
@@ -186,7 +173,9 @@ function progress(
 ): void {
   const { state } = who;
   const call = who.calls.at(-1);
-  if (state.at === 'opening' && state.phase === 'consuming') {
+  if (state.at === 'opening' && state.phase === 'resting') {
+    passUntilDue(who, process, 0);
+  } else if (state.at === 'opening' && state.phase === 'consuming') {
     who.feed({ type: 'consuming', line: state.line ?? 0, traits: { version: [4, 0, 5] } });
   } else if (state.at === 'waiting' || state.at === 'granting' || state.at === 'verifying') {
     const what = state.at === 'waiting' ? 'live' : 'proof';
@@ -233,6 +222,14 @@ export function close(who: WatchedContender, line: number, how: How): void {
 
 function pass(process: Process, monoMs: number, wallMs: number): void {
   process.now = { mono: process.now.mono + monoMs, wall: process.now.wall + wallMs };
+}
+
+function passUntilDue(who: WatchedContender, process: Process, earlyMs: number): void {
+  const due = who.wakeAt;
+  if (due === undefined) return;
+  const ms = Math.max(0, due - earlyMs - process.now.mono);
+  pass(process, ms, ms);
+  who.feed({ type: 'wake' });
 }
 
 function lineOf(who: WatchedContender, old: boolean): number {

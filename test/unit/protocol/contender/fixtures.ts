@@ -98,7 +98,7 @@ export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
 
 /** A contender that was handed a stray, and the look that this caused is call LINE + 1. */
 export function lookingBehindStray(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
-  const stray = { deliveryTag: 2, call: LINE + 1 };
+  const stray = { deliveryTag: 2, call: LINE + 1, lookAt: undefined };
   return waiting({ turn: LINE + 1, stray, ...changes });
 }
 

@@ -104,6 +104,14 @@ describe('grant', () => {
     }
   });
 
+  test('that awaits a proof is void once this process has seen a higher fence: the token is not the live one', () => {
+    const proof = delivered(HOLD.returns + 1);
+    const [state, effects] = feed(granting(), proof, { highestSeen: HOLD.fence + 1n });
+    expect(place(state)).toBe('opening/consuming');
+    expect(names(effects)).toBe('saw close consume');
+    expect(names(feed(granting(), proof, { highestSeen: HOLD.fence })[1])).toBe('saw grant prove');
+  });
+
   test('from a broker that does not count returns is refused, clearly', () => {
     const [state, effects] = feed(granting(), delivered(HOLD.returns));
     expect(place(state)).toBe('closing/channel');

@@ -125,6 +125,14 @@ describe('the lease', () => {
     expect(wakeAt(state, RULES)).toBe(NOW.mono + 15_000);
   });
 
+  test('that is over by the time of the proof is lost: the wall clock was set back, and forward again', () => {
+    const state = verifying({ sentAt: later(5_000, -15_000) });
+    const [next, effects] = feed(state, proof, { now: later(5_100, 1_000) });
+    expect(place(next)).toBe('lost/clock-jump');
+    expect(names(effects)).toBe('saw lose close');
+    expect(place(feed(state, proof, { now: later(5_100, -1) })[0])).toBe('held');
+  });
+
   test('that was granted with the first proof runs from the delivery', () => {
     const [state] = feed(granting(), proof, { now: later(9_000) });
     expect(vouchedMs(state, RULES, later(9_000))).toBe(6_000);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Rules } from '../../../../src/protocol/contender/types.ts';
 import { answer, type Command, carryOut, close, command, type Queue } from './commands.ts';
-import { newProcess, rule, type Strictness, WatchedContender } from './world.ts';
+import { newProcess, rule, WatchedContender } from './world.ts';
 
 const rules = fc.record<Partial<Rules>>({
   mode: fc.constantFrom('wait', 'wait', 'try'),
@@ -38,9 +38,9 @@ function drain(who: WatchedContender): void {
 }
 
 /** @param first what happens before anything random, to reach a rare place surely */
-export function oneContender(met: Met, strict?: Strictness, first: readonly Command[] = []) {
+export function oneContender(met: Met, first: readonly Command[] = []) {
   return fc.property(rules, fc.boolean(), commands, (changes, known, list) => {
-    const process = newProcess(strict);
+    const process = newProcess();
     const who = new WatchedContender(process, changes);
     const queue: Queue = { base: 1_000n, returns: 0 };
     who.feed({ type: 'start', known });
@@ -53,11 +53,11 @@ export function oneContender(met: Met, strict?: Strictness, first: readonly Comm
   });
 }
 
-export function severalContenders(met: Met, strict?: Strictness) {
+export function severalContenders(met: Met) {
   const turn = fc.tuple(fc.nat(2), command);
   const turns = fc.array(turn, { maxLength: 60, size: 'max' });
   return fc.property(fc.array(rules, { minLength: 2, maxLength: 3 }), turns, (all, list) => {
-    const process = newProcess(strict);
+    const process = newProcess();
     const queue: Queue = { base: 1_000n, returns: 0 };
     const contenders = all.map((changes) => new WatchedContender(process, changes));
     for (const who of contenders) who.feed({ type: 'start', known: true });

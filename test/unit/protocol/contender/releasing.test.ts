@@ -7,6 +7,7 @@ import {
   HOLD,
   held,
   LINE,
+  lookingBehindStray,
   names,
   permanent,
   place,
@@ -49,6 +50,16 @@ describe('releasing', () => {
     const [state] = feed(verifying(), release);
     expect(feed(state, delivered(HOLD.returns + 1))).toEqual([state, []]);
     expect(feed(state, delivered(HOLD.returns + 7))).toEqual([state, []]);
+  });
+
+  test('is not ended by the failure of a call that nobody waits for any more', () => {
+    const failed = { type: 'call-failed', call: LINE + 1, error: retryable } as const;
+    const [left] = feed(lookingBehindStray(), { type: 'shutdown' });
+    const [removalGivenUp] = feed(closing('removing'), { type: 'shutdown' });
+    for (const state of [left, removalGivenUp]) {
+      expect(place(state)).toBe('closing/channel');
+      expect(feed(state, failed)).toEqual([state, []]);
+    }
   });
 
   test('is not for somebody who has no lease yet', () => {
@@ -130,4 +141,17 @@ describe('a long log', () => {
   test('is not waited for by a shutdown: the ordinary release has to do', () => {
     expect(feed(closing('removing'), { type: 'shutdown' })[1]).toEqual([{ do: 'close', line: LINE }]);
   });
+
+  test.each(['declaring', 'seeding'] as const)(
+    'whose queue is removed already (%s) ends at once in a shutdown, whatever has become of its channel',
+    (phase) => {
+      const [open, atOnce] = feed(closing(phase), { type: 'shutdown' });
+      expect(place(open)).toBe('released');
+      expect(atOnce).toEqual([{ do: 'end' }]);
+      const [gone] = feed(closing(phase), { type: 'closed', line: LINE, scope: 'channel' });
+      const [end, effects] = feed(gone, { type: 'shutdown' });
+      expect(effects).toEqual([{ do: 'end' }]);
+      expect(feed(end, { type: 'seeded', call: LINE + 1 })).toEqual([end, []]);
+    },
+  );
 });

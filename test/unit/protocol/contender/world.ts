@@ -1,4 +1,4 @@
-import type { Delivery } from '../../../../src/broker/port.ts';
+import type { Delivery, QueueDepth } from '../../../../src/broker/port.ts';
 import { step, vouchedMs, wakeAt } from '../../../../src/protocol/contender/step.ts';
 import type {
   ContenderEvent,
@@ -17,33 +17,19 @@ export function rule(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Violation(what);
 }
 
-/** Rules that a known bug breaks are checked only when asked for: see ../found-bugs.test.ts. */
-export interface Strictness {
-  /** Compare a grant with everything seen until the grant, not only until its delivery. */
-  readonly seenUntilGrant: boolean;
-  /** A proof must leave something of the lease, also if the wall clock was stepped back and forth. */
-  readonly leaseAfterProof: boolean;
-  /** A shutdown may come when a long log is being ended and its channel is already gone. */
-  readonly shutdownAtLongLog: boolean;
-}
-
-export const KNOWN_BUGS_APART: Strictness = {
-  seenUntilGrant: false,
-  leaseAfterProof: false,
-  shutdownAtLongLog: false,
-};
-
 /** One process: what its contenders share. */
 export interface Process {
   now: Instant;
   highestSeen: bigint;
   ranLately: boolean;
-  readonly strict: Strictness;
 }
 
-export function newProcess(strict: Strictness = KNOWN_BUGS_APART): Process {
-  return { now: NOW, highestSeen: 0n, ranLately: true, strict };
+export function newProcess(): Process {
+  return { now: NOW, highestSeen: 0n, ranLately: true };
 }
+
+/** How long a queue that shows no token is given to show one before it may be removed. */
+const GRACE_MS = 2_000;
 
 type TokenMessage = Extract<Message, { kind: 'token' }>;
 
@@ -78,6 +64,8 @@ export class WatchedContender {
   #sentAt: Instant | undefined;
   #leaseFrom: Instant | undefined;
   #arrived: Message | undefined;
+  /** When looks behind a stray showed nothing ready, on the line that is open. */
+  #emptyLooks: number[] = [];
 
   constructor(process: Process, changes: Partial<Rules> = {}) {
     this.#process = process;
@@ -113,8 +101,9 @@ export class WatchedContender {
     }
     if (event.type === 'closed' && this.lines.has(event.line)) this.lines.set(event.line, 'gone');
     if ('call' in event) this.#answered(event.call);
+    if (before.at === 'waiting' && event.type === 'looked' && !isVoid) this.#watchLook(event.depth, effects);
     for (const effect of effects) this.#watch(effect, before);
-    this.#check(before, event);
+    this.#check();
   }
 
   /** Events of older lines and older calls. Time is another matter: a lease that is over ends at any event. */
@@ -126,10 +115,20 @@ export class WatchedContender {
     )
       return false;
     if ('line' in event) return !('line' in state) || event.line !== state.line;
-    const isCalling = state.at !== 'closing' || state.phase !== 'channel';
-    return (
-      'call' in event && isCalling && event.call !== (state.at === 'waiting' ? state.stray?.call : state.turn)
-    );
+    if (!('call' in event)) return false;
+    if (state.at === 'closing' && state.phase === 'channel') return true;
+    return event.call !== (state.at === 'waiting' ? state.stray?.call : state.turn);
+  }
+
+  /** A queue is removed for want of a token only after two looks that showed nothing, a grace apart. */
+  #watchLook(depth: QueueDepth | 'absent', effects: readonly Effect[]): void {
+    const isEmpty = depth !== 'absent' && depth.ready === 0;
+    const { mono } = this.#process.now;
+    if (effects.some((effect) => effect.do === 'remove')) {
+      const waited = this.#emptyLooks.some((at) => mono - at >= GRACE_MS);
+      rule(isEmpty && waited, 'a removal without two looks that showed nothing');
+    }
+    if (isEmpty) this.#emptyLooks.push(mono);
   }
 
   #answered(call: number): void {
@@ -151,6 +150,7 @@ export class WatchedContender {
         rule(!this.lines.has(effect.line), 'a line is consumed twice');
         rule(![...this.lines.values()].includes('open'), 'a second line while one is open');
         this.lines.set(effect.line, 'open');
+        this.#emptyLooks = [];
         break;
       case 'barrier':
         rule(this.#rules.mode === 'try', 'a wait sends no barrier');
@@ -210,29 +210,26 @@ export class WatchedContender {
       'a fence that no token had',
     );
     rule(fence > this.#seenBeforeDelivery, 'a fence that is not above what was seen before its delivery');
-    if (this.#process.strict.seenUntilGrant && before.at === 'granting') {
+    if (before.at === 'granting') {
       const own = before.hold.fence + 1n; // its own proof counts one return more
       rule(this.#process.highestSeen <= own, 'a fence below one that this process has seen');
     }
     this.granted.push(fence);
   }
 
-  #check(before: ContenderState, event: ContenderEvent): void {
+  #check(): void {
     const { state } = this;
-    const { now, strict } = this.#process;
+    const { now } = this.#process;
     rule(this.granted.length + this.refusals <= 1, 'the caller is told twice');
     rule(this.losses + this.ends <= 1, 'it ends twice');
     rule(state.at !== 'granting' || this.granted.length === 0, 'granting, but granted already');
     if (state.at === 'held' || state.at === 'verifying') {
       rule(this.granted.length === 1, 'held without a grant');
       rule(this.lines.get(state.line) === 'open', 'held on a line that is not open');
-      const provenByThis = event.type === 'delivered' && before.at === 'verifying';
-      if (strict.leaseAfterProof || !provenByThis) {
-        rule(this.#leaseFrom !== undefined, 'a lease from nowhere');
-        const { mono, wall } = this.#leaseFrom;
-        const left = now.mono - mono < this.#rules.leaseMs && now.wall - wall < this.#rules.leaseMs;
-        rule(left, 'held after the end of the lease');
-      }
+      rule(this.#leaseFrom !== undefined, 'a lease from nowhere');
+      const { mono, wall } = this.#leaseFrom;
+      const left = now.mono - mono < this.#rules.leaseMs && now.wall - wall < this.#rules.leaseMs;
+      rule(left, 'held after the end of the lease');
     }
     rule(this.#awaited() <= 1, 'two service calls are awaited at once');
     if (!this.isOver) return;

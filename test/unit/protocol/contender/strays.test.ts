@@ -1,0 +1,238 @@
+import { describe, expect, test } from 'vitest';
+import type { BatonError } from '../../../../src/errors.ts';
+import { wakeAt } from '../../../../src/protocol/contender/step.ts';
+import type { ContenderEvent, ContenderState } from '../../../../src/protocol/contender/types.ts';
+import {
+  delivered,
+  feed,
+  junkBody,
+  LINE,
+  later,
+  lookingBehindStray,
+  NOW,
+  names,
+  permanent,
+  place,
+  probeBody,
+  RULES,
+  retryable,
+  run,
+  TRY,
+  tokenBody,
+  V4_3,
+  waiting,
+} from './fixtures.ts';
+
+type Script = Parameters<typeof run>[2];
+
+const looked = (ready: number, call = LINE + 1): ContenderEvent => ({
+  type: 'looked',
+  call,
+  depth: { ready, consumers: 1 },
+});
+const failed = (error: BatonError, call = LINE + 1): ContenderEvent => ({ type: 'call-failed', call, error });
+const inGrace = feed(lookingBehindStray(), looked(0))[0];
+const wake: ContenderEvent = { type: 'wake' };
+const giveUp: ContenderEvent = { type: 'give-up' };
+
+describe('a probe or stray that is handed out', () => {
+  test.each([
+    ['probe', probeBody],
+    ['stray', junkBody],
+    ['token of another lock', tokenBody({ name: 'else' })],
+  ])(
+    'a %s is never granted: it is looked behind first, and nothing is decided before the answer',
+    (_what, body) => {
+      const [state, effects] = feed(waiting(), delivered(3, body));
+      expect(place(state)).toBe('waiting+stray');
+      expect(effects).toEqual([{ do: 'look', call: LINE + 1 }]);
+      expect(wakeAt(state, RULES)).toBeUndefined();
+    },
+  );
+
+  test('is acked if something else is ready, which is then handed out', () => {
+    const [state, effects] = feed(lookingBehindStray(), looked(1));
+    expect(effects).toEqual([{ do: 'ack', line: LINE, deliveryTag: 2 }]);
+    expect(place(state)).toBe('waiting');
+    expect(names(feed(state, delivered(3))[1])).toBe('saw know requeue grant');
+  });
+
+  test('is kept for a grace of 2 s and looked behind again if nothing else is ready; then the queue is started over', () => {
+    expect(wakeAt(inGrace, RULES)).toBe(NOW.mono + 2_000);
+    expect(feed(inGrace, wake, { now: later(1_999) })[1]).toEqual([]);
+    const [again, look] = feed(inGrace, wake, { now: later(2_000) });
+    expect(look).toEqual([{ do: 'look', call: LINE + 2 }]);
+    const [state, effects] = feed(again, looked(0, LINE + 2), { now: later(2_001) });
+    expect(effects).toEqual([{ do: 'remove', call: LINE + 3 }]);
+    expect(state).toMatchObject({ phase: 'removing', line: LINE });
+  });
+
+  test('is acked if the second look shows something', () => {
+    const [again] = feed(inGrace, wake, { now: later(2_000) });
+    expect(names(feed(again, looked(1, LINE + 2), { now: later(2_001) })[1])).toBe('ack');
+  });
+
+  test('is looked behind again 500 ms after a look that failed', () => {
+    const [state, effects] = feed(lookingBehindStray(), failed(retryable));
+    expect(effects).toEqual([]);
+    expect(wakeAt(state, RULES)).toBe(NOW.mono + 500);
+    expect(feed(state, wake, { now: later(499) })).toEqual([state, []]);
+    expect(feed(state, wake, { now: later(500) })[1]).toEqual([{ do: 'look', call: LINE + 2 }]);
+  });
+
+  test('needs two looks that show nothing before the queue is removed: a look that failed shows nothing at all', () => {
+    const [state, effects] = run(lookingBehindStray(), RULES, [
+      [failed(retryable), {}],
+      [wake, { now: later(2_000) }],
+      [looked(0, LINE + 2), { now: later(2_010) }],
+    ]);
+    expect(names(effects)).toBe('look');
+    expect(wakeAt(state, RULES)).toBe(NOW.mono + 4_010);
+  });
+
+  test('keeps the grace that has begun while looks fail', () => {
+    const [, effects] = run(inGrace, RULES, [
+      [wake, { now: later(2_000) }],
+      [failed(retryable, LINE + 2), { now: later(2_010) }],
+      [wake, { now: later(2_510) }],
+      [looked(0, LINE + 3), { now: later(2_511) }],
+    ]);
+    expect(names(effects)).toBe('look look remove');
+  });
+
+  test('behind which this user may not look ends the wait with that error', () => {
+    const [state, effects] = feed(lookingBehindStray(), failed(permanent));
+    expect(place(state)).toBe('closing/channel');
+    expect(effects).toEqual([
+      { do: 'refuse', refusal: { why: 'failed', error: permanent } },
+      { do: 'know', known: false },
+      { do: 'close', line: LINE },
+    ]);
+    expect(names(feed(lookingBehindStray({ abandoned: true }), failed(permanent))[1])).toBe('know close');
+  });
+
+  test('behind which the queue is gone: the cancellation that is on its way decides', () => {
+    const [state, effects] = feed(lookingBehindStray(), { type: 'looked', call: LINE + 1, depth: 'absent' });
+    expect(effects).toEqual([]);
+    expect(names(feed(state, { type: 'cancelled', line: LINE })[1])).toBe('know close declare');
+  });
+
+  test('a look that was asked for on an older line decides nothing', () => {
+    const [state] = feed(lookingBehindStray(), { type: 'closed', line: LINE, scope: 'connection' });
+    expect(feed(state, looked(1))).toEqual([state, []]);
+  });
+});
+
+describe('a caller that waits less than the grace', () => {
+  const gaveUp = (from: ContenderState) => feed(from, giveUp);
+
+  test('is told at once, and the healing goes on without it', () => {
+    const [state, effects] = gaveUp(inGrace);
+    expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'gave-up' } }]);
+    const [end, all] = run(state, RULES, [
+      [wake, { now: later(2_000) }],
+      [looked(0, LINE + 2), { now: later(2_001) }],
+      [{ type: 'removed', call: LINE + 3 }, {}],
+      [{ type: 'closed', line: LINE, scope: 'channel' }, {}],
+    ]);
+    expect(place(end)).toBe('released');
+    expect(names(all)).toBe('look remove know close end');
+  });
+
+  test('is told once: a second give-up and the end of a try say nothing more', () => {
+    const [state] = gaveUp(inGrace);
+    expect(gaveUp(state)).toEqual([state, []]);
+    expect(feed({ ...waiting({ until: NOW.mono }), abandoned: true }, wake, {}, TRY)[1]).toEqual([]);
+  });
+
+  test('is never granted what is handed out afterwards: its fence is remembered, the channel is closed', () => {
+    const [state] = gaveUp(inGrace);
+    expect(feed(state, delivered(3))[1]).toEqual([
+      { do: 'saw', fence: 1_003n },
+      { do: 'know', known: false },
+      { do: 'close', line: LINE },
+    ]);
+  });
+
+  test('leaves once the stray was acked', () => {
+    const [state] = gaveUp(lookingBehindStray());
+    expect(names(feed(state, looked(1))[1])).toBe('ack know close');
+  });
+
+  test('as a try with a stray in hand is refused as unavailable, and sees the stray to its end', () => {
+    const state = lookingBehindStray({ until: NOW.mono + 50 });
+    const [next, effects] = feed(state, wake, { now: later(50) }, TRY);
+    expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }]);
+    expect(place(next)).toBe('waiting+stray+abandoned');
+  });
+
+  test('and whose queue is gone leaves when the grace is over, and says when that is', () => {
+    const state = waiting({ abandoned: true, graceUntil: later(2_000).mono });
+    expect(wakeAt(state, RULES)).toBe(later(2_000).mono);
+    expect(feed(state, wake, { now: later(1_999) })).toEqual([state, []]);
+    expect(names(feed(state, wake, { now: later(2_000) })[1])).toBe('know close');
+  });
+});
+
+describe('the grace', () => {
+  /** The first probe was handed out at 0 and the second came at 1.5 s: at 2 s it is ready behind the first. */
+  const nextProbeBehind: Script = [
+    [wake, { now: later(2_000) }],
+    [looked(1, LINE + 2), { now: later(2_001) }],
+  ];
+  const nextProbeInHand: Script = [
+    [delivered(0, probeBody), { now: later(2_002) }],
+    [looked(0, LINE + 3), { now: later(2_003) }],
+  ];
+
+  test('is not begun anew by the probes of a large fleet, each of which is ready while the last one is in hand', () => {
+    const [state, effects] = run(inGrace, RULES, [...nextProbeBehind, ...nextProbeInHand]);
+    expect(names(effects)).toBe('look ack look remove');
+    expect(place(state)).toBe('opening/removing');
+  });
+
+  test('is not begun anew for a caller that gives up during such a flood either', () => {
+    const [state, effects] = run(inGrace, RULES, [
+      ...nextProbeBehind,
+      [delivered(0, probeBody), { now: later(2_002) }],
+      [giveUp, { now: later(2_002) }],
+      [looked(0, LINE + 3), { now: later(2_003) }],
+    ]);
+    expect(names(effects)).toBe('look ack look refuse remove');
+    expect(place(state)).toBe('opening/removing+abandoned');
+  });
+
+  test('that is over by more than 2 s is forgotten when a new stray comes: it was about other strays', () => {
+    const acked = run(inGrace, RULES, nextProbeBehind)[0];
+    const startsOver = (ms: number) => {
+      const [state] = feed(acked, delivered(0, probeBody), { now: later(ms) });
+      return names(feed(state, looked(0, LINE + 3), { now: later(ms + 1) })[1]) === 'remove';
+    };
+    expect(startsOver(4_000)).toBe(true);
+    expect(startsOver(4_001)).toBe(false);
+  });
+
+  test('that was forgotten begins anew, with two looks of its own', () => {
+    const acked = run(inGrace, RULES, nextProbeBehind)[0];
+    const [state, effects] = run(acked, RULES, [
+      [delivered(0, probeBody), { now: later(9_000) }],
+      [looked(0, LINE + 3), { now: later(9_001) }],
+    ]);
+    expect(names(effects)).toBe('look');
+    expect(wakeAt(state, RULES)).toBe(later(11_001).mono);
+  });
+
+  test('ends with the place in line: a fresh channel begins without one', () => {
+    const [state] = run(inGrace, RULES, [
+      [{ type: 'closed', line: LINE, scope: 'connection' }, {}],
+      [{ type: 'consuming', line: LINE + 2, traits: V4_3 }, {}],
+    ]);
+    expect(state).toMatchObject({ at: 'waiting', graceUntil: undefined });
+  });
+
+  test('wakes nobody who waits without a stray in hand', () => {
+    const state = run(inGrace, RULES, nextProbeBehind)[0];
+    expect(wakeAt(state, RULES)).toBeUndefined();
+    expect(feed(state, wake, { now: later(60_000) })).toEqual([state, []]);
+  });
+});
