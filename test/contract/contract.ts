@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, it, onTestFinished } from 'vitest';
+import { describe, it } from 'vitest';
 import type { ConnectOptions, Coordinator } from '../../src/index.ts';
 import type { BrokerControl } from '../support/broker/index.ts';
 import type { Program } from '../support/processes.ts';
@@ -82,14 +82,20 @@ export function runContract(harness: Harness, cases: readonly Case[]): void {
   const chosen = cases.filter((each) => fits(harness, each) && (repeat === 1 || each.concurrent));
   describe(harness.name, () => {
     for (const each of chosen) {
-      it(each.title, { timeout: each.timeoutMs ?? 30_000, repeats: repeat - 1 }, async () => {
-        const scene = await harness.scene(`contract:${randomUUID()}`, (cleanup) => {
-          onTestFinished(async () => void (await cleanup()));
-        });
-        await each.run(scene);
+      it(each.title, { timeout: (each.timeoutMs ?? 30_000) * repeat }, async () => {
+        for (let round = 0; round < repeat; round += 1) await runOnce(harness, each);
       });
     }
   });
+}
+
+async function runOnce(harness: Harness, each: Case): Promise<void> {
+  const cleanups: (() => unknown)[] = [];
+  try {
+    await each.run(await harness.scene(`contract:${randomUUID()}`, (cleanup) => cleanups.push(cleanup)));
+  } finally {
+    for (const cleanup of cleanups.reverse()) await cleanup(); // last in, first out
+  }
 }
 
 /** For a harness: what it cannot do says so when it is asked for all the same. */

@@ -25,8 +25,8 @@ export const fences: readonly Case[] = [
     timeoutMs: 60_000,
     async run(scene) {
       const seen: bigint[] = [];
-      const a = await scene.connect();
       for (let i = 0; i < 25; i += 1) {
+        const a = await scene.connect();
         const lease = await a.lock(scene.lock).acquire({ timeoutMs: 10_000 });
         seen.push(lease.fence);
         const loss = lossOf(lease);

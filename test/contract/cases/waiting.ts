@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { Lock } from '../../../src/index.ts';
 import type { Case } from '../contract.ts';
 import { queueUp, rejection, turn } from './tools.ts';
 
@@ -73,6 +74,7 @@ export const waiting: readonly Case[] = [
     concurrent: true,
     async run(scene) {
       const [a, b] = [await scene.connect(), await scene.connect()];
+      const tookMs = await handOffMs(a.lock(scene.lock), b.lock(scene.lock));
       let granted = 0;
       for (let round = 0; round < 60; round += 1) {
         const held = await a.lock(scene.lock).acquire({ timeoutMs: 5_000 });
@@ -86,8 +88,10 @@ export const waiting: readonly Case[] = [
           },
           (error: unknown) => expect(error).toBe(abort.signal.reason),
         );
+        // From "at once" to "four times as late as usual", so that the two meet somewhere.
+        const abortAt = performance.now() + tookMs * 4 * (round / 59);
         const released = held.release();
-        for (let i = 0; i < round % 12; i += 1) await turn();
+        while (performance.now() < abortAt) await turn();
         abort.abort(new Error(`round ${round}`));
         await Promise.all([released, outcome]);
       }
@@ -171,3 +175,17 @@ export const waiting: readonly Case[] = [
     },
   },
 ];
+
+/** How long a release takes to be the next waiter's grant: the middle of nine. */
+async function handOffMs(from: Lock, to: Lock): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < 9; i += 1) {
+    const held = await from.acquire();
+    const { lease } = await queueUp(to);
+    const started = performance.now();
+    void held.release();
+    await (await lease).release();
+    times.push(performance.now() - started);
+  }
+  return times.sort((x, y) => x - y)[4] ?? 0;
+}

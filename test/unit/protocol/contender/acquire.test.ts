@@ -162,22 +162,22 @@ describe('try', () => {
     expect(wakeAt(resting, TRY)).toBe(NOW.mono + 25);
     expect(feed(resting, { type: 'wake' }, { now: later(24) }, TRY)).toEqual([resting, []]);
     const [again, effects] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
-    expect(effects).toEqual([{ do: 'look', call: LINE + 1 }]);
-    expect(names(feed(again, looked(1, 0, LINE + 1), {}, TRY)[1])).toBe('consume');
-    expect(names(feed(again, looked(1, 1, LINE + 1), {}, TRY)[1])).toBe('consume');
+    expect(effects).toEqual([{ do: 'look', call: LINE + 2 }]);
+    expect(names(feed(again, looked(1, 0, LINE + 2), {}, TRY)[1])).toBe('consume');
+    expect(names(feed(again, looked(1, 1, LINE + 2), {}, TRY)[1])).toBe('consume');
   });
 
   test('that sees the lock held twice is unavailable, and the queue stays known', () => {
     const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
-    const [state, effects] = feed(again, looked(0, 1, LINE + 1), { now: later(26) }, TRY);
+    const [state, effects] = feed(again, looked(0, 1, LINE + 2), { now: later(26) }, TRY);
     expect(place(state)).toBe('released');
     expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }, { do: 'end' }]);
   });
 
   test('that sees nobody and nothing when it looks again seeds, and one whose queue is gone makes it', () => {
     const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
-    expect(names(feed(again, looked(0, 0, LINE + 1), {}, TRY)[1])).toBe('seed');
-    const absent = { type: 'looked', call: LINE + 1, depth: 'absent' } as const;
+    expect(names(feed(again, looked(0, 0, LINE + 2), {}, TRY)[1])).toBe('seed');
+    const absent = { type: 'looked', call: LINE + 2, depth: 'absent' } as const;
     expect(names(feed(again, absent, {}, TRY)[1])).toBe('declare');
   });
 

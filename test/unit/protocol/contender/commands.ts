@@ -173,7 +173,7 @@ function progress(
 ): void {
   const { state } = who;
   const call = who.calls.at(-1);
-  if (state.at === 'opening' && state.phase === 'resting') {
+  if ('phase' in state && (state.phase === 'resting' || state.phase === 'pausing')) {
     passUntilDue(who, process, 0);
   } else if (state.at === 'opening' && state.phase === 'consuming') {
     who.feed({ type: 'consuming', line: state.line ?? 0, traits: { version: [4, 0, 5] } });
@@ -224,7 +224,8 @@ function pass(process: Process, monoMs: number, wallMs: number): void {
   process.now = { mono: process.now.mono + monoMs, wall: process.now.wall + wallMs };
 }
 
-function passUntilDue(who: WatchedContender, process: Process, earlyMs: number): void {
+/** Lets time pass until the next wake, or to just before it. */
+export function passUntilDue(who: WatchedContender, process: Process, earlyMs: number): void {
   const due = who.wakeAt;
   if (due === undefined) return;
   const ms = Math.max(0, due - earlyMs - process.now.mono);

@@ -24,6 +24,7 @@ const stray = { deliveryTag: 2, call: undefined, lookAt: NOW.mono + 500 };
 const STATES = {
   idle: { at: 'idle', turn: 0 },
   looking: opening('looking'),
+  'looking only whether there is a queue': opening('looking', { unchecked: true }),
   declaring: opening('declaring'),
   seeding: opening('seeding'),
   consuming: opening('consuming'),
@@ -42,6 +43,7 @@ const STATES = {
   cancelled: verifying({ cancelledUntil: NOW.mono + 250 }),
   'closing the channel': closing('channel'),
   'ending a long log: removing': closing('removing'),
+  'ending a long log: pausing': closing('pausing'),
   'ending a long log: declaring': closing('declaring'),
   'ending a long log: seeding': closing('seeding'),
   released: { at: 'released', turn: LINE },
@@ -123,6 +125,11 @@ const STRAY = {
 const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
   idle: { start: 'opening/consuming: consume' },
   looking: { looked: 'opening/consuming: consume', 'call-failed': RESTS, ...OFF_AT_ONCE },
+  'looking only whether there is a queue': {
+    looked: 'opening/declaring: declare',
+    'call-failed': RESTS,
+    ...OFF_AT_ONCE,
+  },
   declaring: { declared: 'opening/seeding: seed', 'call-failed': RESTS, ...OFF_AT_ONCE },
   seeding: { seeded: 'opening/consuming: consume', 'call-failed': RESTS, ...OFF_AT_ONCE },
   consuming: {
@@ -193,6 +200,7 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
     closed: 'released: end',
     shutdown: 'closing/channel: close',
   },
+  'ending a long log: pausing': { 'call-failed': 'released: end', shutdown: 'released: end' },
   'ending a long log: declaring': {
     declared: 'closing/seeding: seed',
     'call-failed': 'released: end',
@@ -240,7 +248,7 @@ describe.each(all)('a contender that is %s', (name, state) => {
 
   test('is left alone by a wake before anything is due', () => {
     const [next, effects] = feed(state, { type: 'wake' });
-    expect(next).toBe(state);
+    expect(next).toEqual(state);
     expect(effects).toEqual([]);
   });
 });

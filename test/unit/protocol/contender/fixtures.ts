@@ -45,7 +45,7 @@ export function later(monoMs: number, wallMs = monoMs): Instant {
 }
 
 export function around(changes: Partial<Surroundings> = {}): Surroundings {
-  return { now: NOW, highestSeen: 0n, ranLately: true, ...changes };
+  return { now: NOW, highestSeen: 0n, ranLately: true, recreateAfterMs: 0, ...changes };
 }
 
 export function tokenBody(changes: Partial<Token> = {}): Uint8Array {
@@ -75,9 +75,11 @@ export function opening(phase: Phase, changes: Partial<At<'opening'>> = {}): At<
     phase,
     line,
     until,
+    next: phase === 'resting' ? 'find' : undefined,
     failures: 0,
     abandoned: false,
     refused: undefined,
+    unchecked: false,
     ...changes,
   };
 }
@@ -136,7 +138,8 @@ export function verifying(changes: Partial<At<'verifying'>> = {}): At<'verifying
 }
 
 export function closing(phase: At<'closing'>['phase']): At<'closing'> {
-  return { at: 'closing', turn: LINE + 1, line: LINE, phase };
+  const until = phase === 'pausing' ? NOW.mono + 250 : undefined;
+  return { at: 'closing', turn: LINE + 1, line: LINE, phase, until };
 }
 
 /** A fresh contender that has come as far as waiting in line, with the number of its line. */

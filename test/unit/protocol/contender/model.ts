@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import type { Rules } from '../../../../src/protocol/contender/types.ts';
-import { answer, type Command, carryOut, close, command, type Queue } from './commands.ts';
-import { newProcess, rule, WatchedContender } from './world.ts';
+import { answer, type Command, carryOut, close, command, passUntilDue, type Queue } from './commands.ts';
+import { newProcess, type Process, rule, WatchedContender } from './world.ts';
 
 const rules = fc.record<Partial<Rules>>({
   mode: fc.constantFrom('wait', 'wait', 'try'),
   grant: fc.constantFrom('auto', 'verified', 'immediate'),
 });
+/** What a broker of version 4, and one of version 3, asks for. */
+const recreateAfterMs = fc.constantFrom(0, 250);
 const commands = fc.array(command, { maxLength: 60, size: 'max' });
 
 /** What the runs have met, so that a property that tests nothing is noticed. */
@@ -27,9 +29,10 @@ export class Met {
 }
 
 /** Ends every contender, with a broker that answers everything, and demands that nothing is left. */
-function drain(who: WatchedContender): void {
+function drain(who: WatchedContender, process: Process): void {
   if (!(who.state.at === 'closing')) who.feed({ type: 'shutdown' });
   for (let turns = 0; turns < 20 && !who.isOver; turns++) {
+    if (who.state.at === 'closing') passUntilDue(who, process, 0);
     const call = who.calls[0];
     if (call !== undefined) answer(who, call, { ready: 0, consumers: 0 });
     for (const [line, is] of who.lines) if (is === 'closing') close(who, line, 'orderly');
@@ -39,14 +42,14 @@ function drain(who: WatchedContender): void {
 
 /** @param first what happens before anything random, to reach a rare place surely */
 export function oneContender(met: Met, first: readonly Command[] = []) {
-  return fc.property(rules, fc.boolean(), commands, (changes, known, list) => {
-    const process = newProcess();
+  return fc.property(rules, fc.boolean(), recreateAfterMs, commands, (changes, known, pause, list) => {
+    const process = newProcess(pause);
     const who = new WatchedContender(process, changes);
     const queue: Queue = { base: 1_000n, returns: 0 };
     who.feed({ type: 'start', known });
     for (const todo of [...first, ...list]) carryOut(todo, who, process, queue);
     met.count(who);
-    drain(who);
+    drain(who, process);
     const end = who.state;
     for (const todo of list.slice(0, 5)) carryOut(todo, who, process, queue);
     rule(who.state === end, 'something was left to happen after the end');
@@ -56,8 +59,9 @@ export function oneContender(met: Met, first: readonly Command[] = []) {
 export function severalContenders(met: Met) {
   const turn = fc.tuple(fc.nat(2), command);
   const turns = fc.array(turn, { maxLength: 60, size: 'max' });
-  return fc.property(fc.array(rules, { minLength: 2, maxLength: 3 }), turns, (all, list) => {
-    const process = newProcess();
+  const several = fc.array(rules, { minLength: 2, maxLength: 3 });
+  return fc.property(several, recreateAfterMs, turns, (all, pause, list) => {
+    const process = newProcess(pause);
     const queue: Queue = { base: 1_000n, returns: 0 };
     const contenders = all.map((changes) => new WatchedContender(process, changes));
     for (const who of contenders) who.feed({ type: 'start', known: true });
@@ -67,7 +71,7 @@ export function severalContenders(met: Met) {
     }
     for (const who of contenders) {
       met.count(who);
-      drain(who);
+      drain(who, process);
     }
   });
 }

@@ -22,23 +22,20 @@ test('several contenders of one process that share what they have seen keep ever
 /** Rare places, reached first; everything else is left to chance. */
 describe('one contender keeps every rule whatever happens', () => {
   const progress = (step = 1): Command => ({ do: 'progress', step, closeFirst: true });
+  const found: Command = { do: 'answer', pick: 0, ready: 1, consumers: 0 };
   /** A contender on 4.0 that has found the queue and holds a token with a long log. */
-  const toHeld: readonly Command[] = [
-    { do: 'answer', pick: 0, ready: 1, consumers: 0 },
-    progress(),
-    progress(100_001),
-    progress(),
-  ];
+  const toHeld: readonly Command[] = [found, progress(), progress(100_001), progress()];
   const deliver = (what: 'probe' | 'junk'): Command => ({ do: 'deliver', what, old: false, step: 1 });
   const places: Readonly<Record<string, readonly Command[]>> = {
     'while a long log is being ended': [...toHeld, { do: 'release' }, progress()],
+    'after its queue was deleted': [found, progress(), { do: 'cancelled', old: false }],
     'after the wall clock was set back during a hold': [
       ...toHeld,
       { do: 'pass', monoMs: 100, skewMs: -15_000 },
       { do: 'verify' },
     ],
     'behind a stray in its grace': [
-      { do: 'answer', pick: 0, ready: 1, consumers: 0 },
+      found,
       progress(),
       deliver('probe'),
       { do: 'answer', pick: 0, ready: 0, consumers: 1 },

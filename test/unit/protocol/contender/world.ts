@@ -22,10 +22,11 @@ export interface Process {
   now: Instant;
   highestSeen: bigint;
   ranLately: boolean;
+  readonly recreateAfterMs: number;
 }
 
-export function newProcess(): Process {
-  return { now: NOW, highestSeen: 0n, ranLately: true };
+export function newProcess(recreateAfterMs: number): Process {
+  return { now: NOW, highestSeen: 0n, ranLately: true, recreateAfterMs };
 }
 
 /** How long a queue that shows no token is given to show one before it may be removed. */
@@ -66,6 +67,7 @@ export class WatchedContender {
   #arrived: Message | undefined;
   /** When looks behind a stray showed nothing ready, on the line that is open. */
   #emptyLooks: number[] = [];
+  #removedAt: number | undefined;
 
   constructor(process: Process, changes: Partial<Rules> = {}) {
     this.#process = process;
@@ -92,14 +94,14 @@ export class WatchedContender {
 
   feed(event: ContenderEvent): void {
     const before = this.state;
-    const { now, highestSeen, ranLately } = this.#process;
     const isVoid = this.#isVoid(event);
-    const [state, effects] = step(before, event, { now, highestSeen, ranLately }, this.#rules);
+    const [state, effects] = step(before, event, { ...this.#process }, this.#rules);
     this.state = state;
     if (before.at === 'released' || before.at === 'lost' || isVoid) {
       rule(state === before && effects.length === 0, `${event.type} is not void in ${before.at}`);
     }
     if (event.type === 'closed' && this.lines.has(event.line)) this.lines.set(event.line, 'gone');
+    if (event.type === 'removed' && !isVoid) this.#removedAt = this.#process.now.mono;
     if ('call' in event) this.#answered(event.call);
     if (before.at === 'waiting' && event.type === 'looked' && !isVoid) this.#watchLook(event.depth, effects);
     for (const effect of effects) this.#watch(effect, before);
@@ -131,6 +133,13 @@ export class WatchedContender {
     if (isEmpty) this.#emptyLooks.push(mono);
   }
 
+  /** A queue that this contender deleted stays away for a while where the broker needs that. */
+  #watchDeclare(): void {
+    const { now, recreateAfterMs } = this.#process;
+    const since = this.#removedAt === undefined ? recreateAfterMs : now.mono - this.#removedAt;
+    rule(since >= recreateAfterMs, 'a queue is made again too soon after its deletion');
+  }
+
   #answered(call: number): void {
     const index = this.calls.findIndex((pending) => pending.call === call);
     if (index >= 0) this.calls.splice(index, 1);
@@ -143,6 +152,8 @@ export class WatchedContender {
       case 'declare':
       case 'seed':
       case 'remove':
+        if (effect.do === 'remove') this.#removedAt = undefined;
+        if (effect.do === 'declare') this.#watchDeclare();
         rule(!this.calls.some(({ call }) => call === effect.call), 'a call number is used twice');
         this.calls.push({ do: effect.do, call: effect.call });
         break;
@@ -241,7 +252,7 @@ export class WatchedContender {
 
   /** How many of the calls under way would make a difference if they were answered now. */
   #awaited(): number {
-    const { now, highestSeen, ranLately } = this.#process;
+    const { now } = this.#process;
     const held = this.state.at === 'held' || this.state.at === 'verifying';
     if (held && vouchedMs(this.state, this.#rules, now) === 0) return 0;
     return this.calls.filter(({ call }) => {
@@ -252,8 +263,7 @@ export class WatchedContender {
         { type: 'seeded', call },
         { type: 'removed', call },
       ];
-      const around = { now, highestSeen, ranLately };
-      return answers.some((answer) => step(this.state, answer, around, this.#rules)[0] !== this.state);
+      return answers.some((answer) => step(this.state, answer, this.#process, this.#rules)[0] !== this.state);
     }).length;
   }
 }
