@@ -7,7 +7,7 @@ import { asBatonError, type NameRecord } from './ledger.ts';
 import { IDLE, step, vouchedMs, wakeAt } from './protocol/contender/step.ts';
 import type { ContenderEvent, ContenderState, Effect, Refusal, Rules } from './protocol/contender/types.ts';
 import type { Instant } from './protocol/instant.ts';
-import { consumerTag, recreateAfterMs } from './protocol/topology.ts';
+import { consumerTag, recreation } from './protocol/topology.ts';
 
 /** What a contender tells the call and the lease that it works for. All are called with the state already final. */
 export interface ContenderOwner {
@@ -72,7 +72,7 @@ export class Contender {
       now: this.#context.clock.now(),
       highestSeen: this.#record.highestSeen,
       ranLately: this.#context.ranLately(),
-      recreateAfterMs: recreateAfterMs(this.#context.session.traits.version[0]),
+      ...recreation(this.#context.session.traits.version[0]),
     };
     const before = this.#state.at;
     const [state, effects] = step(this.#state, event, around, this.#rules);

@@ -81,6 +81,8 @@ function wholeMs(min: number, max = MAX_TIMER_MS) {
 }
 
 const grant = z.enum(['auto', 'verified', 'immediate'], expects("'auto', 'verified' or 'immediate'"));
+const isObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 const logger = z.custom<Logger>(
   (value) =>
@@ -102,37 +104,26 @@ const heartbeatRule = expects(
   'whole seconds in milliseconds from 1000 to 65535000 (heartbeats cannot be turned off)',
 );
 
-const connectSchema = z
-  .strictObject({
-    service: service.default('batonmq'),
-    namespace: z
-      .string(namespaceRule)
-      .regex(/^[A-Za-z0-9_-]{1,32}$/, namespaceRule)
-      .default('default'),
-    heartbeatMs: z
-      .number(heartbeatRule)
-      .min(1_000, heartbeatRule)
-      .max(65_535_000, heartbeatRule)
-      .multipleOf(1_000, heartbeatRule)
-      .optional(),
-    leaseMs: wholeMs(300).default(15_000),
-    verifyEveryMs: wholeMs(100).default(5_000),
-    healAfterMs: wholeMs(100).default(30_000),
-    grant: grant.default('auto'),
-    connectTimeoutMs: wholeMs(1).default(10_000),
-    socketOptions: z.record(z.string(), z.unknown(), expects('an object')).default({}),
-    logger: logger.default(silentLogger),
-  })
-  .superRefine(({ leaseMs, verifyEveryMs, heartbeatMs }, context) => {
-    if (verifyEveryMs * 2 > leaseMs) {
-      const message = `must be at most half of leaseMs (${leaseMs}), got ${verifyEveryMs}`;
-      context.addIssue({ code: 'custom', path: ['verifyEveryMs'], message });
-    }
-    if (heartbeatMs !== undefined && leaseMs >= heartbeatMs * 2) {
-      const message = `must be under twice heartbeatMs (${heartbeatMs}), got ${leaseMs}`;
-      context.addIssue({ code: 'custom', path: ['leaseMs'], message });
-    }
-  }) satisfies z.ZodType<Settings, ConnectOptions>;
+const connectSchema = z.strictObject({
+  service: service.default('batonmq'),
+  namespace: z
+    .string(namespaceRule)
+    .regex(/^[A-Za-z0-9_-]{1,32}$/, namespaceRule)
+    .default('default'),
+  heartbeatMs: z
+    .number(heartbeatRule)
+    .min(1_000, heartbeatRule)
+    .max(65_535_000, heartbeatRule)
+    .multipleOf(1_000, heartbeatRule)
+    .optional(),
+  leaseMs: wholeMs(300).default(15_000),
+  verifyEveryMs: wholeMs(100).default(5_000),
+  healAfterMs: wholeMs(100).default(30_000),
+  grant: grant.default('auto'),
+  connectTimeoutMs: wholeMs(1).default(10_000),
+  socketOptions: z.custom<object>(isObject, expects('an object')).default({}),
+  logger: logger.default(silentLogger),
+}) satisfies z.ZodType<Settings, ConnectOptions>;
 
 const lockSchema = z.strictObject({ grant: grant.optional() }) satisfies z.ZodType<LockOptions, LockOptions>;
 
@@ -149,7 +140,22 @@ const closeSchema = z.strictObject({ drainMs: wholeMs(0).default(10_000) }) sati
 >;
 
 /** Validates the options of `connect`. Throws {@link InvalidOptionsError} with one sentence for each problem. */
-export const parseConnectOptions = (options: unknown): Settings => parse(connectSchema, options, 'connect');
+export function parseConnectOptions(options: unknown): Settings {
+  const settings = parse(connectSchema, options, 'connect');
+  const { leaseMs, verifyEveryMs, heartbeatMs } = settings;
+  const problems: string[] = [];
+  if (verifyEveryMs * 2 > leaseMs) {
+    problems.push(
+      `connect: verifyEveryMs must be at most half of leaseMs (${leaseMs}), got ${verifyEveryMs}`,
+    );
+  }
+  if (heartbeatMs !== undefined && leaseMs >= heartbeatMs * 2) {
+    problems.push(`connect: leaseMs must be under twice heartbeatMs (${heartbeatMs}), got ${leaseMs}`);
+  }
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  return settings;
+}
+
 export const parseLockOptions = (options: unknown): LockOptions => parse(lockSchema, options, 'lock');
 export const parseAcquireOptions = (options: unknown): AcquireOptions =>
   parse(acquireSchema, options, 'acquire');
@@ -173,7 +179,7 @@ function parse<T>(schema: z.ZodType<T>, options: unknown, call: string): T {
     result.error.issues.map((issue) => {
       if (issue.code === 'unrecognized_keys') return `${call}: unknown option ${issue.keys.join(', ')}`;
       const option = issue.path.length === 0 ? 'options' : issue.path.join('.');
-      return `${call}: ${option} ${issue.path.length === 0 ? `must be an object, got ${show(options)}` : issue.message}`;
+      return `${call}: ${option} ${issue.path.length === 0 ? `must be an object, got ${typeof options === 'string' ? 'a string' : show(options)}` : issue.message}`;
     }),
   );
 }

@@ -55,13 +55,12 @@ export function consume({ turn, failures = 0 }: From): Step {
  * round trip; a passive look would take a foreign queue for a lock. Where a queue must not be made again at once
  * after a deletion, a look has to find out first whether there is one.
  */
-export function find(from: From, { recreateAfterMs }: Surroundings): Step {
-  return recreateAfterMs === 0 ? ask('declare', from) : ask('look', from, { unchecked: true });
+export function find(from: From, { looksFirst }: Surroundings): Step {
+  return looksFirst ? ask('look', from, { unchecked: true }) : ask('declare', from);
 }
 
 /** Makes a queue that was deleted, or may just have been. */
 export function recreate(from: From, { now, recreateAfterMs }: Surroundings): Step {
-  if (recreateAfterMs === 0) return ask('declare', from);
   return [opened(from, 'resting', { until: now.mono + recreateAfterMs, next: 'declare' }), []];
 }
 

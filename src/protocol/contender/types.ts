@@ -2,6 +2,7 @@ import type { BrokerTraits, ClosedScope, Delivery, QueueDepth } from '../../brok
 import type { BatonError, LostReason } from '../../errors.ts';
 import type { GrantMode } from '../../options.ts';
 import type { Instant } from '../instant.ts';
+import type { Recreation } from '../topology.ts';
 
 /** What stays the same for one contender. */
 export interface Rules {
@@ -14,14 +15,12 @@ export interface Rules {
 }
 
 /** What the world looks like at an event. */
-export interface Surroundings {
+export interface Surroundings extends Recreation {
   readonly now: Instant;
   /** Highest fence this process has seen for the name, whoever it was delivered to. 0 if none. */
   readonly highestSeen: bigint;
   /** Whether the process can show that it ran during the last second (pulse.ts). */
   readonly ranLately: boolean;
-  /** How long a deleted queue must stay away before it is made again, in milliseconds (topology.ts). 0 from RabbitMQ 4.0 on. */
-  readonly recreateAfterMs: number;
 }
 
 /** The token as this contender has it: `returns` is the count of its last delivery, `fence` that of the grant. */

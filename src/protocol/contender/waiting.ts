@@ -151,9 +151,8 @@ function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }
   if (depth === 'absent') return [{ ...state, stray: undefined }, []]; // the cancellation is on its way
   if (depth.ready > 0) {
     const ack = { do: 'ack', line, deliveryTag: stray.deliveryTag } as const;
-    if (!state.abandoned) return [{ ...state, stray: undefined }, [ack]];
-    const [next, effects] = leave(state, { why: 'gave-up' }, true);
-    return [next, [ack, ...effects]];
+    // Also when the caller has gone: what is ready may be one more probe, and somebody has to see it to its end.
+    return [{ ...state, stray: undefined, graceUntil: graceUntil ?? now.mono + GRACE_MS }, [ack]];
   }
   if (isOver(graceUntil, now)) return ask('remove', state, { line });
   const until = graceUntil ?? now.mono + GRACE_MS;

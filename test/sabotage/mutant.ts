@@ -1,0 +1,33 @@
+/** One exact text of a file of the repository, and what takes its place. */
+export interface Edit {
+  readonly file: string;
+  /** Must occur exactly once, so that a change of the product cannot quietly disarm a mutant. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** A case of the contract, run by one of its harnesses. */
+export interface NamedCase {
+  readonly harness: keyof typeof HARNESSES;
+  readonly title: string;
+}
+
+export interface Mutant {
+  readonly name: string;
+  /** What would go wrong in production. */
+  readonly why: string;
+  readonly edits: readonly Edit[];
+  /** The case that must fail. */
+  readonly caughtBy: NamedCase;
+}
+
+/** The harnesses of the contract by the file that runs them; the name is what its tests begin with. */
+export const HARNESSES = {
+  memory: { file: 'test/contract/memory.test.ts', name: 'in memory' },
+  rabbitmq: { file: 'test/contract/rabbitmq.test.ts', name: 'RabbitMQ' },
+  proxied: { file: 'test/contract/proxied.test.ts', name: 'RabbitMQ behind a proxy' },
+} as const;
+
+/** The title of the contract's case about a stray of this kind. */
+export const behindTheToken = (kind: string): string =>
+  `${kind} behind the token is never granted, and after a purge fences still rise`;

@@ -1,0 +1,5 @@
+import type { Mutant } from './mutant.ts';
+import { protocolMutants } from './protocol-mutants.ts';
+import { wireMutants } from './wire-mutants.ts';
+
+export const mutants: readonly Mutant[] = [...wireMutants, ...protocolMutants];

@@ -1,0 +1,147 @@
+import { behindTheToken, type Mutant } from './mutant.ts';
+
+const HANDED_ON_UNTOLD =
+  'a holder whose token was handed on untold finds out with its next verification, though the token came back';
+
+/** Rules about what an answer of the broker means, and what is done about it. */
+export const protocolMutants: readonly Mutant[] = [
+  {
+    name: 'proof by echo',
+    why: 'A holder whose token was granted to somebody else meanwhile takes its return for proof, so two believe.',
+    edits: [
+      {
+        file: 'src/protocol/contender/holding.ts',
+        find: 'if (sameToken && returns === hold.returns + 1)',
+        replace: 'if (sameToken)',
+      },
+    ],
+    caughtBy: { harness: 'memory', title: HANDED_ON_UNTOLD },
+  },
+  {
+    name: 'proof by count only',
+    why: 'Another token whose count happens to be one higher passes for proof of a token that is gone.',
+    edits: [
+      {
+        file: 'src/protocol/contender/holding.ts',
+        find: 'if (sameToken && returns === hold.returns + 1)',
+        replace: 'if (returns === hold.returns + 1)',
+      },
+    ],
+    caughtBy: { harness: 'memory', title: 'another token whose count happens to be one higher is no proof' },
+  },
+  {
+    name: 'ack and republish as the release',
+    why: 'In the moment of the ack whatever lies behind the token becomes live, fences fall, and an alarm stalls every release.',
+    edits: [
+      {
+        file: 'src/protocol/contender/holding.ts',
+        find: "[{ do: 'close', line }]];",
+        replace: `[
+    { do: 'ack', line, deliveryTag: hold.deliveryTag },
+    { do: 'seed', call: turn },
+    { do: 'close', line },
+  ]];`,
+      },
+    ],
+    caughtBy: { harness: 'memory', title: behindTheToken('a second seed') },
+  },
+  {
+    name: 'a probe granted',
+    why: 'A probe has no base and a time to live: the fence falls, and at its return the lock is without a token again.',
+    edits: [
+      {
+        file: 'src/protocol/token.ts',
+        find: "if (head.data.kind === 'probe') return { kind: 'probe' };",
+        replace: `if (head.data.kind === 'probe') {
+    const { id, by, at } = json as Token;
+    return { kind: 'token', token: { id, name, base: 0n, by, at }, returns, fence: fenceOf(0n, returns) };
+  }`,
+      },
+      {
+        file: 'src/protocol/contender/waiting.ts',
+        find: 'if (isLive(message, around)) return grant(',
+        replace: 'if (message.token.base === 0n || isLive(message, around)) return grant(',
+      },
+    ],
+    caughtBy: { harness: 'memory', title: behindTheToken('a probe') },
+  },
+  {
+    name: 'a lost lease keeps its channel',
+    why: 'Its consumer stays in line, is handed the token again, and holds a lock for nobody.',
+    edits: [
+      {
+        file: 'src/protocol/contender/holding.ts',
+        find: "if (open) effects.push({ do: 'close', line: state.line });",
+        replace: '',
+      },
+    ],
+    caughtBy: { harness: 'memory', title: HANDED_ON_UNTOLD },
+  },
+  {
+    name: 'a verified grant does not wait',
+    why: 'A delivery that was stuck while the broker granted the next waiter is given to the caller: two hold the lock.',
+    edits: [
+      {
+        file: 'src/protocol/contender/waiting.ts',
+        find: 'if (grantsVerified(rules.grant, traits) || !around.ranLately) {',
+        replace: 'if (!around.ranLately) {',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title: 'a verified grant is not taken in by a delivery that was stuck in a frozen line',
+    },
+  },
+  {
+    name: 'giving up waits for the broker',
+    why: 'On a dead line a timeout or an abort settles minutes late, when TCP gives up.',
+    edits: [
+      {
+        file: 'src/contender.ts',
+        find: 'this.#owner.refused(effect.refusal);',
+        replace: 'this.refusal = effect.refusal;',
+      },
+      {
+        file: 'src/contender.ts',
+        find: '    this.#owner.ended();',
+        replace: `    if (this.refusal !== undefined) this.#owner.refused(this.refusal);
+    this.#owner.ended();`,
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title: 'a timeout or an abort settles within a second on a frozen line, and so does a try',
+    },
+  },
+  {
+    name: 'no probe is ever sent',
+    why: 'After a purge those who already wait are never granted.',
+    edits: [
+      {
+        file: 'src/ledger.ts',
+        find: "if (todo === 'probe') this.#inBackground(this.#probe());",
+        replace: '',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title: 'a purged lock heals under waiters that never give up, by a probe',
+    },
+  },
+  {
+    name: 'throwIfLost believes the timer',
+    why: 'A process that was stopped wakes up before its timers fire and writes although somebody else holds the lock.',
+    edits: [
+      {
+        file: 'src/lease.ts',
+        find: "throwIfLost(): void {\n    this.#contender.dispatch({ type: 'wake' });",
+        replace: 'throwIfLost(): void {',
+      },
+    ],
+    caughtBy: {
+      harness: 'rabbitmq',
+      title:
+        'a holder stopped for longer than its lease throws from throwIfLost at once on waking, and its release frees nobody else’s lock',
+    },
+  },
+];

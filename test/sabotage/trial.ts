@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ROOT } from './copies.ts';
+import { HARNESSES, type NamedCase } from './mutant.ts';
+
+/** A test that ran: how it failed, in one line, or undefined when it passed. */
+export type Outcomes = ReadonlyMap<string, string | undefined>;
+
+interface JsonReport {
+  readonly testResults: readonly {
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[] | null;
+    }[];
+  }[];
+}
+
+export const fullName = ({ harness, title }: NamedCase): string => `${HARNESSES[harness].name} ${title}`;
+
+/**
+ * Runs these cases, or all of every harness, on a copy, against the broker that is shared through the environment.
+ * Rejects when that could not be done: a file did not load, a case was not found, vitest did not end in time.
+ */
+export async function tryOut(copy: string, cases: readonly NamedCase[] | 'all', limitMs: number) {
+  const harnesses =
+    cases === 'all' ? Object.values(HARNESSES) : cases.map(({ harness }) => HARNESSES[harness]);
+  const report = join(copy, 'report.json');
+  const said = await runVitest(copy, limitMs, [
+    ...new Set(harnesses.map(({ file }) => file)),
+    ...['--no-file-parallelism', '--no-cache', '--testTimeout=60000', '--hookTimeout=120000'],
+    ...['--reporter=json', `--outputFile=${report}`],
+    ...(cases === 'all' ? [] : ['-t', patternOf(cases)]),
+  ]);
+  const json = await readFile(report, 'utf8').catch(() => {
+    throw new Error(`vitest left no report: ${said.slice(-2_000)}`);
+  });
+  const outcomes = read(JSON.parse(json) as JsonReport);
+  for (const each of cases === 'all' ? [] : cases) {
+    if (!outcomes.has(fullName(each))) throw new Error(`there is no case "${fullName(each)}"`);
+  }
+  return outcomes;
+}
+
+function read({ testResults }: JsonReport): Outcomes {
+  const outcomes = new Map<string, string | undefined>();
+  for (const { message, assertionResults } of testResults) {
+    if (assertionResults.length === 0) throw new Error(`a test file did not load: ${message}`);
+    for (const { fullName, status, failureMessages } of assertionResults) {
+      if (status === 'passed') outcomes.set(fullName, undefined);
+      if (status === 'failed') outcomes.set(fullName, firstLine(failureMessages?.[0] ?? 'no message'));
+    }
+  }
+  return outcomes;
+}
+
+/** Vitest's error for a test that timed out has its sentence in the message only, and the report has only the stack. */
+function firstLine(failure: string): string {
+  const line = failure.split('\n')[0] ?? '';
+  return line.includes('STACK_TRACE_ERROR') ? 'timed out' : line;
+}
+
+const patternOf = (cases: readonly NamedCase[]): string =>
+  `^(?:${cases.map((each) => fullName(each).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})$`;
+
+/** Resolves with what vitest printed; that tests failed is in its report. */
+function runVitest(copy: string, limitMs: number, args: readonly string[]): Promise<string> {
+  const { BATON_TEST_REPORT_DIR: _reports, BATON_REPEAT: _repeat, ...env } = process.env;
+  const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [vitest, 'run', `--root=${copy}`, ...args], {
+      cwd: copy,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    const listen = (chunk: Buffer) => {
+      said += chunk.toString();
+    };
+    child.stdout.on('data', listen);
+    child.stderr.on('data', listen);
+    const limit = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`vitest did not end within ${limitMs / 1_000} s`));
+    }, limitMs);
+    const killChild = () => child.kill('SIGKILL');
+    process.on('exit', killChild);
+    child.on('error', reject);
+    child.on('close', () => {
+      clearTimeout(limit);
+      process.off('exit', killChild);
+      resolve(said);
+    });
+  });
+}
