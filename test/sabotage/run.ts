@@ -38,7 +38,10 @@ const chosen = mutants.filter(({ name }) => words.length === 0 || words.some((wo
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
 const copies = new Copies();
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error: unknown) => {
+  log(error instanceof Error ? error.message : String(error));
+  return 1;
+});
 
 async function main(): Promise<number> {
   const common = all ? [] : [IMPATIENT];
