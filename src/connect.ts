@@ -8,7 +8,7 @@ import { type BrokerUrls, type ConnectOptions, parseConnectOptions } from './opt
  * @param urls one `amqp:` or `amqps:` URL; several, tried in turn; or a function that returns them before every
  * connection (expiring credentials)
  * @throws InvalidOptionsError, BrokerUnreachableError, AccessRefusedError, UnsupportedBrokerError: the first connection
- * fails within `connectTimeoutMs`; later ones are retried for ever, 0.1 to 5 s apart
+ * fails within `connectTimeoutMs`; later ones are retried for ever, 0.05 to 5 s apart
  *
  * @example
  * await using baton = await connect('amqp://localhost', { service: 'billing' });

@@ -18,6 +18,9 @@ export interface LockHome {
   unregister(contender: Contender): void;
 }
 
+/** How a wait ends: with the lock, without it, or without knowing who has it. */
+type Outcome = Lease | 'held' | 'unanswered';
+
 /** What `run` hands to its task. */
 export type Task<T> = (lease: Lease) => T | Promise<T>;
 
@@ -49,27 +52,27 @@ export class Lock {
    */
   async acquire(options?: AcquireOptions): Promise<Lease> {
     const { timeoutMs = Number.POSITIVE_INFINITY, signal } = parseAcquireOptions(options);
-    const outcome = await this.#contend(timeoutMs, signal);
-    if (outcome instanceof Lease) return outcome;
-    const held = outcome === 'held' ? 'somebody else holds it' : 'the broker did not answer';
-    throw new AcquireTimeoutError(
-      `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${held}`,
-    );
+    return this.#contend(timeoutMs, signal, (outcome) => {
+      if (outcome instanceof Lease) return outcome;
+      const held = outcome === 'held' ? 'somebody else holds it' : 'the broker did not answer';
+      throw new AcquireTimeoutError(
+        `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${held}`,
+      );
+    });
   }
 
   /**
    * Like `acquire`, but resolves with `undefined` when somebody else holds the lock, after `timeoutMs` (default 0:
-   * without waiting). Rejects with BrokerUnreachableError when no broker answered in that time, at least 1 s.
+   * without waiting). Rejects with BrokerUnreachableError when no broker answered in that time (1 s without a timeout).
    */
   async tryAcquire(options?: AcquireOptions): Promise<Lease | undefined> {
     const { timeoutMs = 0, signal } = parseAcquireOptions(options);
-    const outcome = await this.#contend(timeoutMs, signal);
-    if (outcome === 'unanswered') {
+    return this.#contend(timeoutMs, signal, (outcome) => {
+      if (outcome !== 'unanswered') return outcome === 'held' ? undefined : outcome;
       throw new BrokerUnreachableError(
         `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. Check that the broker is reachable and not blocked by an alarm`,
       );
-    }
-    return outcome === 'held' ? undefined : outcome;
+    });
   }
 
   /**
@@ -105,14 +108,18 @@ export class Lock {
     }
   }
 
-  async #contend(timeoutMs: number, signal: AbortSignal | undefined): Promise<Lease | 'held' | 'unanswered'> {
+  async #contend<T>(
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    settle: (outcome: Outcome) => T,
+  ): Promise<T> {
     this.#home.assertOpen();
     signal?.throwIfAborted();
     const trace = { lock: this.name, service: this.#home.context.identity.service };
-    return traces.acquire.tracePromise(() => this.#wait(timeoutMs, signal), trace);
+    return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal)), trace);
   }
 
-  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Lease | 'held' | 'unanswered'> {
+  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Outcome> {
     const { context } = this.#home;
     const { settings, clock, ledger } = context;
     const rules: Rules = {
@@ -143,7 +150,7 @@ export class Lock {
         refused: (refusal) => {
           stopWaiting();
           if (refusal.why === 'gave-up' && signal?.aborted) return reject(signal.reason);
-          const outcome = settle(refusal, wasInLine);
+          const outcome = outcomeOf(refusal, wasInLine);
           return outcome instanceof Error ? reject(outcome) : resolve(outcome);
         },
         proven: (sentAt) => lease?.onProven(sentAt),
@@ -165,7 +172,7 @@ export class Lock {
   }
 }
 
-function settle(refusal: Refusal, wasInLine: boolean): 'held' | 'unanswered' | Error {
+function outcomeOf(refusal: Refusal, wasInLine: boolean): 'held' | 'unanswered' | Error {
   switch (refusal.why) {
     case 'unavailable':
       return 'held';

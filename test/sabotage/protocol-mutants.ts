@@ -15,7 +15,10 @@ export const protocolMutants: readonly Mutant[] = [
         replace: 'if (sameToken)',
       },
     ],
-    caughtBy: { harness: 'memory', title: HANDED_ON_UNTOLD },
+    caughtBy: {
+      harness: 'memory',
+      title: 'a token that was handed on while a verification was under way, and came back, is no proof',
+    },
   },
   {
     name: 'proof by count only',
@@ -139,9 +142,36 @@ export const protocolMutants: readonly Mutant[] = [
       },
     ],
     caughtBy: {
-      harness: 'rabbitmq',
+      harness: 'memory',
       title:
-        'a holder stopped for longer than its lease throws from throwIfLost at once on waking, and its release frees nobody else’s lock',
+        'a holder that stood still for longer than its lease knows at the next instruction, before any timer has run',
     },
+  },
+  {
+    name: 'a lease counted from the answer',
+    why: 'An answer that was late by seconds extends the lease beyond the moment in which the broker gives the holder up.',
+    edits: [
+      {
+        file: 'src/protocol/contender/holding.ts',
+        find: 'hold: answer.hold, provenAt: sentAt, verifyAt };',
+        replace: 'hold: answer.hold, provenAt: around.now, verifyAt };',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title: 'a lease counts from the sending of its proof, not from a late answer',
+    },
+  },
+  {
+    name: 'a token below the highest fence is granted',
+    why: 'When the live token was destroyed, a second seed that lay behind it hands out fences that were used before.',
+    edits: [
+      {
+        file: 'src/protocol/contender/waiting.ts',
+        find: 'return !surfacedSeed && fence > highestSeen;',
+        replace: 'return !surfacedSeed;',
+      },
+    ],
+    caughtBy: { harness: 'memory', title: behindTheToken('a second seed with a lower base') },
   },
 ];

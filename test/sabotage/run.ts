@@ -9,7 +9,7 @@ import { provideBroker, shareBroker } from '../support/broker/index.ts';
 import { Copies, misfits, ROOT } from './copies.ts';
 import type { Edit, Mutant } from './mutant.ts';
 import { mutants } from './mutants.ts';
-import { fullName, type Outcomes, tryOut } from './trial.ts';
+import { fullName, NO_SUCH_CASE, type Outcomes, tryOut } from './trial.ts';
 
 /** As many as the smallest of our machines has cores. */
 const AT_ONCE = 2;
@@ -93,7 +93,9 @@ async function judge(mutant: Mutant, original: string): Promise<Verdict> {
   try {
     const how = (await tryOut(copy, [mutant.caughtBy], LIMIT_MS)).get(fullName(mutant.caughtBy));
     if (how === undefined) return verdict(false, 'the case passed');
-    return NOT_A_CATCH.test(how) ? verdict(false, `not a catch: ${how}`) : verdict(true, how);
+    return how === NO_SUCH_CASE || NOT_A_CATCH.test(how)
+      ? verdict(false, `not a catch: ${how}`)
+      : verdict(true, how);
   } catch (error) {
     return verdict(false, String(error));
   } finally {

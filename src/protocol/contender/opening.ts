@@ -20,6 +20,7 @@ interface From {
   readonly failures?: number;
   readonly abandoned?: boolean;
   readonly refused?: BatonError | undefined;
+  readonly lookedAgain?: boolean;
 }
 
 function opened(from: From, phase: Opening['phase'], more: Partial<Opening> = {}): Opening {
@@ -34,6 +35,7 @@ function opened(from: From, phase: Opening['phase'], more: Partial<Opening> = {}
     abandoned: from.abandoned ?? false,
     refused: from.refused,
     unchecked: false,
+    lookedAgain: from.lookedAgain ?? false,
     ...more,
   };
 }
@@ -174,9 +176,9 @@ function enter(
   if (consumers === 0) return ask('seed', state);
   if (mode === 'wait') return consume(state);
   // Held, or just released: close-ok comes before the token is back (0.7 ms, 7.6 at worst, all versions).
-  if (state.failures > 0) return leave(state, { why: 'unavailable' });
+  if (state.lookedAgain) return leave(state, { why: 'unavailable' });
   const until = now.mono + TRY_AGAIN_MS;
-  return [opened({ ...state, failures: 1 }, 'resting', { until, next: 'look' }), []];
+  return [opened(state, 'resting', { until, next: 'look', lookedAgain: true }), []];
 }
 
 /** Starting over: the queue and all that was in it is gone and everyone attached is told. Create it, seed it, wait in line. */

@@ -84,6 +84,8 @@ export type ContenderState =
       readonly refused: BatonError | undefined;
       /** The look under way only finds out whether there is a queue; its arguments are still to be compared. */
       readonly unchecked: boolean;
+      /** A try has rested and asked once more, because a token that was just released may not be back yet. */
+      readonly lookedAgain: boolean;
     }
   | {
       readonly at: 'waiting';

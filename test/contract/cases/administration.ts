@@ -14,7 +14,7 @@ interface Rights {
 /** What docs/guarantees.md and the README name. */
 const DOCUMENTED: Rights = {
   configure: '^baton\\.',
-  write: '^(baton\\..*|amq\\.default)$',
+  write: '^amq\\.default$',
   read: '^baton\\.',
 };
 const NOTHING = '^$';

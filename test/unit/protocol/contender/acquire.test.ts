@@ -44,7 +44,7 @@ describe('finding the queue', () => {
   });
 
   test.each([
-    ['absent', 'opening/declaring: declare', 'opening/declaring: declare'],
+    ['absent', 'opening/resting: ', 'opening/resting: '],
     [{ ready: 1, consumers: 0 }, 'opening/consuming: consume', 'opening/consuming: consume'],
     [{ ready: 1, consumers: 1 }, 'opening/consuming: consume', 'opening/consuming: consume'],
     [{ ready: 0, consumers: 0 }, 'opening/seeding: seed', 'opening/seeding: seed'],
@@ -108,20 +108,23 @@ describe('finding the queue', () => {
     expect(effects.at(-1)).toEqual({ do: 'end' });
   });
 
-  test('a queue that vanished before it was consumed is no longer known and is created', () => {
+  test('a queue that vanished before it was consumed is no longer known, and is created after a moment', () => {
     const closed = { type: 'closed', line: LINE, scope: 'channel', error: retryable, absent: true } as const;
     const [state, effects] = feed(opening('consuming'), closed);
-    expect(place(state)).toBe('opening/declaring');
-    expect(effects).toEqual([
-      { do: 'know', known: false },
-      { do: 'declare', call: LINE + 1 },
-    ]);
+    expect(state).toMatchObject({ phase: 'resting', until: later(50).mono, next: 'declare' });
+    expect(effects).toEqual([{ do: 'know', known: false }]);
+    const [declaring, declare] = feed(state, { type: 'wake' }, { now: later(50) });
+    expect(declare).toEqual([{ do: 'declare', call: LINE + 2 }]);
+    expect(declaring).toMatchObject({ phase: 'declaring', failures: 1 });
   });
 
   test('a queue that vanishes again and again is not created in a busy loop', () => {
     const closed = { type: 'closed', line: LINE, scope: 'channel', error: retryable, absent: true } as const;
-    const [state] = feed(opening('consuming', { failures: 3 }), closed);
-    expect(place(state)).toBe('opening/resting');
+    const pauses = [0, 1, 2, 3, 4, 9].map((failures) => {
+      const [state] = feed(opening('consuming', { failures }), closed);
+      return (wakeAt(state, RULES) ?? 0) - NOW.mono;
+    });
+    expect(pauses).toEqual([50, 50, 50, 800, 1_000, 1_000]);
   });
 });
 
@@ -174,11 +177,14 @@ describe('try', () => {
     expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }, { do: 'end' }]);
   });
 
-  test('that sees nobody and nothing when it looks again seeds, and one whose queue is gone makes it', () => {
+  test('that sees nobody and nothing when it looks again seeds, and one whose queue is gone makes it after 50 ms', () => {
     const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
     expect(names(feed(again, looked(0, 0, LINE + 2), {}, TRY)[1])).toBe('seed');
     const absent = { type: 'looked', call: LINE + 2, depth: 'absent' } as const;
-    expect(names(feed(again, absent, {}, TRY)[1])).toBe('declare');
+    const [gone, effects] = feed(again, absent, { now: later(26) }, TRY);
+    expect([place(gone), names(effects)]).toEqual(['opening/resting', '']);
+    expect(wakeAt(gone, TRY)).toBe(later(76).mono);
+    expect(names(feed(gone, { type: 'wake' }, { now: later(76) }, TRY)[1])).toBe('declare');
   });
 
   test('rests also after a declaration that shows the lock held', () => {

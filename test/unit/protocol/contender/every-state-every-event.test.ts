@@ -115,7 +115,7 @@ const HELD = {
 };
 const STRAY = {
   delivered: 'verifying: saw know requeue grant',
-  cancelled: 'opening/declaring: know close declare',
+  cancelled: 'opening/resting: know close',
   closed: RESTS,
   'give-up': 'waiting+stray+abandoned: refuse',
   shutdown: 'closing/channel: refuse know close',
@@ -139,7 +139,7 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
     ...GOES,
   },
   removing: {
-    removed: 'opening/declaring: close declare',
+    removed: 'opening/resting: close',
     closed: 'opening/removing: ',
     'call-failed': 'opening/resting: close know',
     ...GOES,
@@ -153,7 +153,7 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
   resting: { 'call-failed': RESTS, ...OFF_AT_ONCE },
   waiting: {
     delivered: 'verifying: saw know requeue grant',
-    cancelled: 'opening/declaring: know close declare',
+    cancelled: 'opening/resting: know close',
     closed: RESTS,
     ...GOES,
   },
@@ -175,7 +175,7 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
   },
   granting: {
     delivered: 'held: saw grant prove',
-    cancelled: 'opening/declaring: know close declare',
+    cancelled: 'opening/resting: know close',
     closed: 'opening/consuming: consume',
     ...GOES,
   },
@@ -195,7 +195,7 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
   },
   'closing the channel': { closed: 'released: end' },
   'ending a long log: removing': {
-    removed: 'closing/declaring: close declare',
+    removed: 'closing/pausing: close',
     'call-failed': 'closing/channel: close',
     closed: 'released: end',
     shutdown: 'closing/channel: close',

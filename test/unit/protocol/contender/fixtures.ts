@@ -13,6 +13,7 @@ import type {
 } from '../../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../../src/protocol/instant.ts';
 import { encodeProbe, encodeToken, type Token } from '../../../../src/protocol/token.ts';
+import type { Recreation } from '../../../../src/protocol/topology.ts';
 
 export const NOW: Instant = { mono: 100_000, wall: 1_800_000_000_000 };
 export const RULES: Rules = {
@@ -25,6 +26,9 @@ export const RULES: Rules = {
 export const TRY: Rules = { ...RULES, mode: 'try' };
 export const V4_3 = { version: [4, 3, 6] } as const;
 export const V4_0 = { version: [4, 0, 5] } as const;
+/** What is to be minded on RabbitMQ 4, which everything here is on unless told otherwise, and on 3. */
+export const ON_4: Recreation = { recreateAfterMs: 50, looksFirst: false };
+export const ON_3: Recreation = { recreateAfterMs: 100, looksFirst: true };
 export const TOKEN: Token = {
   id: '0190a1b2-0000-7000-8000-00000000000a',
   name: 'jobs',
@@ -45,7 +49,7 @@ export function later(monoMs: number, wallMs = monoMs): Instant {
 }
 
 export function around(changes: Partial<Surroundings> = {}): Surroundings {
-  return { now: NOW, highestSeen: 0n, ranLately: true, recreateAfterMs: 0, ...changes };
+  return { now: NOW, highestSeen: 0n, ranLately: true, ...ON_4, ...changes };
 }
 
 export function tokenBody(changes: Partial<Token> = {}): Uint8Array {

@@ -4,6 +4,7 @@ import {
   delivered,
   feed,
   LINE,
+  later,
   NOW,
   names,
   opening,
@@ -43,17 +44,18 @@ describe('starting over', () => {
     const [state, effects] = run(waiting(), RULES, [
       [delivered(5), { highestSeen: 1_005n }],
       [{ type: 'removed', call: LINE + 1 }, {}],
-      [{ type: 'declared', call: LINE + 2, depth: { ready: 0, consumers: 0 } }, {}],
-      [{ type: 'seeded', call: LINE + 3 }, {}],
+      [{ type: 'wake' }, { now: later(50) }],
+      [{ type: 'declared', call: LINE + 3, depth: { ready: 0, consumers: 0 } }, {}],
+      [{ type: 'seeded', call: LINE + 4 }, {}],
     ]);
     expect(place(state)).toBe('opening/consuming');
     expect(effects).toEqual([
       { do: 'saw', fence: 1_005n },
       { do: 'remove', call: LINE + 1 },
       { do: 'close', line: LINE },
-      { do: 'declare', call: LINE + 2 },
-      { do: 'seed', call: LINE + 3 },
-      { do: 'consume', line: LINE + 4 },
+      { do: 'declare', call: LINE + 3 },
+      { do: 'seed', call: LINE + 4 },
+      { do: 'consume', line: LINE + 5 },
     ]);
   });
 
@@ -62,7 +64,11 @@ describe('starting over', () => {
     expect(feed(removing, { type: 'cancelled', line: LINE })).toEqual([removing, []]);
     const closed = { type: 'closed', line: LINE, scope: 'connection', error: retryable } as const;
     const [state] = feed(removing, closed);
-    expect(feed(state, { type: 'removed', call: LINE })[1]).toEqual([{ do: 'declare', call: LINE + 1 }]);
+    const [, effects] = run(state, RULES, [
+      [{ type: 'removed', call: LINE }, {}],
+      [{ type: 'wake' }, { now: later(50) }],
+    ]);
+    expect(effects).toEqual([{ do: 'declare', call: LINE + 2 }]);
   });
 
   test('does not seed a second time what somebody else has seeded meanwhile', () => {
@@ -82,13 +88,14 @@ describe('a cancelled consumer', () => {
   test('is never used again: a waiter closes the channel, asks for the queue and waits on a fresh one', () => {
     const [state, effects] = run(waiting(), RULES, [
       [{ type: 'cancelled', line: LINE }, {}],
-      [{ type: 'declared', call: LINE + 1, depth: { ready: 1, consumers: 0 } }, {}],
+      [{ type: 'wake' }, { now: later(50) }],
+      [{ type: 'declared', call: LINE + 2, depth: { ready: 1, consumers: 0 } }, {}],
     ]);
     expect(effects).toEqual([
       { do: 'know', known: false },
       { do: 'close', line: LINE },
-      { do: 'declare', call: LINE + 1 },
-      { do: 'consume', line: LINE + 2 },
+      { do: 'declare', call: LINE + 2 },
+      { do: 'consume', line: LINE + 3 },
     ]);
     expect(feed(state, delivered(3))[1]).toEqual([]);
   });

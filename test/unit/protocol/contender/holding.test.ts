@@ -193,7 +193,10 @@ describe('losing', () => {
 
   test.each([
     ['absent', 'queue-deleted'],
+    [{ ready: 0, consumers: 0 }, 'queue-deleted'],
     [{ ready: 1, consumers: 0 }, 'consumer-cancelled'],
+    [{ ready: 0, consumers: 1 }, 'consumer-cancelled'],
+    [{ ready: 1, consumers: 1 }, 'consumer-cancelled'],
   ] as const)('the consumer asks a passive look, and %j means %s', (depth, reason) => {
     const [asking, effects] = feed(held(), { type: 'cancelled', line: LINE });
     expect(effects).toEqual([

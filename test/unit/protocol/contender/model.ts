@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Rules } from '../../../../src/protocol/contender/types.ts';
+import { recreation } from '../../../../src/protocol/topology.ts';
 import { answer, type Command, carryOut, close, command, passUntilDue, type Queue } from './commands.ts';
 import { newProcess, type Process, rule, WatchedContender } from './world.ts';
 
@@ -7,8 +8,13 @@ const rules = fc.record<Partial<Rules>>({
   mode: fc.constantFrom('wait', 'wait', 'try'),
   grant: fc.constantFrom('auto', 'verified', 'immediate'),
 });
-/** What a broker of version 4, and one of version 3, asks for. */
-const recreateAfterMs = fc.constantFrom(0, 250);
+/** What a broker of version 4 and one of version 3 ask for, and either with a longer pause. */
+const recreations = fc.constantFrom(
+  recreation(4),
+  recreation(3),
+  { recreateAfterMs: 250, looksFirst: false },
+  { recreateAfterMs: 250, looksFirst: true },
+);
 const commands = fc.array(command, { maxLength: 60, size: 'max' });
 
 /** What the runs have met, so that a property that tests nothing is noticed. */
@@ -42,7 +48,7 @@ function drain(who: WatchedContender, process: Process): void {
 
 /** @param first what happens before anything random, to reach a rare place surely */
 export function oneContender(met: Met, first: readonly Command[] = []) {
-  return fc.property(rules, fc.boolean(), recreateAfterMs, commands, (changes, known, pause, list) => {
+  return fc.property(rules, fc.boolean(), recreations, commands, (changes, known, pause, list) => {
     const process = newProcess(pause);
     const who = new WatchedContender(process, changes);
     const queue: Queue = { base: 1_000n, returns: 0 };
@@ -60,7 +66,7 @@ export function severalContenders(met: Met) {
   const turn = fc.tuple(fc.nat(2), command);
   const turns = fc.array(turn, { maxLength: 60, size: 'max' });
   const several = fc.array(rules, { minLength: 2, maxLength: 3 });
-  return fc.property(several, recreateAfterMs, turns, (all, pause, list) => {
+  return fc.property(several, recreations, turns, (all, pause, list) => {
     const process = newProcess(pause);
     const queue: Queue = { base: 1_000n, returns: 0 };
     const contenders = all.map((changes) => new WatchedContender(process, changes));

@@ -114,7 +114,11 @@ describe('a probe or stray that is handed out', () => {
   test('behind which the queue is gone: the cancellation that is on its way decides', () => {
     const [state, effects] = feed(lookingBehindStray(), { type: 'looked', call: LINE + 1, depth: 'absent' });
     expect(effects).toEqual([]);
-    expect(names(feed(state, { type: 'cancelled', line: LINE })[1])).toBe('know close declare');
+    const [, after] = run(state, RULES, [
+      [{ type: 'cancelled', line: LINE }, {}],
+      [wake, { now: later(50) }],
+    ]);
+    expect(names(after)).toBe('know close declare');
   });
 
   test('a look that was asked for on an older line decides nothing', () => {
@@ -154,9 +158,44 @@ describe('a caller that waits less than the grace', () => {
     ]);
   });
 
-  test('leaves once the stray was acked', () => {
-    const [state] = gaveUp(lookingBehindStray());
-    expect(names(feed(state, looked(1))[1])).toBe('ack know close');
+  describe('stays when the stray was acked, since what is ready may be one more probe', () => {
+    const [acked, effects] = feed(gaveUp(lookingBehindStray())[0], looked(1));
+
+    test('and acks without leaving', () => {
+      expect(place(acked)).toBe('waiting+abandoned');
+      expect(effects).toEqual([{ do: 'ack', line: LINE, deliveryTag: 2 }]);
+    });
+
+    test('until a token comes, which is never granted', () => {
+      expect(names(feed(acked, delivered(3))[1])).toBe('saw know close');
+    });
+
+    test('until the next stray, seen to its end, leads to starting over', () => {
+      const [state, all] = run(acked, RULES, [
+        [delivered(0, probeBody), { now: later(1) }],
+        [looked(0, LINE + 2), { now: later(2) }],
+        [wake, { now: later(2_000) }],
+        [looked(0, LINE + 3), { now: later(2_001) }],
+      ]);
+      expect(names(all)).toBe('look look remove');
+      expect(place(state)).toBe('opening/removing+abandoned');
+    });
+
+    test('until the grace is over, which that look has begun if there was none', () => {
+      expect(wakeAt(acked, RULES)).toBe(later(2_000).mono);
+      expect(feed(acked, wake, { now: later(1_999) })).toEqual([acked, []]);
+      const [state, leaving] = feed(acked, wake, { now: later(2_000) });
+      expect([place(state), names(leaving)]).toEqual(['closing/channel', 'know close']);
+    });
+
+    test('and not longer than the grace that has begun before', () => {
+      const [, all] = run(gaveUp(inGrace)[0], RULES, [
+        [wake, { now: later(2_000) }],
+        [looked(1, LINE + 2), { now: later(2_001) }],
+        [wake, { now: later(2_001) }],
+      ]);
+      expect(names(all)).toBe('look ack know close');
+    });
   });
 
   test('as a try with a stray in hand is refused as unavailable, and sees the stray to its end', () => {

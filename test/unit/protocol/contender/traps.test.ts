@@ -47,13 +47,14 @@ describe('trap', () => {
       [{ ...lost, line: 2 }, {}],
       [{ type: 'consuming', line: 3, traits: V4_3 }, {}],
       [{ type: 'cancelled', line: 3 }, {}],
-      [{ type: 'declared', call: 4, depth: { ready: 1, consumers: 0 } }, {}],
-      [{ type: 'consuming', line: 5, traits: V4_3 }, {}],
+      [{ type: 'wake' }, { now: later(50) }],
+      [{ type: 'declared', call: 5, depth: { ready: 1, consumers: 0 } }, {}],
+      [{ type: 'consuming', line: 6, traits: V4_3 }, {}],
       [{ type: 'delivered', line: 2, delivery: { deliveryTag: 9, body: tokenBody(), returns: 3 } }, {}],
     ]);
     const lines = effects.flatMap((effect) => (effect.do === 'consume' ? [effect.line] : []));
-    expect(lines).toEqual([1, 2, 3, 5]);
-    expect(state).toMatchObject({ at: 'waiting', line: 5 });
+    expect(lines).toEqual([1, 2, 3, 6]);
+    expect(state).toMatchObject({ at: 'waiting', line: 6 });
   });
 
   test('3: "my token came back" is no proof, a count that fits is no proof, only id, base and count are', () => {

@@ -8,6 +8,7 @@ import type {
 } from '../../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../../src/protocol/instant.ts';
 import { decodeMessage, type Message } from '../../../../src/protocol/token.ts';
+import type { Recreation } from '../../../../src/protocol/topology.ts';
 import { NOW, RULES } from './fixtures.ts';
 
 /** A rule of the protocol was broken; the message says which. */
@@ -18,15 +19,14 @@ export function rule(holds: boolean, what: string): asserts holds {
 }
 
 /** One process: what its contenders share. */
-export interface Process {
+export interface Process extends Recreation {
   now: Instant;
   highestSeen: bigint;
   ranLately: boolean;
-  readonly recreateAfterMs: number;
 }
 
-export function newProcess(recreateAfterMs: number): Process {
-  return { now: NOW, highestSeen: 0n, ranLately: true, recreateAfterMs };
+export function newProcess(recreation: Recreation): Process {
+  return { now: NOW, highestSeen: 0n, ranLately: true, ...recreation };
 }
 
 /** How long a queue that shows no token is given to show one before it may be removed. */
@@ -67,7 +67,10 @@ export class WatchedContender {
   #arrived: Message | undefined;
   /** When looks behind a stray showed nothing ready, on the line that is open. */
   #emptyLooks: number[] = [];
-  #removedAt: number | undefined;
+  /** When this contender last learned that its queue is gone: by a cancellation, a 404, a look, or its own removal. */
+  #goneAt: number | undefined;
+  /** Whether it knows by an answer, since the last declaration or failure, what has become of the queue. */
+  #knows = false;
 
   constructor(process: Process, changes: Partial<Rules> = {}) {
     this.#process = process;
@@ -101,7 +104,7 @@ export class WatchedContender {
       rule(state === before && effects.length === 0, `${event.type} is not void in ${before.at}`);
     }
     if (event.type === 'closed' && this.lines.has(event.line)) this.lines.set(event.line, 'gone');
-    if (event.type === 'removed' && !isVoid) this.#removedAt = this.#process.now.mono;
+    if (!isVoid && state !== before) this.#learn(event, before);
     if ('call' in event) this.#answered(event.call);
     if (before.at === 'waiting' && event.type === 'looked' && !isVoid) this.#watchLook(event.depth, effects);
     for (const effect of effects) this.#watch(effect, before);
@@ -133,11 +136,26 @@ export class WatchedContender {
     if (isEmpty) this.#emptyLooks.push(mono);
   }
 
-  /** A queue that this contender deleted stays away for a while where the broker needs that. */
+  #learn(event: ContenderEvent, before: ContenderState): void {
+    const noSuchQueue = event.type === 'closed' && event.absent === true && before.at === 'opening';
+    const noneSeen = event.type === 'looked' && event.depth === 'absent';
+    if (event.type === 'cancelled' || event.type === 'removed' || noSuchQueue || noneSeen) {
+      this.#goneAt = this.#process.now.mono;
+      this.#knows = true;
+    } else if (event.type === 'looked') {
+      this.#knows = true;
+    } else if (event.type === 'call-failed' || (event.type === 'closed' && before.at !== 'closing')) {
+      this.#knows = false;
+    }
+  }
+
+  /** A queue that is gone stays away for a while; where that matters most, one that may be is looked for first. */
   #watchDeclare(): void {
-    const { now, recreateAfterMs } = this.#process;
-    const since = this.#removedAt === undefined ? recreateAfterMs : now.mono - this.#removedAt;
+    const { now, recreateAfterMs, looksFirst } = this.#process;
+    const since = this.#goneAt === undefined ? recreateAfterMs : now.mono - this.#goneAt;
     rule(since >= recreateAfterMs, 'a queue is made again too soon after its deletion');
+    rule(!looksFirst || this.#knows, 'a name is declared without a look at what there is');
+    this.#knows = false;
   }
 
   #answered(call: number): void {
@@ -152,7 +170,7 @@ export class WatchedContender {
       case 'declare':
       case 'seed':
       case 'remove':
-        if (effect.do === 'remove') this.#removedAt = undefined;
+        if (effect.do === 'remove') this.#goneAt = undefined;
         if (effect.do === 'declare') this.#watchDeclare();
         rule(!this.calls.some(({ call }) => call === effect.call), 'a call number is used twice');
         this.calls.push({ do: effect.do, call: effect.call });
