@@ -72,12 +72,14 @@ export class Contender {
       now: this.#context.clock.now(),
       highestSeen: this.#record.highestSeen,
       ranLately: this.#context.ranLately(),
+      justReleased: this.#record.justReleased,
       ...recreation(this.#context.session.traits.version[0]),
     };
     const before = this.#state.at;
     const [state, effects] = step(this.#state, event, around, this.#rules);
     this.#state = state;
     if (isInLine(before) && !isInLine(state.at)) this.#record.left();
+    if (before === 'closing' && state.at === 'released') this.#record.released();
     if (!isInLine(before) && isInLine(state.at)) this.#record.joined();
     if (state.at === 'waiting' && before !== 'waiting' && waitingChannel.hasSubscribers) {
       waitingChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service });

@@ -16,7 +16,7 @@ export class Copies {
   #count = 0;
 
   constructor() {
-    process.on('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
+    process.on('exit', () => rmSync(this.#folder, { recursive: true, force: true, maxRetries: 3 }));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   }
 

@@ -3,7 +3,7 @@
  *
  *     npm run test:sabotage                     every mutant against its named case
  *     npm run test:sabotage -- 'proof by echo'  only the mutants whose names contain this
- *     npm run test:sabotage -- --all            every mutant against the whole contract, listing all that fails (an hour)
+ *     npm run test:sabotage -- --all            every mutant against the whole contract, listing all that fails (two hours)
  */
 import { provideBroker, shareBroker } from '../support/broker/index.ts';
 import { Copies, misfits, ROOT } from './copies.ts';

@@ -1,23 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidOptionsError } from '../../src/errors.ts';
 import {
   parseAcquireOptions,
   parseCloseOptions,
   parseConnectOptions,
-  parseLockName,
   parseLockOptions,
 } from '../../src/options.ts';
-
-/** The sentences that a call is refused with. */
-function problems(call: () => unknown): readonly string[] {
-  try {
-    return expect.fail(`accepted, with ${String(call())}`);
-  } catch (error) {
-    if (!(error instanceof InvalidOptionsError)) throw error;
-    expect(error.message).toBe(error.problems.join('; '));
-    return error.problems;
-  }
-}
+import { GRANT, ms, problems } from './options-problems.ts';
 
 const DEFAULTS = {
   service: 'batonmq',
@@ -30,13 +18,11 @@ const DEFAULTS = {
   socketOptions: {},
 };
 const MAX = 2 ** 31 - 1;
-const GRANT = "must be 'auto', 'verified' or 'immediate'";
 const SERVICE = 'must be a string of 1 to 64 characters';
 const NAMESPACE = 'must be 1 to 32 of A-Z a-z 0-9 _ -';
 const HEARTBEAT =
   'must be whole seconds in milliseconds from 1000 to 65535000 (heartbeats cannot be turned off)';
 const LOGGER = 'must be a logger with debug, info, warn and error';
-const ms = (min: number) => `must be a whole number of milliseconds from ${min} to ${MAX}`;
 
 describe('options of connect', () => {
   test('are all optional, and all have a default', () => {
@@ -130,6 +116,42 @@ describe('options of connect', () => {
     expect(parseConnectOptions({ heartbeatMs: 5_000, leaseMs: 9_999, verifyEveryMs: 100 })).toBeDefined();
   });
 
+  test('what is bad by itself is not compared with others: a heartbeatMs with a leaseMs that nobody gave', () => {
+    for (const heartbeatMs of [0, 1_500]) {
+      expect(problems(() => parseConnectOptions({ heartbeatMs }))).toEqual([
+        `connect: heartbeatMs ${HEARTBEAT}, got ${heartbeatMs}`,
+      ]);
+    }
+  });
+
+  test('what is bad by itself is not compared with others: a leaseMs with a verifyEveryMs that nobody gave', () => {
+    expect(problems(() => parseConnectOptions({ leaseMs: 299 }))).toEqual([
+      `connect: leaseMs ${ms(300)}, got 299`,
+    ]);
+  });
+
+  test('what is compared waits until every option is good by itself, whichever is bad', () => {
+    expect(problems(() => parseConnectOptions({ verifyEveryMs: 7_501, service: '' }))).toEqual([
+      `connect: service ${SERVICE}, got ""`,
+    ]);
+  });
+
+  test('both comparisons that fail are told, in one sentence each', () => {
+    expect(problems(() => parseConnectOptions({ verifyEveryMs: 7_501, heartbeatMs: 5_000 }))).toEqual([
+      'connect: verifyEveryMs must be at most half of leaseMs (15000), got 7501',
+      'connect: leaseMs must be under twice heartbeatMs (5000), got 15000',
+    ]);
+  });
+
+  test('socketOptions take any object, as their type says, and not only a plain one', () => {
+    class Secured {
+      readonly servername = 'rabbit';
+    }
+    const socketOptions = new Secured();
+    expect(parseConnectOptions({ socketOptions }).socketOptions).toBe(socketOptions);
+    expect(parseConnectOptions({ socketOptions: Object.create(null) }).socketOptions).toEqual({});
+  });
+
   test('several problems at once are told in one sentence each', () => {
     const options = { service: '', leaseMs: -1, grant: 3, wait: true };
     expect(problems(() => parseConnectOptions(options))).toEqual([
@@ -146,7 +168,7 @@ describe('options of connect', () => {
   });
 
   test.each<[unknown, string]>([
-    ['x', '"x"'],
+    ['x', 'a string'],
     [5, '5'],
     [[], 'an array'],
     [() => {}, 'a function'],
@@ -165,108 +187,21 @@ describe('what an error says of a value', () => {
     expect(problem).toBe(`connect: service ${SERVICE}, got "${'x'.repeat(40)}…"`);
   });
 
+  test('is nothing of a string in place of the options: it may be a URL with its password', () => {
+    const sentence = 'must be an object, got a string';
+    for (const url of ['amqp://me:hunter2@rabbit', '', 'x'.repeat(500)]) {
+      expect(problems(() => parseConnectOptions(url))).toEqual([`connect: options ${sentence}`]);
+      expect(problems(() => parseLockOptions(url))).toEqual([`lock: options ${sentence}`]);
+      expect(problems(() => parseAcquireOptions(url))).toEqual([`acquire: options ${sentence}`]);
+      expect(problems(() => parseCloseOptions(url))).toEqual([`close: options ${sentence}`]);
+    }
+  });
+
   test('is only that it is an object, never what is in it', () => {
     const holder = { password: 'hunter2', toString: () => 'hunter2', toJSON: () => 'hunter2' };
     for (const option of ['service', 'leaseMs', 'grant', 'logger', 'namespace']) {
       const [problem] = problems(() => parseConnectOptions({ [option]: holder }));
       expect(problem).toMatch(/got an object$/);
     }
-  });
-});
-
-describe('options of lock', () => {
-  test('an undefined grant is the same as none', () => {
-    expect(parseLockOptions({ grant: undefined }).grant).toBeUndefined();
-    expect(parseLockOptions(undefined)).toEqual({});
-    expect(parseLockOptions({ grant: 'verified' })).toEqual({ grant: 'verified' });
-  });
-
-  test('grant and unknown options are refused in one sentence each', () => {
-    expect(problems(() => parseLockOptions({ grant: 'x', leaseMs: 5 }))).toEqual([
-      `lock: grant ${GRANT}, got "x"`,
-      'lock: unknown option leaseMs',
-    ]);
-  });
-});
-
-describe('options of acquire', () => {
-  const TIMEOUT = 'must be 0 or more milliseconds, or Infinity';
-
-  test('undefined is the same as none, for both', () => {
-    const { timeoutMs, signal } = parseAcquireOptions({ timeoutMs: undefined, signal: undefined });
-    expect([timeoutMs, signal]).toEqual([undefined, undefined]);
-    expect(parseAcquireOptions(undefined)).toEqual({});
-  });
-
-  test.each([0, 0.5, 1, 2 ** 40, Number.POSITIVE_INFINITY])('timeoutMs takes %d', (timeoutMs) => {
-    expect(parseAcquireOptions({ timeoutMs })).toEqual({ timeoutMs });
-  });
-
-  test('signal takes an AbortSignal, untouched', () => {
-    const { signal } = new AbortController();
-    expect(parseAcquireOptions({ signal }).signal).toBe(signal);
-  });
-
-  test.each<[string, string, unknown, string]>([
-    ['timeoutMs', TIMEOUT, -1, '-1'],
-    ['timeoutMs', TIMEOUT, Number.NaN, 'NaN'],
-    ['timeoutMs', TIMEOUT, '5', '"5"'],
-    ['timeoutMs', TIMEOUT, null, 'null'],
-    ['signal', 'must be an AbortSignal', {}, 'an object'],
-    ['signal', 'must be an AbortSignal', new AbortController(), 'an object'],
-    ['signal', 'must be an AbortSignal', null, 'null'],
-  ])('%s %s (%s)', (option, expectation, value, shown) => {
-    expect(problems(() => parseAcquireOptions({ [option]: value }))).toEqual([
-      `acquire: ${option} ${expectation}, got ${shown}`,
-    ]);
-  });
-
-  test('an option that does not exist is refused', () => {
-    expect(problems(() => parseAcquireOptions({ timeout: 5 }))).toEqual(['acquire: unknown option timeout']);
-  });
-});
-
-describe('options of close', () => {
-  test('an undefined drainMs is the same as none: 10 s', () => {
-    for (const options of [undefined, {}, { drainMs: undefined }]) {
-      expect(parseCloseOptions(options)).toEqual({ drainMs: 10_000 });
-    }
-    expect(parseCloseOptions({ drainMs: 0 })).toEqual({ drainMs: 0 });
-  });
-
-  test.each<[unknown, string]>([
-    [-1, '-1'],
-    [0.5, '0.5'],
-    [Number.POSITIVE_INFINITY, 'Infinity'],
-    ['10', '"10"'],
-  ])('drainMs is refused in one sentence (%s)', (drainMs, shown) => {
-    expect(problems(() => parseCloseOptions({ drainMs }))).toEqual([`close: drainMs ${ms(0)}, got ${shown}`]);
-    expect(problems(() => parseCloseOptions({ drain: 5 }))).toEqual(['close: unknown option drain']);
-  });
-});
-
-describe('a lock name', () => {
-  const LENGTH = 'lock name must be 1 to 255 characters, got';
-  const UNICODE = 'lock name must be a string of well-formed Unicode, got';
-
-  test.each(['a', ' ', 'invoice:42/€', 'x'.repeat(255), '\u{1F512}'.repeat(255)])(
-    'may be any 1 to 255 characters of Unicode, also astral ones (%s)',
-    (name) => {
-      expect(parseLockName(name)).toBe(name);
-    },
-  );
-
-  test.each<[unknown, string]>([
-    ['', `${LENGTH} 0`],
-    ['x'.repeat(256), `${LENGTH} 256`],
-    ['\u{1F512}'.repeat(256), `${LENGTH} 256`],
-    ['a\ud800', `${UNICODE} "a\\ud800"`],
-    ['\udc00', `${UNICODE} "\\udc00"`],
-    [`${'x'.repeat(50)}\ud800`, `${UNICODE} "${'x'.repeat(40)}…"`],
-    [undefined, `${UNICODE} undefined`],
-    [42, `${UNICODE} 42`],
-    [['a'], `${UNICODE} an array`],
-  ])('is refused in one sentence otherwise (%#)', (name, sentence) => {
-    expect(problems(() => parseLockName(name))).toEqual([sentence]);
   });
 });

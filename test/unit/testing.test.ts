@@ -184,11 +184,13 @@ describe('TestBroker', () => {
     expect(next.value?.fence).toBeGreaterThan(lease.fence);
   });
 
-  test('deleteLock ends a hold with queue-deleted, and the waiter makes the lock anew', async () => {
+  test('deleteLock ends a hold with queue-deleted, and the waiter makes the lock anew after 50 ms', async () => {
     const { lease, next } = await holderAndWaiter();
     broker.deleteLock(JOBS);
-    await clock.advance(10);
+    await clock.advance(49);
     expect(reasonOf(lease)).toBe('queue-deleted');
+    expect(next).toEqual({});
+    await clock.advance(1);
     expect(next.value?.fence).toBeGreaterThan(lease.fence);
   });
 

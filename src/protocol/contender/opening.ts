@@ -169,14 +169,14 @@ function enter(
   state: Opening,
   { ready, consumers }: QueueDepth,
   mode: 'wait' | 'try',
-  { now }: Surroundings,
+  { now, justReleased }: Surroundings,
 ): Step {
   if (ready > 0) return consume(state);
   // Nobody there and nothing ready: no token. Two clients may both seed; the second seed is inert.
   if (consumers === 0) return ask('seed', state);
   if (mode === 'wait') return consume(state);
   // Held, or just released: close-ok comes before the token is back (0.7 ms, 7.6 at worst, all versions).
-  if (state.lookedAgain) return leave(state, { why: 'unavailable' });
+  if (state.lookedAgain && !justReleased) return leave(state, { why: 'unavailable' });
   const until = now.mono + TRY_AGAIN_MS;
   return [opened(state, 'resting', { until, next: 'look', lookedAgain: true }), []];
 }

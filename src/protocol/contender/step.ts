@@ -36,9 +36,8 @@ export function wakeAt(state: ContenderState, rules: Rules): number | undefined 
     case 'closing':
       return state.until;
     case 'waiting': {
-      const { stray, abandoned } = state;
-      if (stray === undefined && abandoned) return state.graceUntil;
-      return earliest(stray?.lookAt, abandoned ? undefined : state.until);
+      const { stray, abandoned, until } = state;
+      return earliest(stray?.lookAt, stray === undefined || !abandoned ? until : undefined);
     }
     case 'granting':
       return state.sentAt.mono + rules.leaseMs;

@@ -21,6 +21,8 @@ export interface Surroundings extends Recreation {
   readonly highestSeen: bigint;
   /** Whether the process can show that it ran during the last second (pulse.ts). */
   readonly ranLately: boolean;
+  /** Whether this process released the lock a moment ago, so that the token may not be back in its queue yet. */
+  readonly justReleased: boolean;
 }
 
 /** The token as this contender has it: `returns` is the count of its last delivery, `fence` that of the grant. */
@@ -92,7 +94,7 @@ export type ContenderState =
       readonly turn: number;
       readonly line: number;
       readonly traits: BrokerTraits;
-      /** `try` only: when to give up, set by the barrier. */
+      /** When to give up: a `try` after its barrier, and whoever has no caller any more and no stray in hand. */
       readonly until: number | undefined;
       readonly stray: StrayInHand | undefined;
       /**

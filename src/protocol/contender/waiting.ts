@@ -64,9 +64,7 @@ function wake(state: Waiting, { now }: Surroundings): Step {
     return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'unavailable' } }]];
   }
   if (stray !== undefined) return isOver(stray.lookAt, now) ? look(state, stray.deliveryTag) : [state, []];
-  return state.abandoned && isOver(state.graceUntil, now)
-    ? leave(state, { why: 'gave-up' }, true)
-    : [state, []];
+  return state.abandoned && isOver(state.until, now) ? leave(state, { why: 'gave-up' }, true) : [state, []];
 }
 
 function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules: Rules): Step {
@@ -148,15 +146,17 @@ function forgetOldGrace(state: Waiting, nowMono: number): Waiting {
 function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }: Surroundings): Step {
   const { stray, line, graceUntil } = state;
   if (stray === undefined) return [state, []];
-  if (depth === 'absent') return [{ ...state, stray: undefined }, []]; // the cancellation is on its way
+  // Nobody waits for ever for what should come now: without a caller the contender leaves after the grace.
+  const until = state.abandoned ? now.mono + GRACE_MS : state.until;
+  if (depth === 'absent') return [{ ...state, stray: undefined, until }, []]; // the cancellation is on its way
   if (depth.ready > 0) {
     const ack = { do: 'ack', line, deliveryTag: stray.deliveryTag } as const;
     // Also when the caller has gone: what is ready may be one more probe, and somebody has to see it to its end.
-    return [{ ...state, stray: undefined, graceUntil: graceUntil ?? now.mono + GRACE_MS }, [ack]];
+    return [{ ...state, stray: undefined, until }, [ack]];
   }
   if (isOver(graceUntil, now)) return ask('remove', state, { line });
-  const until = graceUntil ?? now.mono + GRACE_MS;
-  return [{ ...state, stray: lookLater(stray, until), graceUntil: until }, []];
+  const lookAt = graceUntil ?? now.mono + GRACE_MS;
+  return [{ ...state, stray: lookLater(stray, lookAt), graceUntil: lookAt }, []];
 }
 
 function isOver(until: number | undefined, { mono }: Surroundings['now']): boolean {

@@ -92,3 +92,22 @@ export function stateOf(coordinator: Coordinator, state: string): Promise<void> 
 
 /** A short lease, with the heartbeat that goes with it, so that faults are felt in seconds. */
 export const SHORT = { heartbeatMs: 1_000, leaseMs: 1_500, verifyEveryMs: 500 } as const;
+
+/**
+ * How long this process stood still at most since the call. A bound on what it does holds from when it runs again; on
+ * a busy machine that is not at once.
+ */
+export function stallMeter(): () => number {
+  let [last, longest] = [performance.now(), 0];
+  const look = () => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last - 10);
+    last = now;
+  };
+  const timer = setInterval(look, 10);
+  return () => {
+    clearInterval(timer);
+    look();
+    return longest;
+  };
+}

@@ -16,7 +16,15 @@ export const waiting: readonly Case[] = [
         expect(await b.lock(scene.lock).tryAcquire()).toBeUndefined();
         expect(await a.lock(scene.lock).tryAcquire()).toBeUndefined();
         await lease?.release();
+        const again = await a.lock(scene.lock).tryAcquire();
+        expect(again, 'at once, in the process that released it').toBeDefined();
+        await again?.release();
       }
+      // Elsewhere, as soon as the broker has it back: that is a moment after it has confirmed the release.
+      await expect.poll(() => scene.queue.ready()).toBe(1);
+      const there = await b.lock(scene.lock).tryAcquire();
+      expect(there).toBeDefined();
+      await there?.release();
     },
   },
   {

@@ -177,6 +177,23 @@ describe('try', () => {
     expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }, { do: 'end' }]);
   });
 
+  test('looks again and again while this process has just released: the token may not be back yet', () => {
+    const justReleased = { justReleased: true };
+    const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
+    const [state, effects] = feed(again, looked(0, 1, LINE + 2), { ...justReleased, now: later(25) }, TRY);
+    expect([place(state), names(effects)]).toEqual(['opening/resting', '']);
+    expect(wakeAt(state, TRY)).toBe(later(50).mono);
+    const [third] = feed(state, { type: 'wake' }, { ...justReleased, now: later(50) }, TRY);
+    const [end, refusal] = feed(third, looked(0, 1, LINE + 4), { now: later(50) }, TRY);
+    expect([place(end), names(refusal)]).toEqual(['released', 'refuse end']);
+  });
+
+  test('that has met failures before rests and looks once more all the same', () => {
+    const [rested] = feed(opening('looking', { failures: 2 }), looked(0, 1), {}, TRY);
+    expect(rested).toMatchObject({ phase: 'resting', next: 'look', lookedAgain: true, failures: 2 });
+    expect(wakeAt(rested, TRY)).toBe(NOW.mono + 25);
+  });
+
   test('that sees nobody and nothing when it looks again seeds, and one whose queue is gone makes it after 50 ms', () => {
     const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
     expect(names(feed(again, looked(0, 0, LINE + 2), {}, TRY)[1])).toBe('seed');

@@ -29,7 +29,7 @@ export type Command =
   | { readonly do: 'barrier' | 'cancelled'; readonly old: boolean }
   | { readonly do: 'pass'; readonly monoMs: number; readonly skewMs: number }
   | { readonly do: 'until-due'; readonly earlyMs: number }
-  | { readonly do: 'ran-lately'; readonly value: boolean }
+  | { readonly do: 'ran-lately' | 'just-released'; readonly value: boolean }
   | { readonly do: 'progress'; readonly step: number; readonly closeFirst: boolean }
   | { readonly do: 'wake' | 'verify' | 'release' | 'give-up' | 'shutdown' };
 
@@ -101,7 +101,10 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
     3,
   ),
   often(fc.record({ do: fc.constant('until-due' as const), earlyMs: fc.constantFrom(0, 0, 1) }), 3),
-  fc.record({ do: fc.constant('ran-lately' as const), value: fc.boolean() }),
+  fc.record({
+    do: fc.constantFrom('ran-lately' as const, 'just-released' as const),
+    value: fc.boolean(),
+  }),
   often(fc.record({ do: fc.constantFrom('wake' as const, 'verify' as const) }), 3),
   fc.record({
     do: fc.constantFrom('release' as const, 'release' as const, 'give-up' as const, 'shutdown' as const),
@@ -154,6 +157,9 @@ export function carryOut(todo: Command, who: WatchedContender, process: Process,
       break;
     case 'until-due':
       passUntilDue(who, process, todo.earlyMs);
+      break;
+    case 'just-released':
+      process.justReleased = todo.value;
       break;
     case 'ran-lately':
       process.ranLately = todo.value;

@@ -35,7 +35,7 @@ const STATES = {
   'looking behind a stray': lookingBehindStray(),
   'grace for a stray': waiting({ stray, graceUntil: NOW.mono + 2_000 }),
   'stray, abandoned': lookingBehindStray({ abandoned: true }),
-  'queue gone, abandoned': waiting({ abandoned: true, graceUntil: NOW.mono + 2_000 }),
+  'stray acked, abandoned': waiting({ abandoned: true, until: NOW.mono + 2_000 }),
   granting: granting(),
   held: held(),
   verifying: verifying(),
@@ -167,7 +167,7 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
     closed: 'released: end',
     shutdown: 'closing/channel: know close',
   },
-  'queue gone, abandoned': {
+  'stray acked, abandoned': {
     delivered: 'closing/channel: saw know close',
     cancelled: 'closing/channel: know close',
     closed: 'released: end',

@@ -49,7 +49,7 @@ export function later(monoMs: number, wallMs = monoMs): Instant {
 }
 
 export function around(changes: Partial<Surroundings> = {}): Surroundings {
-  return { now: NOW, highestSeen: 0n, ranLately: true, ...ON_4, ...changes };
+  return { now: NOW, highestSeen: 0n, ranLately: true, justReleased: false, ...ON_4, ...changes };
 }
 
 export function tokenBody(changes: Partial<Token> = {}): Uint8Array {
@@ -84,6 +84,7 @@ export function opening(phase: Phase, changes: Partial<At<'opening'>> = {}): At<
     abandoned: false,
     refused: undefined,
     unchecked: false,
+    lookedAgain: false,
     ...changes,
   };
 }

@@ -34,6 +34,15 @@ describe('one contender keeps every rule whatever happens', () => {
       { do: 'pass', monoMs: 100, skewMs: -15_000 },
       { do: 'verify' },
     ],
+    'behind a stray that was acked': [
+      found,
+      progress(),
+      deliver('probe'),
+      { do: 'answer', pick: 0, ready: 1, consumers: 1 },
+      { do: 'pass', monoMs: 2_000, skewMs: 0 },
+      deliver('junk'),
+      { do: 'answer', pick: 0, ready: 0, consumers: 1 },
+    ],
     'behind a stray in its grace': [
       found,
       progress(),

@@ -7,6 +7,7 @@ import {
   HOLD,
   held,
   LINE,
+  later,
   lookingBehindStray,
   names,
   permanent,
@@ -96,6 +97,7 @@ describe('a long log', () => {
     const [state, effects] = run(held({ hold: longHold(100_001), traits: V4_0 }), RULES, [
       [release, {}],
       [{ type: 'removed', call: LINE + 1 }, {}],
+      [{ type: 'wake' }, { now: later(50) }],
       [{ type: 'declared', call: LINE + 2, depth: { ready: 0, consumers: 0 } }, {}],
       [{ type: 'seeded', call: LINE + 3 }, {}],
     ]);

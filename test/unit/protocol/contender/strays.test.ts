@@ -146,7 +146,10 @@ describe('a caller that waits less than the grace', () => {
   test('is told once: a second give-up and the end of a try say nothing more', () => {
     const [state] = gaveUp(inGrace);
     expect(gaveUp(state)).toEqual([state, []]);
-    expect(feed({ ...waiting({ until: NOW.mono }), abandoned: true }, wake, {}, TRY)[1]).toEqual([]);
+    const left = feed(waiting({ until: NOW.mono, abandoned: true }), wake, {}, TRY)[1];
+    expect(names(left)).toBe('know close');
+    const inHand = lookingBehindStray({ until: NOW.mono, abandoned: true });
+    expect(feed(inHand, wake, {}, TRY)).toEqual([inHand, []]);
   });
 
   test('is never granted what is handed out afterwards: its fence is remembered, the channel is closed', () => {
@@ -172,29 +175,30 @@ describe('a caller that waits less than the grace', () => {
 
     test('until the next stray, seen to its end, leads to starting over', () => {
       const [state, all] = run(acked, RULES, [
-        [delivered(0, probeBody), { now: later(1) }],
-        [looked(0, LINE + 2), { now: later(2) }],
+        [delivered(0, probeBody), {}],
+        [looked(0, LINE + 2), {}],
         [wake, { now: later(2_000) }],
-        [looked(0, LINE + 3), { now: later(2_001) }],
+        [looked(0, LINE + 3), { now: later(2_000) }],
       ]);
       expect(names(all)).toBe('look look remove');
       expect(place(state)).toBe('opening/removing+abandoned');
     });
 
-    test('until the grace is over, which that look has begun if there was none', () => {
+    test('until 2 s have passed without another', () => {
       expect(wakeAt(acked, RULES)).toBe(later(2_000).mono);
       expect(feed(acked, wake, { now: later(1_999) })).toEqual([acked, []]);
       const [state, leaving] = feed(acked, wake, { now: later(2_000) });
       expect([place(state), names(leaving)]).toEqual(['closing/channel', 'know close']);
     });
 
-    test('and not longer than the grace that has begun before', () => {
-      const [, all] = run(gaveUp(inGrace)[0], RULES, [
+    test('and 2 s from the ack also when a grace has begun before', () => {
+      const [state, all] = run(gaveUp(inGrace)[0], RULES, [
         [wake, { now: later(2_000) }],
         [looked(1, LINE + 2), { now: later(2_001) }],
-        [wake, { now: later(2_001) }],
+        [wake, { now: later(4_000) }],
       ]);
-      expect(names(all)).toBe('look ack know close');
+      expect([place(state), names(all)]).toEqual(['waiting+abandoned', 'look ack']);
+      expect(names(feed(state, wake, { now: later(4_001) })[1])).toBe('know close');
     });
   });
 
@@ -203,13 +207,6 @@ describe('a caller that waits less than the grace', () => {
     const [next, effects] = feed(state, wake, { now: later(50) }, TRY);
     expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }]);
     expect(place(next)).toBe('waiting+stray+abandoned');
-  });
-
-  test('and whose queue is gone leaves when the grace is over, and says when that is', () => {
-    const state = waiting({ abandoned: true, graceUntil: later(2_000).mono });
-    expect(wakeAt(state, RULES)).toBe(later(2_000).mono);
-    expect(feed(state, wake, { now: later(1_999) })).toEqual([state, []]);
-    expect(names(feed(state, wake, { now: later(2_000) })[1])).toBe('know close');
   });
 });
 
@@ -259,6 +256,16 @@ describe('the grace', () => {
     ]);
     expect(names(effects)).toBe('look');
     expect(wakeAt(state, RULES)).toBe(later(11_001).mono);
+  });
+
+  test('begins with a look that shows nothing, not with an ack: one such look 2 s later removes nothing', () => {
+    const [state, effects] = run(lookingBehindStray(), RULES, [
+      [looked(1), {}],
+      [delivered(0, probeBody), { now: later(2_000) }],
+      [looked(0, LINE + 2), { now: later(2_000) }],
+    ]);
+    expect(names(effects)).toBe('ack look');
+    expect(wakeAt(state, RULES)).toBe(later(4_000).mono);
   });
 
   test('ends with the place in line: a fresh channel begins without one', () => {

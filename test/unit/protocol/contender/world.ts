@@ -23,10 +23,11 @@ export interface Process extends Recreation {
   now: Instant;
   highestSeen: bigint;
   ranLately: boolean;
+  justReleased: boolean;
 }
 
 export function newProcess(recreation: Recreation): Process {
-  return { now: NOW, highestSeen: 0n, ranLately: true, ...recreation };
+  return { now: NOW, highestSeen: 0n, ranLately: true, justReleased: false, ...recreation };
 }
 
 /** How long a queue that shows no token is given to show one before it may be removed. */
@@ -137,8 +138,10 @@ export class WatchedContender {
   }
 
   #learn(event: ContenderEvent, before: ContenderState): void {
-    const noSuchQueue = event.type === 'closed' && event.absent === true && before.at === 'opening';
-    const noneSeen = event.type === 'looked' && event.depth === 'absent';
+    const consuming = before.at === 'opening' && before.phase === 'consuming';
+    const noSuchQueue = event.type === 'closed' && event.absent === true && consuming;
+    // Behind a stray it is the cancellation that decides; there a look alone says nothing.
+    const noneSeen = event.type === 'looked' && event.depth === 'absent' && before.at === 'opening';
     if (event.type === 'cancelled' || event.type === 'removed' || noSuchQueue || noneSeen) {
       this.#goneAt = this.#process.now.mono;
       this.#knows = true;
