@@ -174,4 +174,20 @@ export const protocolMutants: readonly Mutant[] = [
     ],
     caughtBy: { harness: 'memory', title: behindTheToken('a second seed with a lower base') },
   },
+  {
+    name: 'stall guard off',
+    why: 'A process that stood still takes a delivery that lay in its socket for a grant, while somebody else holds the lock.',
+    edits: [
+      {
+        file: 'src/protocol/contender/waiting.ts',
+        find: 'if (grantsVerified(rules.grant, traits) || !around.ranLately) {',
+        replace: 'if (grantsVerified(rules.grant, traits)) {',
+      },
+    ],
+    caughtBy: {
+      harness: 'rabbitmq',
+      title:
+        'a waiter that was stopped while the token came to it does not take the old delivery for a grant',
+    },
+  },
 ];

@@ -120,4 +120,29 @@ export const leases: readonly Case[] = [
       await next.release();
     },
   },
+  {
+    title:
+      'a holder that stood still for longer than its lease knows at the next instruction, before any timer has run',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect({ leaseMs: 400, verifyEveryMs: 200 });
+      for (const ask of ['remainingMs', 'throwIfLost', 'verify', 'run'] as const) {
+        const standStill = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+        if (ask === 'run') {
+          const error = await rejection(baton.lock(scene.lock).run(standStill));
+          expect(error).toMatchObject({ code: 'lease-lost', reason: 'verification-timeout' });
+          continue;
+        }
+        const lease = await baton.lock(scene.lock).acquire();
+        standStill();
+        if (ask === 'remainingMs') expect(lease.remainingMs).toBe(0);
+        if (ask === 'verify') expect((await rejection(lease.verify())).code).toBe('lease-lost');
+        if (ask === 'throwIfLost') {
+          expect(() => lease.throwIfLost()).toThrowError(/lost/);
+          expect(lease.signal.aborted).toBe(true);
+        }
+        await lease.release();
+      }
+    },
+  },
 ];

@@ -28,6 +28,25 @@ export const lines: readonly Case[] = [
     },
   },
   {
+    title: 'a lease counts from the sending of its proof, not from a late answer',
+    needs: ['line'],
+    async run(scene) {
+      const baton = await scene.connect({ leaseMs: 10_000 });
+      const lease = await baton.lock(scene.lock).acquire();
+      await lease.verify(); // now nothing is under way
+      scene.line(baton).freeze();
+      const sentAt = performance.now();
+      const verification = lease.verify();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      scene.line(baton).thaw();
+      await verification;
+      const spent = performance.now() - sentAt;
+      expect(spent).toBeGreaterThan(400);
+      expect(lease.remainingMs).toBeLessThan(10_000 - spent + 5); // the clocks were not read at the same instant
+      await lease.release();
+    },
+  },
+  {
     title: 'frames that were stuck in a frozen line free nobody else’s lock when they arrive late',
     needs: ['line'],
     async run(scene) {

@@ -91,7 +91,7 @@ export const wire: readonly Case[] = [
   {
     title:
       'small frames leave one by one: twenty in twenty turns of the event loop arrive in more than ten reads',
-    needs: ['frames'],
+    needs: ['frames', 'line'],
     async run(scene) {
       // Nagle's algorithm holds small segments back until the one before is acknowledged: 22 hand-offs a second.
       const baton = await scene.connect();
@@ -104,14 +104,20 @@ export const wire: readonly Case[] = [
         .proxy(baton)
         .connections.filter(({ sent }) => sent.some(({ method }) => method === 'basic.consume'));
       const reads = () => consuming.reduce((sum, { toServer }) => sum + toServer.chunks, 0);
-      const before = reads();
+      // While the line is frozen the proxy goes on reading and counting, but no answer carries an acknowledgement back.
+      const [before, nacks] = [reads(), scene.proxy(baton).sent('basic.nack')];
+      scene.line(baton).freeze();
       const answers: Promise<void>[] = [];
       for (const lease of leases) {
         answers.push(lease.verify());
         for (let i = 0; i < 4; i += 1) await turn();
       }
+      await expect.poll(() => scene.proxy(baton).sent('basic.nack')).toBe(nacks + leases.length);
+      const needed = reads() - before;
+      scene.line(baton).thaw();
       await Promise.all(answers);
-      expect(reads() - before).toBeGreaterThan(10);
+
+      expect(needed).toBeGreaterThan(10);
       await Promise.all(leases.map((lease) => lease.release()));
       await scene.forget(leases.map(({ name }) => name));
     },

@@ -1,4 +1,5 @@
 /** A contender in a process of its own, driven over IPC: `{ do, lock, ... }` in, `{ type, ... }` out. */
+import { subscribe } from 'node:diagnostics_channel';
 import { type ConnectOptions, connect, isBatonError, type Lease } from '../../../src/index.ts';
 
 export type Command =
@@ -8,7 +9,7 @@ export type Command =
   | { readonly do: 'release' };
 
 export type Report =
-  | { readonly type: 'ready' | 'released' }
+  | { readonly type: 'ready' | 'waiting' | 'released' }
   | { readonly type: 'granted'; readonly fence: string }
   | { readonly type: 'lost'; readonly reason: string; readonly at: number }
   | { readonly type: 'checked'; readonly threw: string | undefined };
@@ -17,6 +18,8 @@ const report = (message: Report) => process.send?.(message);
 const options = JSON.parse(process.env.CONTENDER_OPTIONS ?? '{}') as ConnectOptions;
 const baton = await connect(process.env.CONTENDER_URL ?? '', options);
 let lease: Lease | undefined;
+
+subscribe('batonmq:waiting', () => report({ type: 'waiting' }));
 
 process.on('message', (command: Command) => {
   carryOut(command).catch((error: unknown) => {
