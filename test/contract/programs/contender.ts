@@ -27,6 +27,8 @@ process.on('message', (command: Command) => {
     process.exit(1);
   });
 });
+// Whoever drives this is gone: a test that timed out, or a run that was interrupted.
+process.on('disconnect', () => process.exit());
 report({ type: 'ready' });
 
 async function carryOut(command: Command): Promise<void> {
