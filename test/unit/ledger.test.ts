@@ -229,3 +229,17 @@ test('an error that is not batonmq’s own is a bug, and is thrown on instead of
   const bug = new TypeError('x is not a function');
   expect(() => asBatonError(bug)).toThrow(bug);
 });
+
+describe('a release of one’s own', () => {
+  test('is remembered for 250 ms, in which nothing ready does not mean that somebody else holds the lock', async () => {
+    const { clock, ledger } = setUp();
+    const record = ledger.enter('jobs');
+    expect(record.justReleased).toBe(false);
+    record.released();
+    expect(record.justReleased).toBe(true);
+    await clock.advance(249);
+    expect(record.justReleased).toBe(true);
+    await clock.advance(1);
+    expect(record.justReleased).toBe(false);
+  });
+});
