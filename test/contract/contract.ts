@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { ConnectOptions, Coordinator } from '../../src/index.ts';
 import type { BrokerControl } from '../support/broker/index.ts';
 import type { Program } from '../support/processes.ts';
@@ -38,6 +38,8 @@ export interface Line {
 
 /** One test's world. Everything opened through it is closed when the test ends. */
 export interface Scene {
+  /** Registers what is to be done when the case has ended; last in, first out. */
+  onEnd(cleanup: () => unknown): void;
   /** A lock name that nobody else uses. */
   readonly lock: string;
   readonly url: string;
@@ -60,7 +62,7 @@ export interface Scene {
 export interface Harness {
   readonly name: string;
   readonly can: ReadonlySet<Capability>;
-  scene(lock: string, onEnd: (cleanup: () => unknown) => void): Promise<Scene>;
+  scene(lock: string, onEnd: Scene['onEnd']): Promise<Omit<Scene, 'onEnd'>>;
 }
 
 export interface Case {
@@ -91,11 +93,30 @@ export function runContract(harness: Harness, cases: readonly Case[]): void {
 
 async function runOnce(harness: Harness, each: Case): Promise<void> {
   const cleanups: (() => unknown)[] = [];
+  const socketsBefore = openSockets();
+  let reconnects = 0;
   try {
-    await each.run(await harness.scene(`contract:${randomUUID()}`, (cleanup) => cleanups.push(cleanup)));
+    const onEnd = (cleanup: () => unknown) => void cleanups.push(cleanup);
+    const scene = await harness.scene(`contract:${randomUUID()}`, onEnd);
+    const connect = async (options?: ConnectOptions) => {
+      const coordinator = await scene.connect(options);
+      coordinator.on('state', ({ to }) => {
+        if (to === 'reconnecting') reconnects += 1;
+      });
+      return coordinator;
+    };
+    await each.run(Object.create(scene, { connect: { value: connect }, onEnd: { value: onEnd } }) as Scene);
   } finally {
     for (const cleanup of cleanups.reverse()) await cleanup(); // last in, first out
   }
+  if (!each.needs.some((need) => need === 'line' || need === 'restart')) {
+    expect(reconnects, 'connections lost that nobody had touched').toBe(0);
+  }
+  await expect.poll(openSockets, { timeout: 5_000 }).toBeLessThanOrEqual(socketsBefore);
+}
+
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((kind) => kind.startsWith('TCP')).length;
 }
 
 /** For a harness: what it cannot do says so when it is asked for all the same. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { expect, onTestFinished } from 'vitest';
+import { expect } from 'vitest';
 import { connect } from '../../../src/index.ts';
 import { lockQueueArguments } from '../../../src/protocol/topology.ts';
 import type { Case, Scene } from '../contract.ts';
@@ -22,12 +22,12 @@ const NOTHING = '^$';
 async function connectAs(scene: Scene, rights: Rights) {
   const user = `user-${randomUUID()}`;
   await scene.control.addUser(user, 'secret-of-the-user', rights);
-  onTestFinished(() => scene.control.ctl('delete_user', user).then(() => {}));
+  scene.onEnd(() => scene.control.ctl('delete_user', user));
   const url = new URL(scene.url);
   url.username = user;
   url.password = 'secret-of-the-user';
   const baton = await connect(url.href, { healAfterMs: 1_000 });
-  onTestFinished(() => baton.close({ drainMs: 0 }));
+  scene.onEnd(() => baton.close({ drainMs: 0 }));
   return baton;
 }
 

@@ -27,7 +27,7 @@ async function brokerScene(
   lock: string,
   onEnd: (cleanup: () => unknown) => void,
   proxies: Map<object, FaultProxy> | undefined,
-): Promise<Scene> {
+): Promise<Omit<Scene, 'onEnd'>> {
   const broker = sharedBroker();
   const queue = await openQueueAccess(broker.url, lock, onEnd);
   const proxyOf = (coordinator: object): FaultProxy => proxies?.get(coordinator) ?? cannot('touch this line');
