@@ -23,6 +23,8 @@ import type {
 const LONG_LOG_RETURNS = 100_000;
 /** How long to ask, after the broker cancelled a holder's consumer, whether the queue is still there. */
 const CANCELLED_MS = 250;
+/** How far the wall clock must be ahead to be blamed: it counts whole milliseconds, and NTP slews it. */
+const CLOCK_JUMP_MS = 250;
 
 type Granting = At<'granting'>;
 type Holding = HeldState | VerifyingState;
@@ -95,8 +97,8 @@ function placeIsVoid(state: Granting, saw: readonly Effect[]): Step {
 export function holding(state: Holding, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
   const { now } = around;
   if (remainingMs(state, rules, now) === 0) {
-    const onlyTheWallClock = now.mono - state.provenAt.mono < rules.leaseMs;
-    return lose(state, onlyTheWallClock ? 'clock-jump' : 'verification-timeout');
+    const ahead = now.wall - state.provenAt.wall - (now.mono - state.provenAt.mono);
+    return lose(state, ahead > CLOCK_JUMP_MS ? 'clock-jump' : 'verification-timeout');
   }
   switch (event.type) {
     case 'delivered':
