@@ -34,6 +34,8 @@ const WORKER_EVENTS = [
   /** An acquire ended without a lease. */
   z.object({ ...worker, type: z.literal('refused'), lock: z.string(), code: z.string() }),
   z.object({ ...worker, type: z.literal('stopped') }),
+  /** An error that nobody caught, or an end that nobody asked for. */
+  z.object({ ...worker, type: z.literal('crashed'), error: z.string() }),
 ] as const;
 
 /** Where the process that was struck stood, as its frames on the wire show. */
@@ -58,7 +60,15 @@ const NEMESIS_EVENTS = [
     /** What the strike waited for; undefined when it did not wait. */
     aim: z.enum(PHASES).optional(),
     /** Whom it hit (`who`), by phase at that instant: a broker fault hits everybody on that broker. */
-    hit: z.array(z.object({ who: z.string(), lock: z.string().optional(), phase: z.enum(PHASES) })),
+    hit: z.array(
+      z.object({
+        who: z.string(),
+        lock: z.string().optional(),
+        phase: z.enum(PHASES),
+        /** Its connection was held still until the fault was at work, so the phase is exact. */
+        held: z.literal(true).optional(),
+      }),
+    ),
     /** The locks that it can have touched; undefined: all. */
     locks: z.array(z.string()).optional(),
   }),
@@ -90,11 +100,28 @@ const RUN_EVENTS = [
   }),
   /** From here on no fault is at work: every lock must be granted again, and end with one live token. */
   z.object({ ...base, type: z.literal('calm') }),
-  /** The lock's queue after all workers have left: tokens that are ready in it (a probe or stray is none). */
-  z.object({ ...base, type: z.literal('left'), lock: z.string(), tokens: z.int(), strays: z.int() }),
+  /**
+   * The lock's queue after all workers have left: tokens that are ready in it (a probe or stray is none), and how often
+   * the broker had taken each back, head first: a seed that was never delivered has 0.
+   */
+  z.object({
+    ...base,
+    type: z.literal('left'),
+    lock: z.string(),
+    tokens: z.int(),
+    strays: z.int(),
+    returns: z.array(z.int()).optional(),
+  }),
   /** The sets as they are at the end. */
   z.object({ ...base, type: z.literal('files'), lock: z.string(), elements: z.array(z.string()) }),
-  z.object({ ...base, type: z.literal('store'), lock: z.string(), elements: z.array(z.string()) }),
+  /** `audit`: every write that the store accepted, in that order. */
+  z.object({
+    ...base,
+    type: z.literal('store'),
+    lock: z.string(),
+    elements: z.array(z.string()),
+    audit: z.array(z.object({ fence: z.string().regex(/^\d+$/), element: z.string() })).optional(),
+  }),
 ] as const;
 
 export const historyEventSchema = z.discriminatedUnion('type', [

@@ -100,15 +100,18 @@ const methodName = (classId: number, methodId: number): string => {
   return `${name}.${methods[methodId] ?? methodId}`;
 };
 
-/** Feed it the chunks of one direction of one connection; it calls back once per complete frame. */
+/**
+ * Feed it the chunks of one direction of one connection; it calls back once per complete frame. The payload is a view
+ * into the chunk: copy what is to be kept.
+ */
 export class FrameReader {
   #rest: Buffer = Buffer.alloc(0);
   #opaque = false;
   #begun: boolean;
-  readonly #onFrame: (frame: Frame) => void;
+  readonly #onFrame: (frame: Frame, payload: Buffer) => void;
 
   /** `protocolHeader`: whether this direction opens with the 8 bytes `AMQP 0 0 9 1` (client to server). */
-  constructor(protocolHeader: boolean, onFrame: (frame: Frame) => void) {
+  constructor(protocolHeader: boolean, onFrame: (frame: Frame, payload: Buffer) => void) {
     this.#begun = !protocolHeader;
     this.#onFrame = onFrame;
   }
@@ -137,7 +140,7 @@ export class FrameReader {
       const channel = bytes.readUInt16BE(1);
       const method =
         type === 'method' ? { method: methodName(bytes.readUInt16BE(7), bytes.readUInt16BE(9)) } : {};
-      this.#onFrame({ type, channel, size, ...method });
+      this.#onFrame({ type, channel, size, ...method }, bytes.subarray(7, size + 7));
       bytes = bytes.subarray(size + 8);
     }
     this.#rest = this.#opaque ? Buffer.alloc(0) : bytes;

@@ -3,6 +3,14 @@ import { type Frame, FrameReader } from './amqp-frames.ts';
 
 export type Rewrite = (bytes: Buffer) => Buffer;
 
+export type Direction = 'to-server' | 'to-client';
+
+/**
+ * Called for each frame when it has reached the proxy and before it is passed on, so `link.freeze()` in here still
+ * holds it back, with whatever else came in the same chunk. The payload is a view: copy what is to be kept.
+ */
+export type Watch = (link: ProxyLink, direction: Direction, frame: Frame, payload: Buffer) => void;
+
 /** What one side sent. Counted when it reaches the proxy, so also while frozen. */
 export interface Traffic {
   chunks: number;
@@ -29,6 +37,8 @@ interface LinkOptions {
   readonly port: number;
   readonly frozen: boolean;
   readonly rewrite: Rewrite;
+  readonly watch: Watch | undefined;
+  readonly keepSent: boolean;
   readonly sums: () => { toServer: Traffic; toClient: Traffic };
   readonly onClose: () => void;
 }
@@ -36,6 +46,7 @@ interface LinkOptions {
 type Event =
   | { readonly kind: 'data'; readonly to: Socket; readonly chunk: Buffer }
   | { readonly kind: 'end' | 'gone' | 'broken'; readonly to: Socket };
+const BOTH: readonly Direction[] = ['to-server', 'to-client'];
 
 export const traffic = (): Traffic => ({
   chunks: 0,
@@ -70,7 +81,7 @@ export class ProxyLink implements ProxiedConnection {
   readonly #server = new Socket({ allowHalfOpen: true });
   readonly #options: LinkOptions;
   #held: Event[] = [];
-  #frozen: boolean;
+  #frozen: ReadonlySet<Direction>;
   #dialled = false;
   #open = true;
 
@@ -78,33 +89,40 @@ export class ProxyLink implements ProxiedConnection {
     this.id = options.id;
     this.#client = client;
     this.#options = options;
-    this.#frozen = options.frozen;
+    this.#frozen = new Set(options.frozen ? BOTH : []);
     this.#carry(client, this.#server, this.#fromClient());
     this.#carry(this.#server, client, this.#fromServer());
-    if (!this.#frozen) this.#dial();
+    if (!options.frozen) this.#dial();
   }
 
   get open(): boolean {
     return this.#open;
   }
 
-  freeze(): void {
-    this.#frozen = true;
+  /** Nothing of these directions is passed on until {@link thaw}; both by default. */
+  freeze(directions: readonly Direction[] = BOTH): void {
+    this.#frozen = new Set([...this.#frozen, ...directions]);
   }
 
-  thaw(): void {
-    this.#frozen = false;
+  /** What was held of these directions flows on, in order; both by default. */
+  thaw(directions: readonly Direction[] = BOTH): void {
+    this.#frozen = new Set([...this.#frozen].filter((direction) => !directions.includes(direction)));
     this.#dial();
     const held = this.#held;
     this.#held = [];
-    for (const event of held) this.#emit(event);
+    for (const event of held) this.#arrive(event);
   }
 
   /** RST in both directions. */
   reset(): void {
     this.#client.resetAndDestroy();
-    if (this.#dialled) this.#server.resetAndDestroy();
+    this.resetServer();
     this.#closed();
+  }
+
+  /** RST to the server only; what is to follow for the client is up to the caller ({@link freeze}). */
+  resetServer(): void {
+    if (this.#dialled) this.#server.resetAndDestroy();
   }
 
   #dial(): void {
@@ -115,10 +133,13 @@ export class ProxyLink implements ProxiedConnection {
   }
 
   #fromClient(): (chunk: Buffer) => Buffer {
-    const count = new FrameReader(true, (frame) => {
+    const { watch, keepSent } = this.#options;
+    const count = new FrameReader(true, (frame, payload) => {
       countFrame(this.toServer, frame);
       countFrame(this.#options.sums().toServer, frame);
-      if (frame.method !== undefined) this.sent.push({ method: frame.method, channel: frame.channel });
+      if (keepSent && frame.method !== undefined)
+        this.sent.push({ method: frame.method, channel: frame.channel });
+      watch?.(this, 'to-server', frame, payload);
     });
     return (chunk) => {
       countChunk(this.toServer, chunk);
@@ -129,9 +150,10 @@ export class ProxyLink implements ProxiedConnection {
   }
 
   #fromServer(): (chunk: Buffer) => Buffer {
-    const count = new FrameReader(false, (frame) => {
+    const count = new FrameReader(false, (frame, payload) => {
       countFrame(this.toClient, frame);
       countFrame(this.#options.sums().toClient, frame);
+      this.#options.watch?.(this, 'to-client', frame, payload);
     });
     return (chunk) => {
       countChunk(this.toClient, chunk);
@@ -153,7 +175,7 @@ export class ProxyLink implements ProxiedConnection {
   }
 
   #arrive(event: Event): void {
-    if (this.#frozen) this.#held.push(event);
+    if (this.#frozen.has(event.to === this.#server ? 'to-server' : 'to-client')) this.#held.push(event);
     else this.#emit(event);
   }
 

@@ -3,13 +3,27 @@
  * fall silent without closing anything, break, refuse. It also counts what crosses it.
  */
 import { createServer, type Socket } from 'node:net';
-import { type ProxiedConnection, ProxyLink, type Rewrite, type Traffic, traffic } from './proxy-link.ts';
+import {
+  type Direction,
+  type ProxiedConnection,
+  ProxyLink,
+  type Rewrite,
+  type Traffic,
+  traffic,
+  type Watch,
+} from './proxy-link.ts';
 
-export type { ProxiedConnection, Rewrite, Traffic } from './proxy-link.ts';
+export type { Direction, ProxiedConnection, Rewrite, Traffic, Watch } from './proxy-link.ts';
 
 export interface ProxyOptions {
   /** Sees every chunk from server to client and returns one of the same length. */
   readonly rewrite?: Rewrite;
+  /** Sees every frame before it is passed on. */
+  readonly watch?: Watch;
+  /** Called when a connection is gone. */
+  readonly onClose?: (link: ProxyLink) => void;
+  /** Whether `connections` keeps those that are closed, and every connection what it sent. Default: true. */
+  readonly keepHistory?: boolean;
 }
 
 export class FaultProxy {
@@ -17,6 +31,8 @@ export class FaultProxy {
   readonly url: string;
   readonly #links = new Set<ProxyLink>();
   readonly #all: ProxyLink[] = [];
+  readonly #options: ProxyOptions;
+  #accepted = 0;
   readonly #server;
   #frozen = false;
   #refusing = false;
@@ -30,11 +46,12 @@ export class FaultProxy {
     url: string,
     host: string,
     port: number,
-    rewrite?: Rewrite,
+    options: ProxyOptions,
   ) {
     this.#server = server;
     this.url = url;
-    this.#rewrite = rewrite;
+    this.#rewrite = options.rewrite;
+    this.#options = options;
     server.on('connection', (client) => this.#accept(client, host, port));
   }
 
@@ -74,10 +91,12 @@ export class FaultProxy {
     this.#rewrite = rewrite;
   }
 
-  /** Bytes, ends and closes stop in both directions; new connections are accepted and hear nothing. */
-  freeze(): void {
+  /**
+   * Bytes, ends and closes stop, in both directions or in one; new connections are accepted and hear nothing.
+   */
+  freeze(directions?: readonly Direction[]): void {
     this.#frozen = true;
-    for (const link of this.#links) link.freeze();
+    for (const link of this.#links) link.freeze(directions);
   }
 
   /** Everything that was held flows on, in order. */
@@ -118,17 +137,24 @@ export class FaultProxy {
       client.resetAndDestroy();
       return;
     }
+    const { watch, onClose, keepHistory = true } = this.#options;
+    this.#accepted += 1;
     const link = new ProxyLink(client, {
-      id: this.#all.length + 1,
+      id: this.#accepted,
       host,
       port,
       frozen: this.#frozen,
       rewrite: (bytes) => this.#rewrite?.(bytes) ?? bytes,
       sums: () => ({ toServer: this.#toServer, toClient: this.#toClient }),
-      onClose: () => this.#links.delete(link),
+      watch,
+      keepSent: keepHistory,
+      onClose: () => {
+        this.#links.delete(link);
+        onClose?.(link);
+      },
     });
     this.#links.add(link);
-    this.#all.push(link);
+    if (keepHistory) this.#all.push(link);
   }
 }
 
@@ -147,5 +173,5 @@ export async function openProxy(targetUrl: string, options: ProxyOptions = {}): 
   const url = new URL(targetUrl);
   url.hostname = '127.0.0.1';
   url.port = String(address.port);
-  return new FaultProxy(server, url.href, target.hostname.replace(/^\[|\]$/g, ''), port, options.rewrite);
+  return new FaultProxy(server, url.href, target.hostname.replace(/^\[|\]$/g, ''), port, options);
 }

@@ -1,0 +1,143 @@
+/** What docs/guarantees.md allows under which fault, as data. What is not listed here is allowed nothing. */
+import type { Hold, Plan, Span, Strike } from './types.ts';
+
+interface Allowance {
+  /** The version from which on it is not allowed any more. */
+  readonly before?: readonly [number, number];
+  readonly site?: Plan['site'];
+  /** Not when each grant has awaited a proof on a broker that hands nothing over by itself. */
+  readonly exceptVerifiedFrom?: readonly [number, number];
+  /** How long two may believe at the same time. */
+  readonly overlapMs: (plan: Plan) => number;
+  /** The sentence of docs/guarantees.md. */
+  readonly why: string;
+}
+
+export interface FaultKind {
+  /** `hit`: only the processes that the strike names. `everybody`: whoever uses a lock that it names, or any. */
+  readonly touches: 'hit' | 'everybody';
+  readonly overlaps?: readonly Allowance[];
+  /** Can destroy a live token while an older seed lies behind it: a fence can be repeated. */
+  readonly destroysTokens?: boolean;
+}
+
+/** The holder is told at once, and so is the broker: whose news travels faster is a matter of milliseconds. */
+const TOLD: Allowance = {
+  exceptVerifiedFrom: [4, 3],
+  overlapMs: () => 250,
+  why: 'When links fail, an overlap lasts at most leaseMs + verifyEveryMs',
+};
+const DELETED: Allowance = {
+  overlapMs: () => 250,
+  why: 'A deletion of the queue while the lock is held is heard of by the holder and by everybody else at about the same time',
+};
+const HALF_DEAD: Allowance = {
+  overlapMs: ({ leaseMs, verifyEveryMs }) => leaseMs + verifyEveryMs,
+  why: 'A broker that sees a connection die which the client takes for alive hands the lock over at once too',
+};
+const DROPPED_LINK: Allowance = {
+  before: [4, 3],
+  site: 'cluster',
+  overlapMs: ({ leaseMs, verifyEveryMs }) => leaseMs + verifyEveryMs,
+  why: 'Below RabbitMQ 4.3 a dropped link between nodes hands the token over at once',
+};
+
+export const FAULTS: Readonly<Record<string, FaultKind>> = {
+  'worker-kill': { touches: 'hit' },
+  'worker-freeze': { touches: 'hit' },
+  'line-reset': { touches: 'hit', overlaps: [TOLD] },
+  'line-silent': { touches: 'hit' },
+  'line-deaf': { touches: 'hit' },
+  'line-mute': { touches: 'hit' },
+  'line-half-dead': { touches: 'hit', overlaps: [HALF_DEAD] },
+  'channels-close': { touches: 'everybody', overlaps: [TOLD] },
+  'memory-alarm': { touches: 'everybody' },
+  'queue-delete': { touches: 'everybody', overlaps: [DELETED] },
+  'queue-purge': { touches: 'everybody', destroysTokens: true },
+  'policy-delivery-limit': { touches: 'everybody', destroysTokens: true },
+  'policy-message-ttl': { touches: 'everybody', destroysTokens: true },
+  'policy-max-length': { touches: 'everybody', destroysTokens: true },
+  'consumer-timeout': { touches: 'everybody', overlaps: [TOLD] },
+  'node-restart': { touches: 'everybody', overlaps: [TOLD] },
+  'node-kill': { touches: 'everybody', overlaps: [TOLD] },
+  'leader-kill': { touches: 'everybody', overlaps: [TOLD] },
+  'leader-restart': { touches: 'everybody', overlaps: [TOLD] },
+  'rolling-restart': { touches: 'everybody', overlaps: [TOLD] },
+  'node-pause': { touches: 'everybody', overlaps: [DROPPED_LINK] },
+  'node-cut': { touches: 'everybody', overlaps: [DROPPED_LINK] },
+  'node-isolate': { touches: 'everybody', overlaps: [DROPPED_LINK] },
+  'node-flap': { touches: 'everybody', overlaps: [DROPPED_LINK] },
+  'node-upgrade': { touches: 'everybody', overlaps: [TOLD, DROPPED_LINK] },
+};
+
+/** How long after its end a fault can still have an effect: the slowest to notice is a broker that counts heartbeats. */
+export function afterMs({ leaseMs, verifyEveryMs, heartbeatMs, site }: Plan): number {
+  return leaseMs + verifyEveryMs + 3 * heartbeatMs + (site === 'cluster' ? 10_000 : 0);
+}
+
+/** Within this time of calm every lock is granted: reconnecting, and the look, probe and grace of healing. */
+export function calmGrantMs({ healAfterMs, heartbeatMs, site }: Plan): number {
+  return 3 * healAfterMs + 3 * heartbeatMs + 15_000 + (site === 'cluster' ? 60_000 : 0);
+}
+
+/** How much later than promised a busy machine may be seen to do something. */
+export const SLACK_MS = 500;
+
+/** The same for a check of the clock, which waits for nothing. */
+export const CHECK_SLACK_MS = 50;
+
+/** Whether the strike can have touched this lock in this span. */
+export function isNear(plan: Plan, strike: Strike, lock: string, span: Span): boolean {
+  const { locks } = strike.event;
+  if (locks !== undefined && !locks.includes(lock)) return false;
+  return strike.from <= span.to && span.from <= strike.to + afterMs(plan) * 1_000;
+}
+
+/** Whether the strike touched this process: by name, or because it touched everybody. */
+export function touches(strike: Strike, ...who: readonly string[]): boolean {
+  if (FAULTS[strike.fault]?.touches === 'everybody') return true;
+  return strike.event.hit.some((hit) => who.includes(hit.who));
+}
+
+/** The strike that allows two holders to believe at the same time for this span. */
+export function excuseOverlap(
+  plan: Plan,
+  strikes: readonly Strike[],
+  older: Hold,
+  newer: readonly Hold[],
+  span: Span,
+): Strike | undefined {
+  const ms = (span.to - span.from) / 1_000;
+  return strikes.findLast(
+    (strike) =>
+      isNear(plan, strike, older.lock, { from: span.from, to: span.from }) &&
+      touches(strike, older.who, ...newer.map(({ who }) => who)) &&
+      (FAULTS[strike.fault]?.overlaps ?? []).some(
+        (allowance) => applies(allowance, plan) && ms <= allowance.overlapMs(plan),
+      ),
+  );
+}
+
+/** The strike after which a fence of this lock can come again. */
+export function excuseFence(
+  plan: Plan,
+  strikes: readonly Strike[],
+  first: Hold,
+  second: Hold,
+): Strike | undefined {
+  const span = { from: first.grantedAt, to: second.grantedAt };
+  return strikes.findLast(
+    (strike) => FAULTS[strike.fault]?.destroysTokens && isNear(plan, strike, first.lock, span),
+  );
+}
+
+function applies({ before, site, exceptVerifiedFrom }: Allowance, plan: Plan): boolean {
+  if (before !== undefined && isFrom(plan, before)) return false;
+  if (site !== undefined && site !== plan.site) return false;
+  return exceptVerifiedFrom === undefined || !isFrom(plan, exceptVerifiedFrom) || plan.grant !== 'verified';
+}
+
+function isFrom({ version }: Plan, [major, minor]: readonly [number, number]): boolean {
+  const [ours = 0, oursMinor = 0] = version.split('.').map(Number);
+  return ours > major || (ours === major && oursMinor >= minor);
+}
