@@ -98,6 +98,8 @@ const RUN_EVENTS = [
     healAfterMs: z.int(),
     heartbeatMs: z.int(),
   }),
+  /** A queue that a killed node had lost and did not bring up was deleted, as an operator would (docs/guarantees.md). */
+  z.object({ ...base, type: z.literal('repaired'), queue: z.string() }),
   /** From here on no fault is at work: every lock must be granted again, and end with one live token. */
   z.object({ ...base, type: z.literal('calm') }),
   /**

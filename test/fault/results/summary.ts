@@ -37,6 +37,8 @@ export const summarySchema = z.object({
   refused: count,
   missingFromFiles: count,
   inertSeeds: count,
+  /** Queues that a killed node did not bring up again, and that had to be deleted. */
+  repaired: count,
   /** By rule of the checker. */
   violations: z.record(z.string(), count),
   faults: z.record(z.string(), faultSchema),
@@ -63,6 +65,7 @@ export function summarise({ violations, findings }: Verdict): RunSummary {
     refused: stored.filter(({ outcome }) => outcome === 'refused').length,
     missingFromFiles: missing.length,
     inertSeeds: left.withInertSeeds.length,
+    repaired: record.ofType('repaired').length,
     violations: tally(violations.map(({ rule }) => rule)),
     faults: faultsOf(findings),
   };

@@ -108,6 +108,7 @@ function runTable(runs: readonly RunSummary[]): string {
     'strikes',
     'leases',
     'accepted / refused by the store',
+    'queues lost with a node',
   ];
   const rows = [...runs]
     .sort(byName)
@@ -120,6 +121,7 @@ function runTable(runs: readonly RunSummary[]): string {
       String(Object.values(run.faults).reduce((sum, { strikes }) => sum + strikes, 0)),
       String(run.grants),
       `${run.accepted} / ${run.refused}`,
+      String(run.repaired),
       violationsOf(run),
     ]);
   return table([...head, 'violations'], rows);
