@@ -12,7 +12,10 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/fault/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/fault/{checker,results,nemesis}/**/*.test.ts'],
+        },
       },
       {
         extends: true,
@@ -24,6 +27,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fault',
+          include: ['test/fault/suite/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 240_000,
         },
       },
       {

@@ -1,0 +1,50 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { check, describe as describeVerdict, readHistory, type Verdict } from '../checker/index.ts';
+import type { Build } from '../fleet/index.ts';
+import { runUnderFaults } from '../run/run.ts';
+import { strikeTable } from '../run/strike-table.ts';
+import { RELEASES, type Release } from '../site/index.ts';
+
+const SEED = Number(process.env.BATON_FAULT_SEED ?? 7);
+/** As long as ten minutes in all allow. */
+const MINUTES: Record<Build, number> = { baton: 1.25, naive: 0.5 };
+
+/** The strikes, the verdict and the histories' folder if it is worth keeping. */
+async function run(release: Release, build: Build, keepIf: (verdict: Verdict) => boolean): Promise<Verdict> {
+  const outDir = await mkdtemp(join(tmpdir(), `batonmq-fault-${release}-${build}-`));
+  const problems: string[] = [];
+  const options = { site: 'single', release, build, grant: 'auto', seed: SEED, outDir } as const;
+  await runUnderFaults(
+    { ...options, minutes: MINUTES[build], slots: 6, locks: ['l0', 'l1', 'l2', 'l3'] },
+    {
+      step: (what) => console.log(`${release} ${build}: ${what}`),
+      struck: () => {},
+      problem: (what) => problems.push(what),
+    },
+    new AbortController().signal,
+  );
+  const history = await readHistory([outDir]);
+  const verdict = check(history);
+  console.log(`${describeVerdict(verdict)}\n\n${strikeTable(history)}`);
+  if (keepIf(verdict)) console.log(`the histories are in ${outDir}`);
+  else await rm(outDir, { recursive: true });
+  expect(problems).toEqual([]);
+  return verdict;
+}
+
+describe.each(RELEASES)('RabbitMQ %s, a single node, seed from BATON_FAULT_SEED or 7', (release) => {
+  test('the fleet keeps what docs/guarantees.md promises', async () => {
+    const verdict = await run(release, 'baton', ({ violations }) => violations.length > 0);
+    expect(verdict.violations.map(({ rule, what }) => `${rule}: ${what}`)).toEqual([]);
+    expect(verdict.findings?.record.holds.length).toBeGreaterThan(100);
+    expect(verdict.findings?.record.strikes.length).toBeGreaterThan(3);
+  });
+
+  test('the naive build fails under the same seed', async () => {
+    const verdict = await run(release, 'naive', ({ violations }) => violations.length === 0);
+    expect(verdict.violations).not.toEqual([]);
+  });
+});
