@@ -14,14 +14,23 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['test/unit/**/*.test.ts', 'test/fault/{checker,results,nemesis}/**/*.test.ts'],
+          include: [
+            'test/unit/**/*.test.ts',
+            'test/fault/{checker,results,nemesis,wire}/**/*.test.ts',
+            'test/simulation/tests/*.test.ts',
+          ],
+          testTimeout: 60_000,
         },
       },
       {
         extends: true,
         test: {
           name: 'contract',
-          include: ['test/contract/**/*.test.ts', 'test/integration/**/*.test.ts'],
+          include: [
+            'test/contract/**/*.test.ts',
+            'test/integration/**/*.test.ts',
+            'test/simulation/conformance/**/*.test.ts',
+          ],
           globalSetup: ['test/support/global-setup.ts'],
           // One broker for all files: an alarm or a restart in one would be felt in the others.
           fileParallelism: false,

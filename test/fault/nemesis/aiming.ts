@@ -12,7 +12,8 @@ export interface Aimed {
 /** How long the first aim is waited for, and how long the others after it: leases go on running meanwhile. */
 const PATIENCE_MS = 2_500;
 const DELETE_PATIENCE_MS = 9_000;
-const MORE_PATIENCE_MS = 700;
+const MORE_PATIENCE_MS = 1_000;
+const HOLDER_PATIENCE_MS = 500;
 
 /**
  * Waits for the moment, in which somebody is where the strike hurts, and holds everybody who was caught still. For the
@@ -28,38 +29,48 @@ export async function aim(
   const fresh = `fresh-${step.id}`;
   const scope = await scopeOf(field, step, fresh);
   const caught: Caught[] = [];
-  const done = new AbortController();
+  if (step.aims.some((one) => one.phase === 'minting' && one.step !== 'delete')) fleet.mint(fresh);
 
-  const seek = async (wanted: Aim): Promise<void> => {
+  const seek = async (wanted: Aim, until: AbortSignal): Promise<void> => {
     const one = await wire.catch({
       phase: wanted.phase,
       moment: wanted.moment,
-      signal: done.signal,
+      signal: until,
       accepts: (turn) =>
         !busy.has(turn.slot) &&
         (wanted.step === undefined || wanted.step === turn.step) &&
         caught.every(({ slot, lock }) => slot !== turn.slot && lock !== turn.lock) &&
         (scope.reach === 'worker' || isInReach(field, scope, turn)),
     });
-    if (one === undefined) return;
-    caught.push(one);
+    if (one !== undefined) caught.push(one);
   };
-
-  const [first, ...others] = step.aims;
-  if (first === undefined) return { caught, scope };
-  const patienceMs = first.step === 'delete' ? DELETE_PATIENCE_MS : PATIENCE_MS;
-  const stop = (): void => done.abort();
-  const timers = [setTimeout(stop, patienceMs)];
-  signal.addEventListener('abort', stop);
-  if (step.aims.some((one) => one.phase === 'minting' && one.step !== 'delete')) fleet.mint(fresh);
-  try {
-    const seeking = others.map(seek);
-    await seek(first);
-    timers.push(setTimeout(stop, MORE_PATIENCE_MS));
+  /** One after the other would be too slow, and with each that is held fewer move. */
+  const seekAll = async (aims: readonly Aim[], firstMs: number, moreMs: number): Promise<void> => {
+    const [first, ...others] = aims;
+    if (first === undefined) return;
+    const done = new AbortController();
+    const stop = (): void => done.abort();
+    const timers = [setTimeout(stop, firstMs)];
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    const seeking = others.map((one) => seek(one, done.signal));
+    await seek(first, done.signal);
+    timers.push(setTimeout(stop, moreMs));
     await Promise.all(seeking);
-  } finally {
     for (const timer of timers) clearTimeout(timer);
     signal.removeEventListener('abort', stop);
-  }
+  };
+
+  const [first] = step.aims;
+  const patienceMs = first?.step === 'delete' ? DELETE_PATIENCE_MS : PATIENCE_MS;
+  // There is always somebody who holds, and a lock whose holder stands still shows no other phase. So a holder is taken
+  // at once only where the plan puts it early, and else when the others had their chance.
+  const isLate = ({ phase }: Aim, index: number): boolean => phase === 'holding' && index > 1;
+  await seekAll(
+    step.aims.filter((one, index) => !isLate(one, index)),
+    patienceMs,
+    MORE_PATIENCE_MS,
+  );
+  await seekAll(step.aims.filter(isLate), HOLDER_PATIENCE_MS, 0);
   return { caught, scope };
 }

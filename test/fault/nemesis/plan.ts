@@ -5,6 +5,7 @@ import type { Site } from '../site/types.ts';
 import type { Turn } from '../wire/conversation.ts';
 import type { Fault } from './fault.ts';
 import { faultsOf } from './faults/index.ts';
+import { CLUSTER_UPGRADE } from './faults/nodes.ts';
 
 /** One thing to wait for before striking: a contender whose frame is at the begin or the end of the phase. */
 export interface Aim {
@@ -39,6 +40,8 @@ export interface PlanOptions {
   readonly locks: readonly string[];
   readonly slots: number;
   readonly nodes: number;
+  /** The number of the step at which the cluster is upgraded; never by default. */
+  readonly upgradeAt?: number | undefined;
 }
 
 /** The phases that a strike is aimed at, and that must all be met by each fault. */
@@ -48,7 +51,7 @@ export const AIMED: readonly Phase[] = ['holding', 'releasing', 'receiving', 've
 const DESTROY_MS = 400;
 
 /** Steps without end, each fault as often as its weight says. */
-export function* plan({ seed, kind, locks, slots, nodes }: PlanOptions): Generator<Step, never> {
+export function* plan({ seed, kind, locks, slots, nodes, upgradeAt }: PlanOptions): Generator<Step, never> {
   const random = randomFrom(seed);
   const between = ([from, to]: readonly [number, number]): number =>
     Math.round(from + (to - from) * random());
@@ -59,7 +62,11 @@ export function* plan({ seed, kind, locks, slots, nodes }: PlanOptions): Generat
       .sort((one, other) => one.at - other.at)
       .map(({ item }) => item);
   const phases = new Map<string, Phase[]>();
-  const due = new Map(faultsOf(kind).map((fault) => [fault, random() * fault.weight]));
+  const due = new Map(
+    faultsOf(kind)
+      .filter(({ weight }) => weight > 0)
+      .map((fault) => [fault, random() * fault.weight]),
+  );
 
   /** Each phase once before any comes again. */
   const nextPhase = ({ name }: Fault): Phase => {
@@ -81,9 +88,10 @@ export function* plan({ seed, kind, locks, slots, nodes }: PlanOptions): Generat
   for (const { name } of due.keys()) phases.set(name, shuffled(AIMED));
   for (let id = 1; ; id += 1) {
     for (const [fault, credit] of due) due.set(fault, credit + fault.weight);
-    const [fault] = [...due].reduce((most, one) => (one[1] > most[1] ? one : most));
+    const [drawn] = [...due].reduce((most, one) => (one[1] > most[1] ? one : most));
     const total = [...due.keys()].reduce((sum, { weight }) => sum + weight, 0);
-    due.set(fault, (due.get(fault) ?? 0) - total);
+    due.set(drawn, (due.get(drawn) ?? 0) - total);
+    const fault = id === upgradeAt ? CLUSTER_UPGRADE : drawn;
     const first = nextPhase(fault);
     const isLocal = fault.reach === 'worker';
     const allLocks = random() < 0.6;

@@ -1,6 +1,6 @@
 import { check, describe as describeVerdict, readHistory } from '../checker/index.ts';
 import { describe, plan } from '../nemesis/plan.ts';
-import { parseCommand, USAGE } from './options.ts';
+import { parseCommand, USAGE, upgradeAt } from './options.ts';
 import { Progress } from './progress.ts';
 import { runUnderFaults } from './run.ts';
 import { strikeTable } from './strike-table.ts';
@@ -16,7 +16,14 @@ const command = (() => {
 
 if (command.onlyPlan) {
   const { seed, site: kind, locks, slots, minutes } = command;
-  const steps = plan({ seed, kind, locks, slots, nodes: kind === 'single' ? 1 : 3 });
+  const steps = plan({
+    seed,
+    kind,
+    locks,
+    slots,
+    nodes: kind === 'single' ? 1 : 3,
+    upgradeAt: upgradeAt(command),
+  });
   // Strikes come every 4 s or so.
   for (const step of steps) {
     if (step.id > minutes * 20) break;

@@ -16,9 +16,21 @@ export interface RunOptions {
   readonly grant: GrantMode;
   readonly slots: number;
   readonly locks: readonly string[];
+  /** Whether a cluster of 4.0 becomes one of 4.3 in the middle of it. */
+  readonly upgrade?: boolean;
   /** Where the histories go. */
   readonly outDir: string;
 }
+
+/** Strikes that a minute has, or a little less. */
+const STEPS_PER_MINUTE = 10;
+
+/** The step at which the cluster is upgraded. */
+export const upgradeAt = ({
+  upgrade,
+  minutes,
+}: Pick<RunOptions, 'upgrade' | 'minutes'>): number | undefined =>
+  upgrade ? Math.ceil((minutes * STEPS_PER_MINUTE) / 2) : undefined;
 
 export const USAGE = `tsx test/fault/run/main.ts [options]
   --site single|cluster      cluster by default
@@ -29,6 +41,7 @@ export const USAGE = `tsx test/fault/run/main.ts [options]
   --grant auto|verified|immediate
   --workers N                8 by default
   --locks N                  4 by default
+  --upgrade                  a cluster of 4.0 becomes one of 4.3 on the way
   --out DIR                  for the histories; a new folder by default
   --plan                     prints what the nemesis is going to do, and does nothing`;
 
@@ -49,10 +62,13 @@ export function parseCommand(args: readonly string[]): Command {
       grant: { type: 'string', default: 'auto' },
       workers: { type: 'string', default: '8' },
       locks: { type: 'string', default: '4' },
+      upgrade: { type: 'boolean', default: false },
       out: { type: 'string' },
       plan: { type: 'boolean', default: false },
     },
   });
+  if (values.upgrade && (values.site !== 'cluster' || values.version !== '4.0'))
+    throw new Error('--upgrade is for --site cluster --version 4.0');
   return {
     site: oneOf('site', ['single', 'cluster'], values.site),
     release: oneOf('version', RELEASES, values.version),
@@ -63,6 +79,7 @@ export function parseCommand(args: readonly string[]): Command {
     slots: Math.floor(positive('workers', values.workers)),
     locks: Array.from({ length: Math.floor(positive('locks', values.locks)) }, (_, index) => `l${index}`),
     outDir: values.out ?? (values.plan ? '' : mkdtempSync(join(tmpdir(), 'batonmq-fault-'))),
+    upgrade: values.upgrade,
     onlyPlan: values.plan,
   };
 }

@@ -8,7 +8,7 @@ import { Nemesis } from '../nemesis/nemesis.ts';
 import { plan } from '../nemesis/plan.ts';
 import { type Site, startSite } from '../site/index.ts';
 import { Wire } from '../wire/wire.ts';
-import type { RunOptions } from './options.ts';
+import { type RunOptions, upgradeAt } from './options.ts';
 
 export interface RunEvents {
   step(what: string): void;
@@ -96,7 +96,8 @@ export async function runUnderFaults(
       onStrike: events.struck,
       onProblem: events.problem,
     });
-    const steps = plan({ seed, kind, locks, slots, nodes: site.nodes.length });
+    const nodes = site.nodes.length;
+    const steps = plan({ seed, kind, locks, slots, nodes, upgradeAt: upgradeAt(options) });
     const done = new AbortController();
     const end = (): void => done.abort();
     const timer = setTimeout(end, minutes * 60_000);

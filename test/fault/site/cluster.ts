@@ -44,10 +44,11 @@ export async function startCluster(release: Release, log: (line: string) => void
       kind: 'cluster',
       release,
       version,
-      nodes: nodes.map(asSiteNode(log)),
+      nodes: nodes.map(asSiteNode),
       network,
       leaders: () => leadersOf(nodes),
       whole: () => untilWhole(nodes),
+      upgradeTo: async (to) => upgrade(nodes, await installationOf(to, log)),
       stop,
     };
   } catch (error) {
@@ -120,14 +121,18 @@ async function leadersOf(nodes: readonly SiteNode[]): Promise<Map<string, number
   return new Map();
 }
 
-const asSiteNode =
-  (log: (line: string) => void) =>
-  (node: ClusterNode): SiteNode => ({
-    name: node.name,
-    url: node.url,
-    control: node.control,
-    logs: node.logs,
-    pid: () => node.pid(),
-    shutdown: () => node.shutdown(),
-    upgradeTo: async (release) => node.become(await installationOf(release, log)),
-  });
+const asSiteNode = (node: ClusterNode): SiteNode => ({
+  name: node.name,
+  url: node.url,
+  control: node.control,
+  logs: node.logs,
+  pid: () => node.pid(),
+  shutdown: () => node.shutdown(),
+});
+
+async function upgrade(nodes: readonly ClusterNode[], installation: Installation): Promise<void> {
+  await nodes[0]?.control.eval('ok = rabbit_feature_flags:enable_all()');
+  for (const node of nodes) await node.shutdown();
+  for (const node of nodes) await node.become(installation);
+  await untilWhole(nodes);
+}

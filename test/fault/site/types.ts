@@ -19,6 +19,12 @@ export interface Site {
    * two minutes.
    */
   whole(): Promise<string[]>;
+  /**
+   * Stops all nodes and starts them as this release, on the same data. (One node after the other is refused: a node of
+   * 4.3.6 does not start beside those of 4.0.5, with every feature flag of theirs enabled: "`amqp_filter_set_bug`:
+   * unsupported".) Only in clusters.
+   */
+  upgradeTo?(release: Release): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,8 +36,6 @@ export interface SiteNode {
   pid(): Promise<number | undefined>;
   /** Stops the process in an orderly way and resolves when it is gone; `control.start()` starts it again. */
   shutdown(): Promise<void>;
-  /** From the next start on the node runs this release, on the same data. Only in clusters. */
-  upgradeTo?(release: Release): Promise<void>;
   /** The folder with its logs, outside of any root. */
   readonly logs: string;
 }

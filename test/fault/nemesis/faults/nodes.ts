@@ -20,6 +20,21 @@ const restart = async (field: Field, target: Target) => {
   };
 };
 
+/** Not drawn, but put into the plan once: a cluster is not upgraded twice. */
+export const CLUSTER_UPGRADE: Fault = {
+  name: 'cluster-upgrade',
+  reach: 'site',
+  site: 'cluster',
+  weight: 0,
+  lastsMs: [0, 0],
+  strike: async ({ site }) => {
+    if (site.upgradeTo === undefined) throw new Error('only a cluster is upgraded');
+    const upgrading = site.upgradeTo('4.3');
+    upgrading.catch(() => {}); // it is the heal that fails
+    return () => upgrading;
+  },
+};
+
 export const NODE_FAULTS: readonly Fault[] = [
   { name: 'node-kill', reach: 'node', weight: 2, lastsMs: [500, 5_000], strike: kill },
   { name: 'node-restart', reach: 'node', weight: 2, lastsMs: [0, 1_000], strike: restart },

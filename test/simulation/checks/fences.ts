@@ -1,0 +1,161 @@
+import type { Contender, Excuse, Watched } from '../client/state.ts';
+import { ready } from '../model/index.ts';
+import { say, type World } from '../world.ts';
+import { allowed, isOldDelivery, short } from './leases.ts';
+import { forgetPlaces } from './order.ts';
+import { Violation } from './state.ts';
+
+/**
+ * If one acquire resolved before another's token was delivered, the later fence is greater. `delivered` is when the
+ * client read it; for an immediate grant, when the queue handed it out.
+ */
+export function checkFence(world: World, contender: Contender, fence: bigint): void {
+  const { watched } = contender;
+  const { resolved, highestResolved } = world.checks;
+  if (fence > highestResolved) return;
+  const rivals = resolved.filter((grant) => grant.fence >= fence);
+  const before = rivals.find(({ handOuts }) => handOuts < watched.grantedHandOut);
+  const isImmediate = contender.state.at === 'verifying';
+  const rival = before ?? (fence <= watched.floor ? rivals[0] : undefined);
+  if (rival === undefined || isException(world, watched, rival.token)) return;
+  if (before === undefined && isImmediate) {
+    allowed(world, 'immediate grant of an old delivery');
+    return;
+  }
+  if (before === undefined && isOldDelivery(world, watched, rival)) {
+    allowed(world, 'old delivery taken for the answer');
+    return;
+  }
+  const what = `${short(world, watched.token, fence)} is granted after ${short(world, rival.token, rival.fence)} was`;
+  throw new Violation('fences rise', what);
+}
+
+/** The exceptions that docs/guarantees.md states, as narrow as they are stated there. */
+function isException(world: World, { token, surfaced }: Watched, rival: number): boolean {
+  const mine = world.minted[token];
+  const theirs = world.minted[rival];
+  if (mine === undefined || theirs === undefined || surfaced) return false;
+  if (token !== rival && token < world.checks.destroyedAfter) {
+    allowed(world, 'token destroyed, older seed alive');
+    return true;
+  }
+  if (token !== rival && token < world.checks.deletedAfter) {
+    allowed(world, 'queue deleted, older seed stuck');
+    return true;
+  }
+  if (token > rival && mine.aheadMs < theirs.aheadMs) {
+    allowed(world, 'clock behind at a new token');
+    return true;
+  }
+  return false;
+}
+
+/** What the leader did is looked at after every step. */
+export function watchBroker(world: World): { destroyed: boolean } {
+  const { model, checks } = world;
+  let destroyed = false;
+  for (const event of model.events) {
+    switch (event.was) {
+      case 'acked':
+        if (isToken(event.message.label)) throw new Violation('the wire', `${event.message.label} was acked`);
+        break;
+      case 'destroyed':
+        if (isToken(event.message.label)) {
+          destroyed ||= event.why !== 'unrouted';
+          forgetPlaces(world); // its holder, if it has not got the lease yet, begins anew
+          say(world, () => `${event.message.label} is destroyed (${event.why})`);
+          if (event.why === 'deleted') checks.deletedAfter = world.minted.length;
+          else if (event.why === 'limit')
+            throw new Violation('one live token', 'the broker destroyed the token by its limit');
+          else if (event.why !== 'unrouted') checks.destroyedAfter = world.minted.length;
+        }
+        break;
+      case 'handed':
+        say(
+          world,
+          () =>
+            `the queue hands ${event.message.label}+${event.message.returns} to ${owner(world, event.channel)}`,
+        );
+        break;
+      case 'deposed':
+        excuse(world, event.channel, 'link');
+        break;
+      case 'unseated':
+        excuse(world, event.channel, 'deleted');
+        break;
+      case 'forgotten':
+        excuse(world, event.channel, 'forgotten');
+        break;
+      case 'queue-deleted':
+        forgetPlaces(world); // whoever waited may come back in another order
+        break;
+      case 'attached':
+        place(world, event.channel);
+    }
+  }
+  model.events = [];
+  if (model.alarm) checkBlocked(world);
+  checkOneHeld(world);
+  return { destroyed };
+}
+
+/** An alarm may stop what is published, and nothing else. */
+function checkBlocked({ model }: World): void {
+  for (const { connection, hasConsumer, up } of model.channels.values()) {
+    if (model.connections.get(connection)?.blocked !== true) continue;
+    const waits = up.find(({ do: what }) => what !== 'publish');
+    if (hasConsumer || waits !== undefined) {
+      throw new Violation('the wire', `an alarm blocks ${hasConsumer ? 'a consumer' : `a ${waits?.do}`}`);
+    }
+  }
+}
+
+export const isToken = (label: string): boolean => label.startsWith('token');
+
+function checkOneHeld({ model: { queue } }: World): void {
+  if (queue === undefined) return;
+  const held = [queue.active, ...queue.waiting, ...queue.cancelled].filter(
+    (each) => each?.held !== undefined,
+  );
+  const tokens = held.filter((each) => each?.held !== undefined && isToken(each.held.label));
+  if (tokens.length > 1) throw new Violation('one live token', 'two tokens are held at once');
+  if (tokens.length === 1 || held.length === 0) return;
+  const behind = ready(queue).filter(({ label }) => isToken(label));
+  if (behind.length > 1) return; // an old seed behind a stray is found out when it is handed out
+}
+
+function owner(world: World, channel: number): string {
+  for (const client of world.clients) {
+    for (const contender of client.contenders) {
+      if (contender.channels.some((own) => own.channel === channel))
+        return `client ${client.id}.${contender.id}`;
+    }
+  }
+  return `channel ${channel}, which nobody uses`;
+}
+
+function find(world: World, channel: number): Contender | undefined {
+  for (const client of world.clients) {
+    for (const contender of client.contenders) {
+      if (contender.channels.some((own) => own.channel === channel)) return contender;
+    }
+  }
+  return undefined;
+}
+
+/** The broker takes a token back, and the holder cannot know. Where it can be known in time, there is no excuse. */
+function excuse(world: World, channel: number, why: Excuse): void {
+  const holder = find(world, channel)?.watched;
+  if (holder === undefined || (holder.excuse !== undefined && why !== 'forgotten')) return;
+  // On 4.3 the leader waits for longer than a lease, so a verified grant has no excuse there.
+  if (why === 'link' && world.config.version === '4.3' && world.config.grant === 'verified') return;
+  holder.excuse = why;
+}
+
+function place(world: World, channel: number): void {
+  const watched = find(world, channel)?.watched;
+  if (watched === undefined) return;
+  world.checks.places += 1;
+  watched.place ??= world.checks.places;
+  say(world, () => `${owner(world, channel)} joins the queue, place ${watched.place}`);
+}

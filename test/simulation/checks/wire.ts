@@ -1,0 +1,83 @@
+import type { ContenderEvent, ContenderState, Effect } from '../../../src/protocol/contender/types.ts';
+import type { Contender, WireBook } from '../client/state.ts';
+import type { World } from '../world.ts';
+import { Violation } from './state.ts';
+
+/** How long a queue that shows no token is given to show one before it may be removed. */
+const GRACE_MS = 2_000;
+
+export const NEW_BOOK: WireBook = {
+  goneAt: Number.NEGATIVE_INFINITY,
+  knows: false,
+  emptyAt: Number.POSITIVE_INFINITY,
+};
+
+/** What the contender learns from an event that made a difference to it. */
+export function noted(
+  { model }: World,
+  book: WireBook,
+  event: ContenderEvent,
+  before: ContenderState,
+): WireBook {
+  const { now } = model;
+  switch (event.type) {
+    case 'cancelled':
+    case 'removed':
+      return { ...book, goneAt: now, knows: true };
+    case 'consuming':
+      return { ...book, emptyAt: Number.POSITIVE_INFINITY };
+    case 'looked':
+      if (before.at === 'opening') {
+        return { ...book, knows: true, goneAt: event.depth === 'absent' ? now : book.goneAt };
+      }
+      if (event.depth === 'absent' || event.depth.ready > 0) return book;
+      return { ...book, emptyAt: Math.min(book.emptyAt, now) };
+    case 'closed':
+      return event.absent ? { ...book, goneAt: now, knows: true } : { ...book, knows: false };
+    case 'call-failed':
+      return { ...book, knows: false };
+    default:
+      return book;
+  }
+}
+
+/** On a channel that may hold a token there is no second request: client libraries queue requests, and acks overtake them. */
+export function checkBarrier({ state }: Contender): void {
+  if (state.at !== 'waiting' || state.stray !== undefined) {
+    throw new Violation('the wire', `a request on the channel of a contender that is ${state.at}`);
+  }
+}
+
+/** Whoever knows that the queue is gone does not make it again before the holder can have been told; on 3.x nobody makes it unseen. */
+export function checkDeclare({ config, model }: World, { watched }: Contender): void {
+  const { goneAt, knows } = watched.book;
+  const pauseMs = config.version === '3.10' ? 100 : 50;
+  const since = model.now - goneAt;
+  if (since < pauseMs) {
+    throw new Violation(
+      'the wire',
+      `a queue is made again ${since} ms after its end was known, not ${pauseMs}`,
+    );
+  }
+  if (config.version === '3.10' && !knows)
+    throw new Violation('the wire', 'a name is declared without a look');
+  watched.book = { ...watched.book, knows: false };
+}
+
+/** For want of a token a queue is removed only after two looks that showed nothing, a grace apart. */
+export function checkRemove({ model }: World, { state, watched }: Contender): void {
+  if (state.at !== 'opening' || watched.handedToken) return;
+  const waited = model.now - watched.book.emptyAt;
+  if (waited >= GRACE_MS) return;
+  throw new Violation('the wire', `a queue is removed ${waited} ms after it was first seen empty`);
+}
+
+/** Whatever happens to a lost lease, its release included, touches nothing at the broker. */
+export function checkAbsorbs(
+  before: ContenderState,
+  event: ContenderEvent,
+  effects: readonly Effect[],
+): void {
+  if (before.at !== 'lost' || effects.length === 0) return;
+  throw new Violation('a lost lease frees nobody', `${event.type} after the loss does ${effects[0]?.do}`);
+}

@@ -1,0 +1,253 @@
+import { step, wakeAt } from '../../../src/protocol/contender/step.ts';
+import type { ContenderEvent, ContenderState, Effect, Rules } from '../../../src/protocol/contender/types.ts';
+import { type Pulse, ranLately } from '../../../src/protocol/pulse.ts';
+import { recreation } from '../../../src/protocol/topology.ts';
+import { onAsk, onGrant, onLost, onProof, onRead } from '../checks/leases.ts';
+import { checkAbsorbs, checkBarrier, checkDeclare, checkRemove, NEW_BOOK, noted } from '../checks/wire.ts';
+import { LOCK, TIMES, VERSION_NUMBERS } from '../config.ts';
+import { openChannel, type ServerFrame } from '../model/index.ts';
+import { instantOf, say, type World } from '../world.ts';
+import { LINE_LOST, QUEUE_GONE, request } from './calls.ts';
+import { needLine, write } from './lines.ts';
+import { justReleased, saw, watchName } from './record.ts';
+import type { Client, Contender, OwnChannel } from './state.ts';
+
+/** A try without a timeout settles after this long (src/lock.ts). */
+const TRY_ANSWER_MS = 1_000;
+
+const IDLE: ContenderState = { at: 'idle', turn: 0 };
+
+/** One `acquire` call: src/lock.ts and src/contender.ts without their promises. */
+export function acquire(world: World, client: Client, mode: Rules['mode']): void {
+  const { leaseMs, verifyEveryMs } = TIMES;
+  client.acquires += 1;
+  const contender: Contender = {
+    id: client.acquires,
+    rules: { name: LOCK, mode, grant: world.config.grant, leaseMs, verifyEveryMs },
+    state: IDLE,
+    channels: [],
+    granted: false,
+    refused: false,
+    answerBy: mode === 'try' ? instantOf(world, client).mono + TRY_ANSWER_MS : undefined,
+    watched: {
+      sentAt: undefined,
+      provenAt: undefined,
+      handOut: 0,
+      grantedHandOut: 0,
+      handedToken: false,
+      read: 0,
+      rival: undefined,
+      token: 0,
+      surfaced: false,
+      book: NEW_BOOK,
+      floor: 0n,
+      fence: undefined,
+      excuse: undefined,
+      place: undefined,
+      overlapMs: 0,
+      hearingMs: 0,
+    },
+  };
+  client.contenders.push(contender);
+  watchName(world, client, { type: 'joined' });
+  dispatch(world, client, contender, { type: 'start', known: client.record.known });
+}
+
+/** Feeds one event to the protocol and carries out what it wants, as src/contender.ts does. */
+export function dispatch(world: World, client: Client, contender: Contender, event: ContenderEvent): void {
+  const { record } = client;
+  const now = instantOf(world, client);
+  const around = {
+    now,
+    highestSeen: record.highestSeen,
+    ranLately: ranLately(client.pulse as Pulse | undefined, now),
+    justReleased: justReleased(world, client),
+    ...recreation(VERSION_NUMBERS[world.config.version][0]),
+  };
+  const before = contender.state;
+  const [state, effects] = step(before, event, around, contender.rules);
+  checkAbsorbs(before, event, effects);
+  if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
+  contender.state = state;
+  const isGrantOfDelivery = before.at === 'waiting' && (state.at === 'granting' || state.at === 'verifying');
+  if (isGrantOfDelivery) contender.watched.grantedHandOut = contender.watched.handOut;
+  if (isInLine(before.at) && !isInLine(state.at)) watchName(world, client, { type: 'left' });
+  if (before.at === 'closing' && state.at === 'released') record.releasedAt = now.mono;
+  if (!isInLine(before.at) && isInLine(state.at)) watchName(world, client, { type: 'joined' });
+  for (const effect of effects) carryOut(world, client, contender, effect);
+}
+
+/** The states in which a contender waits for a token that may not exist (src/contender.ts). */
+const isInLine = (at: ContenderState['at']): boolean => at === 'idle' || at === 'opening' || at === 'waiting';
+
+function carryOut(world: World, client: Client, contender: Contender, effect: Effect): void {
+  switch (effect.do) {
+    case 'look': {
+      const shared = contender.state.at === 'opening';
+      request(world, client, 'look', { contender: contender.id, call: effect.call }, shared);
+      break;
+    }
+    case 'declare':
+    case 'seed':
+      if (effect.do === 'declare') checkDeclare(world, contender);
+      request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
+      break;
+    case 'remove':
+      checkRemove(world, contender);
+      contender.watched.place = undefined; // starting over ends every order
+      request(world, client, effect.do, { contender: contender.id, call: effect.call });
+      break;
+    case 'consume': {
+      contender.watched.excuse = undefined;
+      const own: OwnChannel = { line: effect.line, channel: undefined, state: 'waiting', barrier: false };
+      contender.channels.push(own);
+      attachChannel(world, client, own);
+      break;
+    }
+    case 'barrier':
+    case 'requeue':
+    case 'ack':
+    case 'close':
+      useChannel(world, client, contender, effect);
+      break;
+    case 'saw':
+      saw(world, client, effect.fence);
+      break;
+    case 'know':
+      client.record.known = effect.known;
+      break;
+    case 'grant':
+      contender.granted = true;
+      onGrant(world, client, contender, effect.fence);
+      break;
+    case 'refuse':
+      contender.refused = true;
+      say(world, () => `${nameOf(client, contender)} is told: ${effect.refusal.why}`);
+      break;
+    case 'prove':
+      onProof(world, client, contender);
+      break;
+    case 'lose':
+      onLost(world, client, contender, effect.reason);
+      dispatch(world, client, contender, { type: 'release' });
+      break;
+    case 'end':
+      break;
+  }
+}
+
+function useChannel(
+  world: World,
+  client: Client,
+  contender: Contender,
+  effect: Extract<Effect, { line: number }>,
+): void {
+  const own = contender.channels.find(({ line }) => line === effect.line);
+  if (own === undefined) return;
+  const line = client.lines.locks;
+  switch (effect.do) {
+    case 'barrier':
+      checkBarrier(contender);
+      if (own.state === 'waiting') own.barrier = true;
+      else if (own.state === 'open') write(world, line, channelOf(own), { do: 'look' });
+      break;
+    case 'requeue':
+      onAsk(world, client, contender);
+      if (own.state !== 'open') break;
+      write(world, line, channelOf(own), { do: 'requeue', deliveryTag: effect.deliveryTag });
+      break;
+    case 'ack':
+      if (own.state !== 'open') break;
+      write(world, line, channelOf(own), { do: 'ack', deliveryTag: effect.deliveryTag });
+      break;
+    case 'close':
+      if (own.state === 'open') {
+        own.state = 'closing';
+        write(world, line, channelOf(own), { do: 'close' });
+      } else if (own.state === 'waiting') {
+        ended(world, client, contender, own, { scope: 'channel' });
+      }
+  }
+}
+
+/** Opens a channel for a contender and consumes, if there is a connection. */
+export function attachChannel(world: World, client: Client, own: OwnChannel): void {
+  const line = needLine(world, client, 'locks');
+  if (line.connection === undefined) return;
+  own.channel = openChannel(world.model, line.connection);
+  own.state = 'open';
+  write(world, line, own.channel, { do: 'consume' });
+  if (own.barrier) write(world, line, own.channel, { do: 'look' });
+}
+
+const channelOf = (own: OwnChannel): number => own.channel ?? -1;
+
+/** A frame on a contender's channel has been read (src/broker/consumer.ts). */
+export function readOwn(
+  world: World,
+  client: Client,
+  contender: Contender,
+  own: OwnChannel,
+  frame: ServerFrame,
+): void {
+  const { line } = own;
+  if (frame.is === 'close-ok' || frame.is === 'cancel-ok')
+    ended(world, client, contender, own, { scope: 'channel' });
+  else if (frame.is === 'closed') {
+    ended(world, client, contender, own, { scope: 'channel', error: QUEUE_GONE, absent: frame.code === 404 });
+  }
+  if (own.state !== 'open') return;
+  switch (frame.is) {
+    case 'consume-ok': {
+      const traits = { version: VERSION_NUMBERS[world.config.version] };
+      dispatch(world, client, contender, { type: 'consuming', line, traits });
+      break;
+    }
+    case 'deliver': {
+      const { deliveryTag, message, handOut } = frame;
+      onRead(world, client, contender, message, handOut);
+      const delivery = { deliveryTag, body: message.body, returns: message.returns };
+      dispatch(world, client, contender, { type: 'delivered', line, delivery });
+      break;
+    }
+    case 'declare-ok':
+      dispatch(world, client, contender, { type: 'barrier', line });
+      break;
+    case 'cancel':
+      dispatch(world, client, contender, { type: 'cancelled', line });
+  }
+}
+
+type End = { scope: 'channel' | 'connection'; error?: typeof LINE_LOST; absent?: boolean };
+
+/** The channel is gone, for whatever reason. */
+export function ended(world: World, client: Client, contender: Contender, own: OwnChannel, end: End): void {
+  contender.channels = contender.channels.filter((each) => each !== own);
+  const isOwnWish = end.scope === 'channel' && end.error === undefined;
+  if (!isOwnWish) contender.watched.place = undefined;
+  const error = end.scope === 'connection' ? LINE_LOST : end.error;
+  const { scope, absent } = end;
+  dispatch(world, client, contender, { type: 'closed', line: own.line, scope, error, absent });
+}
+
+/** The instant of the contender's next wake-up on its client's monotonic clock. */
+export function nextWake(contender: Contender): number | undefined {
+  const at = wakeAt(contender.state, contender.rules);
+  const { answerBy } = contender;
+  if (answerBy === undefined || contender.granted || contender.refused) return at;
+  return at === undefined ? answerBy : Math.min(at, answerBy);
+}
+
+export function wake(world: World, client: Client, contender: Contender): void {
+  const { answerBy } = contender;
+  const { mono } = instantOf(world, client);
+  if (answerBy !== undefined && mono >= answerBy && !contender.granted && !contender.refused) {
+    contender.answerBy = undefined;
+    dispatch(world, client, contender, { type: 'give-up' });
+  }
+  dispatch(world, client, contender, { type: 'wake' });
+}
+
+export const isOver = ({ state }: Contender): boolean => state.at === 'released' || state.at === 'lost';
+
+export const nameOf = (client: Client, contender: Contender): string => `client ${client.id}.${contender.id}`;

@@ -1,0 +1,62 @@
+import { nextBase } from '../../../src/protocol/fence.ts';
+import { encodeProbe, encodeToken } from '../../../src/protocol/token.ts';
+import { type VigilEvent, vigilWakeAt, watch } from '../../../src/protocol/vigil.ts';
+import { LOCK, TIMES } from '../config.ts';
+import { EPOCH_MS, instantOf, type Minted, type World } from '../world.ts';
+import { request } from './calls.ts';
+import type { Client, Request } from './state.ts';
+
+/** As in src/ledger.ts. */
+const JUST_RELEASED_MS = 250;
+
+export function justReleased(world: World, client: Client): boolean {
+  return instantOf(world, client).mono - client.record.releasedAt < JUST_RELEASED_MS;
+}
+
+export function saw(world: World, client: Client, fence: bigint): void {
+  const { record } = client;
+  if (fence > record.highestSeen) record.highestSeen = fence;
+  watchName(world, client, { type: 'token-seen' });
+}
+
+/** Feeds the name's vigil and does what it wants. Its own looks and probes are requests that nobody waits for. */
+export function watchName(world: World, client: Client, event: VigilEvent): void {
+  const { mono } = instantOf(world, client);
+  const [vigil, todo] = watch(client.record.vigil, event, {
+    nowMono: mono,
+    healAfterMs: TIMES.healAfterMs,
+    jitter: world.jitter(),
+  });
+  client.record.vigil = vigil;
+  if (todo === 'look') request(world, client, 'look', undefined);
+  if (todo === 'probe') request(world, client, 'probe', undefined);
+}
+
+export function vigilDue(world: World, client: Client): boolean {
+  const at = vigilWakeAt(client.record.vigil);
+  return at !== undefined && instantOf(world, client).mono >= at;
+}
+
+/** A seed or a probe, made at the moment of the call as in src/ledger.ts. */
+export function payloadOf(world: World, client: Client, what: Request['what']): Request['payload'] {
+  if (what !== 'seed' && what !== 'probe') return undefined;
+  const { wall } = instantOf(world, client);
+  if (what === 'seed') {
+    return mintToken(world, nextBase(wall, client.record.highestSeen), wall);
+  }
+  const label = `probe#${world.minted.length}`;
+  const body = encodeProbe({ id: idOf(world.minted.length), name: LOCK, by: 'sim', at: wall });
+  world.minted = [...world.minted, { label, base: 0n, at: wall, aheadMs: 0 }];
+  return { label, body };
+}
+
+export function mintToken(world: World, base: bigint, wall: number) {
+  const label = `token#${world.minted.length}`;
+  const aheadMs = Number(base >> 20n) - Math.floor(EPOCH_MS + world.model.now);
+  const minted: Minted = { label, base, at: wall, aheadMs };
+  const body = encodeToken({ id: idOf(world.minted.length), name: LOCK, base, by: 'sim', at: wall });
+  world.minted = [...world.minted, minted];
+  return { label, body };
+}
+
+const idOf = (n: number) => `00000000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`;

@@ -1,0 +1,74 @@
+import type { GrantMode } from '../../src/options.ts';
+import type { ExceptionName } from './checks/state.ts';
+import type { Version } from './model/index.ts';
+
+/** What may go wrong, one scheduler step each. */
+export type Fault =
+  | 'crash' // a process is killed
+  | 'pause' // a process stands still, its machine does not
+  | 'suspend' // a machine is suspended: its monotonic clock stops
+  | 'clock' // a wall clock is set
+  | 'stuck-publish' // what a client publishes lets wait for itself
+  | 'stall' // a line between a client and its node lets nothing through for a while
+  | 'reset' // a connection is reset, and both ends see it
+  | 'half-dead' // the broker sees a connection die, and the client does not
+  | 'flap' // the link of a node drops and comes back at once
+  | 'cut' // the link of a node lets nothing through for a while
+  | 'leader' // another node leads
+  | 'restart' // a node restarts
+  | 'alarm' // publishes are not taken for a while
+  | 'purge' // an operator or a policy destroys what is ready
+  | 'limit' // a delivery-limit policy destroys what is returned next
+  | 'delete' // an operator deletes the queue
+  | 'second-seed' // somebody publishes a token of his own (a seed that was stuck, a script)
+  | 'junk' // somebody publishes what nobody can read
+  | 'lazy-close'; // an operator closes a channel
+
+/** One kind of world to explore. */
+export interface Config {
+  readonly name: string;
+  readonly version: Version;
+  readonly nodes: number;
+  readonly clients: number;
+  /** `acquire` calls of one process at the same time. */
+  readonly contenders: number;
+  readonly grant: GrantMode;
+  readonly faults: readonly Fault[];
+  /** How many faults one run has at most, and how many `acquire` calls one process makes. */
+  readonly maxFaults: number;
+  readonly maxAcquires: number;
+  /** The longest time for which a line lets nothing through, in milliseconds; beyond a frame's flight it is a fault. */
+  readonly longestStallMs: number;
+  /** What the queue holds at the beginning, when it is there and known to all. */
+  readonly prepared?: 'token' | 'stray';
+  /** What a user may do beyond acquiring and releasing. */
+  readonly users?: readonly ('try' | 'give-up' | 'verify' | 'write' | 'shutdown')[];
+  /** How often the token of a prepared lock has come back already. */
+  readonly returns?: number;
+  /** The ends of promises that may be met here; every other one is a violation. */
+  readonly allows?: readonly ExceptionName[];
+  /** How many steps a random run has before its faults end. Default: 600. */
+  readonly runSteps?: number;
+  /** How likely a fault is at each step, from 0 to 1. Default: drawn for each run, 0.005 to 0.105. */
+  readonly faultRate?: number;
+  /** In the phase without faults somebody publishes what nobody can read, so often. */
+  readonly chatterMs?: number;
+  /** For which reasons a lease may be lost here; for any when left out. */
+  readonly losses?: readonly string[];
+}
+
+/** The defaults of the product. Time is free in a simulation, so nothing is scaled. */
+export const TIMES = {
+  leaseMs: 15_000,
+  verifyEveryMs: 5_000,
+  heartbeatMs: 10_000,
+  healAfterMs: 30_000,
+} as const;
+
+export const VERSION_NUMBERS = {
+  '3.10': [3, 10, 8],
+  '4.0': [4, 0, 5],
+  '4.3': [4, 3, 6],
+} as const satisfies Record<Version, readonly [number, number, number]>;
+
+export const LOCK = 'jobs';

@@ -1,0 +1,186 @@
+import type { ExceptionName } from './checks/state.ts';
+import type { Config, Fault } from './config.ts';
+import type { Bounds } from './explore/exhaustive.ts';
+
+const USERS = ['try', 'give-up', 'verify', 'write', 'shutdown'] as const;
+/** A frame's flight on a healthy line, at most. */
+const FLIGHT_MS = 10;
+
+const base = {
+  version: '4.0',
+  nodes: 1,
+  clients: 3,
+  contenders: 2,
+  grant: 'auto',
+  maxFaults: 40,
+  maxAcquires: 80,
+  longestStallMs: 60_000,
+  users: USERS,
+} as const satisfies Partial<Config>;
+
+const random = (
+  name: string,
+  faults: readonly Fault[],
+  more: Partial<Config> & { allows: readonly ExceptionName[] },
+) => ({
+  ...base,
+  name,
+  faults,
+  ...more,
+});
+
+const PROCESSES: readonly Fault[] = ['crash', 'pause', 'suspend'];
+const LINES: readonly Fault[] = ['stall', 'reset', 'half-dead', 'restart', 'lazy-close'];
+const DESTRUCTION: readonly Fault[] = ['purge', 'limit', 'second-seed', 'junk', 'alarm'];
+const NODES: readonly Fault[] = ['flap', 'cut', 'leader'];
+const DELETION: readonly Fault[] = ['delete', 'stall', 'second-seed', 'crash'];
+const MOST: readonly Fault[] = [...PROCESSES, ...LINES, ...DESTRUCTION, 'delete', 'clock'];
+
+const OLD_SEEDS: readonly ExceptionName[] = [
+  'token destroyed, older seed alive',
+  'queue deleted, older seed stuck',
+];
+const FORGOTTEN: readonly ExceptionName[] = ['forgotten waiter (3.x)', 'forgotten holder (3.x)'];
+const TOLD: readonly ExceptionName[] = ['deleted while held', 'connection ended by the broker'];
+
+const FLAPPED: readonly ExceptionName[] = ['link dropped, nobody told', 'old delivery taken for the answer'];
+const CLOSED = ['coordinator-closed'];
+const WOKEN: ExceptionName = 'suspended, and its clock set back';
+
+/** Worlds in which many long runs are drawn by chance. */
+export const RANDOM: readonly Config[] = [
+  random('healthy', ['stall', 'crash'], { longestStallMs: FLIGHT_MS, allows: [], losses: CLOSED }),
+  random('healthy, 3.10', ['stall', 'crash'], {
+    version: '3.10',
+    longestStallMs: FLIGHT_MS,
+    allows: [],
+    losses: CLOSED,
+  }),
+  random('processes', PROCESSES, { allows: [] }),
+  random('processes, 4.3', PROCESSES, { version: '4.3', allows: [] }),
+  random('lines', LINES, { allows: ['connection ended by the broker'] }),
+  random('lines, 4.3', [...LINES, ...PROCESSES], {
+    version: '4.3',
+    allows: ['connection ended by the broker', 'immediate grant of an old delivery'],
+  }),
+  random('clocks', ['clock', ...PROCESSES], { allows: [WOKEN] }),
+  random('clocks, one holder', ['clock', 'stall'], {
+    clients: 2,
+    contenders: 1,
+    longestStallMs: FLIGHT_MS,
+    users: ['verify'],
+    prepared: 'token',
+    faultRate: 0.15,
+    runSteps: 200,
+    allows: [],
+  }),
+  random('clocks and deletion', ['clock', 'delete', 'crash'], {
+    allows: [...TOLD, ...OLD_SEEDS, 'clock behind at a new token', WOKEN],
+  }),
+  random('destruction', DESTRUCTION, { allows: OLD_SEEDS }),
+  random('destruction among strays', ['purge', 'limit', 'junk'], { chatterMs: 900, allows: OLD_SEEDS }),
+  random('deletion', DELETION, { allows: [...TOLD, ...OLD_SEEDS] }),
+  random('deletion, 3.10', DELETION, { version: '3.10', allows: [...TOLD, ...OLD_SEEDS, ...FORGOTTEN] }),
+  random('deletion, 4.3', DELETION, { version: '4.3', allows: [...TOLD, ...OLD_SEEDS] }),
+  random('long log', ['crash', 'stall', 'second-seed'], {
+    prepared: 'token',
+    returns: 100_000,
+    longestStallMs: FLIGHT_MS,
+    allows: TOLD,
+  }),
+  random('cluster', NODES, { nodes: 3, allows: FLAPPED }),
+  random('cluster and destruction', ['flap', 'flap', 'flap', 'limit', 'second-seed', 'purge'], {
+    nodes: 3,
+    allows: [...FLAPPED, ...OLD_SEEDS, ...TOLD],
+  }),
+  random('two tokens', ['flap', 'limit', 'second-seed'], {
+    nodes: 2,
+    clients: 2,
+    users: [],
+    prepared: 'token',
+    runSteps: 80,
+    faultRate: 0.15,
+    allows: [...FLAPPED, ...OLD_SEEDS, ...TOLD],
+  }),
+  random('cluster, 4.3, verified', NODES, { version: '4.3', nodes: 3, grant: 'verified', allows: [] }),
+  random('cluster, 4.3', NODES, {
+    version: '4.3',
+    nodes: 3,
+    allows: ['link dropped, nobody told', 'immediate grant of an old delivery'],
+  }),
+  random('everything, 3.10', MOST, {
+    version: '3.10',
+    allows: [...TOLD, ...OLD_SEEDS, ...FORGOTTEN, 'clock behind at a new token', WOKEN],
+  }),
+  random('everything', [...MOST, ...NODES], {
+    nodes: 3,
+    allows: [...TOLD, ...OLD_SEEDS, 'clock behind at a new token', WOKEN, ...FLAPPED],
+  }),
+  random('everything, 4.3', [...MOST, ...NODES], {
+    version: '4.3',
+    nodes: 3,
+    allows: [
+      ...TOLD,
+      ...OLD_SEEDS,
+      'clock behind at a new token',
+      WOKEN,
+      'link dropped, nobody told',
+      'immediate grant of an old delivery',
+    ],
+  }),
+];
+
+const small = (
+  name: string,
+  faults: readonly Fault[],
+  more: Partial<Config> & { allows: readonly ExceptionName[] },
+  bounds: Partial<Bounds> = {},
+): readonly [Config, Bounds] => [
+  {
+    ...base,
+    name,
+    faults,
+    clients: 2,
+    contenders: 1,
+    maxFaults: 1,
+    maxAcquires: 1,
+    prepared: 'token',
+    users: [],
+    ...more,
+  },
+  { maxSteps: 200, maxStates: 60_000, horizonMs: 6_000, eager: true, ...bounds },
+];
+
+/** Small worlds in which every order of events is tried. */
+export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
+  small('two clients', [], { allows: [] }, { eager: false, horizonMs: 16_000 }),
+  small('a crash', ['crash'], { allows: [] }, { eager: false }),
+  small('a second seed', ['second-seed'], { allows: [] }),
+  small('a flap', ['flap'], { nodes: 2, allows: ['link dropped, nobody told'] }),
+  small('two flaps', ['flap'], { nodes: 2, maxFaults: 2, allows: FLAPPED }),
+  small('two flaps, 4.3', ['flap'], { version: '4.3', nodes: 2, maxFaults: 2, allows: [] }),
+  small('a cold start', [], { prepared: undefined, allows: [] }),
+  small('a deletion', ['delete'], { allows: TOLD }),
+  small('starting over together', ['crash'], { prepared: 'stray', allows: TOLD }),
+  small(
+    'a stuck seed and a deletion',
+    ['stuck-publish', 'delete'],
+    {
+      prepared: undefined,
+      maxFaults: 2,
+      allows: [...TOLD, 'queue deleted, older seed stuck'],
+    },
+    { horizonMs: 60, maxStates: 30_000 },
+  ),
+  small(
+    'a clock and a deletion',
+    ['clock', 'delete'],
+    {
+      maxFaults: 2,
+      allows: [...TOLD, 'clock behind at a new token'],
+    },
+    { horizonMs: 60, maxStates: 30_000 },
+  ),
+  small('another leader', ['leader'], { nodes: 2, allows: [] }),
+  small('a pause, 4.3', ['pause'], { version: '4.3', allows: [] }),
+];

@@ -1,0 +1,97 @@
+import { isToken } from '../checks/fences.ts';
+import { allowed } from '../checks/leases.ts';
+import { forgetPlaces } from '../checks/order.ts';
+import { Violation } from '../checks/state.ts';
+import { isOver } from '../client/contender.ts';
+import { consumers, ready } from '../model/index.ts';
+import { enabled, wishes } from '../scheduler/enabled.ts';
+import { inflict } from '../scheduler/faults.ts';
+import type { Step } from '../scheduler/step.ts';
+import { nextInstant } from '../scheduler/time.ts';
+import type { World } from '../world.ts';
+
+/** What stalled is noticed within 30 s, a lease ends after 15, a token that is missing is made within 51 s. */
+const HEALED_MS = 200_000;
+const STEPS_AT_MOST = 20_000;
+
+/** Faults end. Everybody who waits is granted and releases, in bounded time, and a live token is left. */
+export function settleDown(
+  world: World,
+  pick: (due: readonly Step[]) => Step | undefined,
+  take: (step: Step) => void,
+): number {
+  const { model } = world;
+  world.calm = true;
+  let from = model.now;
+  forgetPlaces(world);
+  model.destroyNextReturn = false;
+  let last = false;
+  for (let steps = 0; ; steps += 1) {
+    const { due } = enabled(world);
+    if (steps > STEPS_AT_MOST) throw stuck(world);
+    const step = pick(due) ?? wishes(world)[0];
+    if (step !== undefined) {
+      take(step);
+    } else if (isQuiet(world)) {
+      if (last) break;
+      last = true;
+      take({ do: 'acquire', client: 0 });
+    } else {
+      const next = nextInstant(world);
+      if (next === undefined || next - from > HEALED_MS) {
+        if (!endForgotten(world, take)) throw stuck(world);
+        from = model.now;
+        continue;
+      }
+      const { chatterMs = Number.POSITIVE_INFINITY } = world.config;
+      const gap = next - model.now;
+      take({ do: 'advance', ms: Math.min(gap, chatterMs) });
+      if (gap > chatterMs) inflict(world, 'junk', 0, 0);
+    }
+  }
+  checkToken(world);
+  return model.now - from;
+}
+
+/** 3.x may attach a waiter to a queue that was made anew without a word: it comes out of this by giving up. */
+function endForgotten(world: World, take: (step: Step) => void): boolean {
+  const deaf = world.model.queue && consumers(world.model.queue).filter((each) => each.deaf);
+  for (const { id, contenders } of world.clients) {
+    const forgotten = contenders.find(
+      ({ state, channels }) =>
+        state.at === 'waiting' &&
+        channels.some((own) => deaf?.some(({ channel }) => channel === own.channel)),
+    );
+    if (forgotten === undefined) continue;
+    allowed(world, 'forgotten waiter (3.x)');
+    take({ do: 'give-up', client: id, contender: forgotten.id });
+    return true;
+  }
+  return false;
+}
+
+const isQuiet = (world: World): boolean => world.clients.every(({ contenders }) => contenders.every(isOver));
+
+function stuck(world: World): Violation {
+  const waiting = world.clients.flatMap(({ id, contenders }) =>
+    contenders.filter((each) => !isOver(each)).map((each) => `client ${id}.${each.id} (${each.state.at})`),
+  );
+  return new Violation(
+    'it heals',
+    `after ${HEALED_MS} ms without faults, still there: ${waiting.join(', ')}; ${queueOf(world)}`,
+  );
+}
+
+function checkToken(world: World): void {
+  const { queue } = world.model;
+  const head = queue && ready(queue)[0];
+  if (head !== undefined && isToken(head.label)) return;
+  throw new Violation('one live token', `in the end ${queueOf(world)}`);
+}
+
+function queueOf({ model: { queue } }: World): string {
+  if (queue === undefined) return 'there is no queue';
+  const line = [...consumers(queue), ...queue.cancelled];
+  const held = line.map((each) => `channel ${each.channel}: ${each.held?.label ?? 'nothing'}`);
+  return `ready: ${ready(queue).map(({ label }) => label)}; consumers: ${held}`;
+}

@@ -1,0 +1,246 @@
+import type { Hold } from '../../../src/protocol/contender/types.ts';
+import type { Client, Contender, Line } from '../client/state.ts';
+import type { Channel, Consumer, Message, Model } from '../model/index.ts';
+import { lines } from '../scheduler/time.ts';
+import { EPOCH_MS, type World } from '../world.ts';
+
+/** A release, a stall and a look are forgotten after this long. */
+const FORGOTTEN_MS = 1_001;
+
+/**
+ * What two worlds have in common when they can only go on in the same way: times are relative to now, fences to the
+ * clock, channels and connections are numbered as they are met, turns and delivery tags count back from the last one.
+ */
+export function canonical(world: World): string {
+  const names = new Names();
+  const parts: (string | number | undefined | boolean)[] = [];
+  const { model, checks } = world;
+  const zero = BigInt(Math.floor(EPOCH_MS + model.now)) << 20n;
+  for (const client of world.clients) clientOf(world, client, zero, names, parts);
+  for (const { connection, stalled, lastWriteAt } of world.orphans) {
+    parts.push('orphan', names.of(connection), stalled, stalled && lastWriteAt - model.now);
+  }
+  modelOf(model, names, parts);
+  for (const { base } of world.minted) parts.push(above(base, zero));
+  for (const since of world.linkSince) parts.push(since !== undefined && since - model.now);
+  parts.push(
+    world.faults,
+    world.calm,
+    above(checks.accepted, zero),
+    checks.destroyedAfter,
+    checks.deletedAfter,
+  );
+  for (const { fence, handOuts } of checks.resolved)
+    parts.push(String(fence - zero), model.handOuts - handOuts);
+  return parts.join();
+}
+
+/** A fence by its distance from the clock; there is none below 1. */
+const above = (fence: bigint, zero: bigint): string => (fence === 0n ? '' : String(fence - zero));
+
+class Names {
+  readonly #known = new Map<number, number>();
+
+  of(id: number | undefined): number {
+    if (id === undefined) return -1;
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    this.#known.set(id, this.#known.size);
+    return this.#known.size - 1;
+  }
+}
+
+type Parts = (string | number | undefined | boolean)[];
+
+function clientOf(world: World, client: Client, zero: bigint, names: Names, parts: Parts): void {
+  const { now } = world.model;
+  const mono = now + client.monoShift;
+  const { record, pulse } = client;
+  const { vigil } = record;
+  const age = (at: number | undefined) => (at === undefined ? '' : Math.min(FORGOTTEN_MS, mono - at));
+  parts.push(
+    'client',
+    above(client.highestGranted, zero),
+    client.acquires,
+    client.wallShift,
+    client.monoShift,
+    client.suspended,
+  );
+  parts.push(client.resumedAt === now);
+  parts.push(client.pausedAt !== undefined && client.pausedAt - now);
+  parts.push(age(pulse?.last.mono), age(pulse?.previous.mono), above(record.highestSeen, zero), record.known);
+  parts.push(age(record.releasedAt), vigil.waiters, vigil.lookAt !== undefined && vigil.lookAt - mono);
+  parts.push(vigil.emptySince !== undefined && vigil.emptySince - mono, Math.max(0, vigil.quietUntil - mono));
+  for (const line of lines(client)) lineOf(client, line, now, names, parts);
+  for (const { what, shared, callers, channel, payload } of client.requests) {
+    parts.push(what, shared, names.of(channel), payload?.label);
+    for (const { contender, call } of callers) {
+      const turn = client.contenders.find(({ id }) => id === contender)?.state.turn ?? 0;
+      parts.push(contender, turn - call);
+    }
+  }
+  for (const contender of client.contenders) contenderOf(world, client, contender, zero, names, parts);
+}
+
+function lineOf(client: Client, line: Line, now: number, names: Names, parts: Parts): void {
+  const { connection, dialAt, upStalledAt, downStalledAt, lastWriteAt } = line;
+  const isSilent = client.pausedAt !== undefined || upStalledAt !== undefined;
+  parts.push(names.of(connection), dialAt !== undefined && Math.max(-1, dialAt - now));
+  parts.push(
+    upStalledAt !== undefined && upStalledAt - now,
+    downStalledAt !== undefined && downStalledAt - now,
+  );
+  parts.push(isSilent && lastWriteAt - now);
+}
+
+/** Every field of a protocol state by its meaning; errors, versions and names stay the same in a world. */
+function contenderOf(
+  world: World,
+  client: Client,
+  contender: Contender,
+  zero: bigint,
+  names: Names,
+  parts: Parts,
+): void {
+  const { state, watched, channels } = contender;
+  const { now } = world.model;
+  const mono = now + client.monoShift;
+  const wall = EPOCH_MS + now + client.wallShift;
+  parts.push('contender', contender.id, contender.rules.mode, contender.granted, contender.refused);
+  parts.push(contender.answerBy !== undefined && contender.answerBy - mono);
+  const lastTag = (line: number) => {
+    const own = channels.find((each) => each.line === line);
+    return world.model.channels.get(own?.channel ?? -1)?.lastTag ?? 0;
+  };
+  for (const [key, value] of Object.entries(state)) {
+    if (key === 'traits' || key === 'turn' || key === 'refused') continue;
+    if (key === 'line') parts.push(value === undefined ? '' : state.turn - (value as number));
+    else if (/At$|ntil$/.test(key)) {
+      if (typeof value === 'number') parts.push(value - mono);
+      else if (value === undefined) parts.push('');
+      else {
+        const { mono: m, wall: w } = value as { mono: number; wall: number };
+        parts.push(m - mono, w - wall);
+      }
+    } else if (key === 'hold') {
+      const { id, base, returns, deliveryTag, fence } = value as Hold;
+      const tag = lastTag((state as { line: number }).line) - deliveryTag;
+      parts.push(id, String(base - zero), returns, tag, String(fence - zero));
+    } else if (key === 'stray') {
+      const stray = value as { deliveryTag: number; call?: number; lookAt?: number } | undefined;
+      if (stray === undefined) continue;
+      const { deliveryTag, call, lookAt } = stray;
+      parts.push(
+        lastTag((state as { line: number }).line) - deliveryTag,
+        call && state.turn - call,
+        lookAt && lookAt - mono,
+      );
+    } else parts.push(key, String(value));
+  }
+  for (const { line, channel, state: at, barrier } of channels) {
+    parts.push('own', state.turn - line, names.of(channel), at, barrier);
+  }
+  const { sentAt, provenAt, handOut, grantedHandOut, floor, fence, excuse, place, overlapMs } = watched;
+  parts.push(sentAt && sentAt.mono - mono, sentAt && sentAt.wall - wall, provenAt && provenAt.mono - mono);
+  parts.push(
+    provenAt && provenAt.wall - wall,
+    world.model.handOuts - handOut,
+    world.model.handOuts - grantedHandOut,
+  );
+  const { goneAt, knows, emptyAt } = watched.book;
+  parts.push(Math.min(101, now - goneAt), knows, Math.min(2_001, now - emptyAt), watched.handedToken);
+  parts.push(
+    watched.read,
+    watched.token,
+    watched.surfaced,
+    String((watched.rival?.fence ?? zero) - zero),
+    watched.rival && world.model.handOuts - watched.rival.handOuts,
+  );
+  parts.push(above(floor, zero), String((fence ?? zero) - zero), excuse, place, overlapMs, watched.hearingMs);
+}
+
+function modelOf(model: Model, names: Names, parts: Parts): void {
+  const { queue, now } = model;
+  parts.push('model', model.leader, model.alarm, model.destroyNextReturn, model.links.join());
+  for (const { channel, tellAt } of model.untold) parts.push(names.of(channel), Math.max(0, tellAt - now));
+  if (queue !== undefined) {
+    parts.push('queue', names.of(queue.dyingFor));
+    for (const message of queue.returned) messageOf(message, now, parts);
+    parts.push('fresh');
+    for (const message of queue.fresh) messageOf(message, now, parts);
+    parts.push('active');
+    if (queue.active !== undefined) consumerOf(model, queue.active, names, parts);
+    parts.push('waiting');
+    for (const consumer of queue.waiting) consumerOf(model, consumer, names, parts);
+    parts.push('cancelled');
+    for (const consumer of queue.cancelled) consumerOf(model, consumer, names, parts);
+  }
+  // Those that have no name yet are of nobody any more, and differ in what they hold only.
+  const sorted = [...model.channels.values()].map((channel) => [names.of(channel.id), channel] as const);
+  for (const [, channel] of sorted.sort((a, b) => a[0] - b[0])) channelOf(model, channel, names, parts);
+  for (const { id, isOpen, blocked } of model.connections.values()) {
+    if (isOpen) parts.push(names.of(id), blocked);
+  }
+}
+
+function messageOf({ label, returns, expiresAt }: Message, now: number, parts: Parts): void {
+  parts.push(label, returns, expiresAt !== undefined && Math.max(0, expiresAt - now));
+}
+
+function consumerOf(model: Model, consumer: Consumer, names: Names, parts: Parts): void {
+  const { channel, held, handOut, status, deaf } = consumer;
+  parts.push(names.of(channel), status, deaf);
+  if (held === undefined) return;
+  messageOf(held, model.now, parts);
+  parts.push(model.handOuts - handOut);
+}
+
+function channelOf(model: Model, channel: Channel, names: Names, parts: Parts): void {
+  const { now, handOuts } = model;
+  parts.push(
+    'channel',
+    names.of(channel.id),
+    names.of(channel.connection),
+    channel.isOpen,
+    channel.hasConsumer,
+  );
+  parts.push(channel.busy);
+  for (const { deliveryTag, handOut } of channel.unacked)
+    parts.push(channel.lastTag - deliveryTag, handOuts - handOut);
+  for (const frame of channel.up) {
+    parts.push('up', frame.do);
+    if ('label' in frame) parts.push(frame.label);
+    if ('deliveryTag' in frame) parts.push(channel.lastTag - frame.deliveryTag);
+  }
+  for (const command of channel.toQueue) {
+    parts.push('to', command.ask);
+    if ('message' in command) messageOf(command.message, now, parts);
+    if ('handOut' in command) parts.push(handOuts - command.handOut);
+  }
+  for (const effect of channel.fromQueue) {
+    parts.push('from', effect.tell);
+    if ('frame' in effect) parts.push(JSON.stringify(effect.frame));
+    if ('message' in effect) messageOf(effect.message, now, parts);
+    if ('handOut' in effect) parts.push(handOuts - effect.handOut);
+  }
+  for (const frame of channel.down) {
+    parts.push('down', frame.is);
+    if (frame.is === 'declare-ok') parts.push(frame.ready, frame.consumers);
+    if (frame.is === 'closed') parts.push(frame.code);
+    if (frame.is !== 'deliver') continue;
+    messageOf(frame.message, now, parts);
+    parts.push(channel.lastTag - frame.deliveryTag, handOuts - frame.handOut);
+  }
+}
+
+/** 53 bits of two FNV hashes: among a million states two are taken for one with a chance of 1 in 18,000. */
+export function digest(text: string): number {
+  let a = 0x811c9dc5;
+  let b = 0x1b873593;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ code, 0x85ebca6b) + (b >>> 15);
+  }
+  return (a >>> 0) * 0x20_0000 + (((b ^ (b >>> 11)) >>> 11) & 0x1f_ffff);
+}

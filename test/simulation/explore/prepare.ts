@@ -1,0 +1,29 @@
+import { nextBase } from '../../../src/protocol/fence.ts';
+import { mintToken } from '../client/record.ts';
+import { openChannel, openConnection, send } from '../model/index.ts';
+import { enabled } from '../scheduler/enabled.ts';
+import { JUNK } from '../scheduler/faults.ts';
+import type { Step } from '../scheduler/step.ts';
+import { EPOCH_MS, type World } from '../world.ts';
+
+/** The lock is there, with its token, all clients are connected and know the name. */
+export function prepare(world: World, take: (step: Step) => void): void {
+  const { model } = world;
+  const channel = openChannel(model, openConnection(model));
+  send(model, channel, { do: 'declare' });
+  const wall = EPOCH_MS + model.now - 1;
+  const { returns, prepared } = world.config;
+  if (prepared === 'token') {
+    send(model, channel, { do: 'publish', ...mintToken(world, nextBase(wall, 0n), wall), returns });
+  } else {
+    send(model, channel, { do: 'publish', label: 'junk#0', body: JUNK });
+  }
+  for (const { id, record, lines } of world.clients) {
+    record.known = true;
+    lines.locks.dialAt = model.now;
+    lines.service.dialAt = model.now;
+    for (const role of ['locks', 'service'] as const) take({ do: 'dial', client: id, role });
+  }
+  for (let [step] = enabled(world).due; step !== undefined; [step] = enabled(world).due) take(step);
+  model.channels.delete(channel);
+}

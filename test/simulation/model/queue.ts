@@ -1,0 +1,214 @@
+import { sendTo } from './channel.ts';
+import type { Channel, Consumer, Message, Model, Queue, Taken } from './state.ts';
+
+/**
+ * The quorum queue with a single active consumer, as its leader applies the log (rabbit_fifo): one command is one
+ * step. What it sends goes to the processes of the channels, over a link when these are on another node.
+ */
+export function newQueue(): Queue {
+  return { returned: [], fresh: [], active: undefined, waiting: [], cancelled: [], dyingFor: undefined };
+}
+
+/** Only the active consumer is counted, and cancelled ones that still hold a message (3.10, 4.0 and 4.3 alike). */
+export function depth(model: Model): { ready: number; consumers: number } {
+  const { queue } = model;
+  if (queue === undefined || queue.dyingFor !== undefined) return { ready: 0, consumers: 0 };
+  expire(model, queue);
+  return {
+    ready: queue.returned.length + queue.fresh.length,
+    consumers: (queue.active === undefined ? 0 : 1) + queue.cancelled.length,
+  };
+}
+
+export function enqueue(model: Model, message: Message): void {
+  const { queue } = model;
+  if (queue === undefined || queue.dyingFor !== undefined) {
+    model.events.push({ was: 'destroyed', message, why: 'unrouted' });
+    return;
+  }
+  queue.fresh.push(message);
+  serve(model, queue);
+}
+
+export function attach(model: Model, channel: number, deaf = false): void {
+  const { queue } = model;
+  if (queue === undefined) return;
+  const consumer: Consumer = { channel, held: undefined, handOut: 0, status: 'up', deaf };
+  if (!deaf) model.events.push({ was: 'attached', channel });
+  if (queue.active === undefined) queue.active = consumer;
+  else queue.waiting.push(consumer);
+  serve(model, queue);
+}
+
+/** basic.cancel: what it holds stays with it, unacked, while the next in line becomes active (seen, all versions). */
+export function cancel(model: Model, channel: number): void {
+  const { queue } = model;
+  if (queue === undefined) return;
+  const consumer = consumers(queue).find((each) => each.channel === channel);
+  if (consumer === undefined) return;
+  forget(queue, consumer);
+  if (consumer.held !== undefined) queue.cancelled.push(consumer);
+  serve(model, queue);
+}
+
+/** A channel has ended: what its consumer held goes back to the head, and the next in line is served, in one step. */
+export function detach(model: Model, channel: number, why: Taken): void {
+  const { queue } = model;
+  if (queue === undefined) return;
+  for (const consumer of [...consumers(queue), ...queue.cancelled]) {
+    if (consumer.channel !== channel) continue;
+    forget(queue, consumer);
+    giveBack(model, queue, consumer, why);
+  }
+  serve(model, queue);
+}
+
+export function settle(model: Model, channel: number, handOut: number): void {
+  const { queue } = model;
+  const consumer = queue && holder(queue, channel, handOut);
+  if (queue === undefined || consumer?.held === undefined) return;
+  model.events.push({ was: 'acked', channel, message: consumer.held });
+  replace(queue, consumer, { ...consumer, held: undefined });
+  serve(model, queue);
+}
+
+/** basic.nack(requeue): to the head and, as the consumer stays active, straight back to it. */
+export function giveBackOne(model: Model, channel: number, handOut: number): void {
+  const { queue } = model;
+  const consumer = queue && holder(queue, channel, handOut);
+  if (queue === undefined || consumer === undefined) return;
+  const empty = { ...consumer, held: undefined };
+  replace(queue, consumer, empty);
+  giveBack(model, queue, consumer, 'nack');
+  serve(model, queue);
+}
+
+/**
+ * `down` with `noconnection` below 4.3: what consumers of that node hold goes back at once, the active one joins the
+ * end of the line, and all of them are suspected, which nobody tells them (rabbit_fifo; seen on 4.0.5).
+ */
+export function suspect(model: Model, isThere: (channel: number) => boolean): void {
+  const { queue } = model;
+  if (queue === undefined) return;
+  const { active } = queue;
+  if (active !== undefined && isThere(active.channel)) {
+    model.events.push({ was: 'deposed', channel: active.channel });
+    queue.active = undefined;
+    queue.waiting.push({ ...active, held: undefined });
+    giveBack(model, queue, active, 'link');
+  }
+  for (const consumer of queue.cancelled.filter(({ channel }) => isThere(channel))) {
+    forget(queue, consumer);
+    giveBack(model, queue, consumer, 'link');
+  }
+  queue.waiting = queue.waiting.map((each) =>
+    isThere(each.channel) ? { ...each, status: 'suspected' } : each,
+  );
+  serve(model, queue);
+}
+
+/** `nodeup`: those who were suspected are served again, and nobody tells them this either. */
+export function trust(model: Model, isThere: (channel: number) => boolean): void {
+  const { queue } = model;
+  if (queue === undefined) return;
+  queue.waiting = queue.waiting.map((each) => (isThere(each.channel) ? { ...each, status: 'up' } : each));
+  serve(model, queue);
+}
+
+/** Ready messages only: what is held is not purged. */
+export function purge(model: Model, why: 'purge' | 'policy'): void {
+  const { queue } = model;
+  if (queue === undefined) return;
+  for (const message of ready(queue)) model.events.push({ was: 'destroyed', message, why });
+  queue.returned = [];
+  queue.fresh = [];
+}
+
+/** Who consumes from the queue; the active one first. */
+export function consumers(queue: Queue): Consumer[] {
+  return queue.active === undefined ? queue.waiting.slice() : [queue.active, ...queue.waiting];
+}
+
+export const ready = (queue: Queue): readonly Message[] => [...queue.returned, ...queue.fresh];
+
+export function channelsOn(model: Model, node: number): (channel: number) => boolean {
+  return (id) => (model.channels.get(id) as Channel | undefined)?.node === node;
+}
+
+function holder(queue: Queue, channel: number, handOut: number): Consumer | undefined {
+  const holds = (each: Consumer | undefined): each is Consumer =>
+    each?.channel === channel && each.held !== undefined && each.handOut === handOut;
+  if (holds(queue.active)) return queue.active;
+  return queue.waiting.find(holds) ?? queue.cancelled.find(holds);
+}
+
+function forget(queue: Queue, consumer: Consumer): void {
+  if (queue.active === consumer) queue.active = undefined;
+  queue.waiting = queue.waiting.filter((each) => each !== consumer);
+  queue.cancelled = queue.cancelled.filter((each) => each !== consumer);
+}
+
+/** After an ack or a nack; a cancelled consumer with nothing left is gone. */
+function replace(queue: Queue, consumer: Consumer, by: Consumer): void {
+  if (queue.active === consumer) queue.active = by;
+  queue.waiting = queue.waiting.map((each) => (each === consumer ? by : each));
+  queue.cancelled = queue.cancelled.filter((each) => each !== consumer);
+}
+
+function giveBack(model: Model, queue: Queue, { channel, held }: Consumer, why: Taken): void {
+  if (held === undefined) return;
+  model.events.push({ was: 'taken', channel, message: held, why });
+  if (model.destroyNextReturn) {
+    model.destroyNextReturn = false;
+    model.events.push({ was: 'destroyed', message: held, why: 'policy' });
+    return;
+  }
+  const returns = held.returns + increment(model, why);
+  // On 4.3 a nack raises x-acquired-count only, and the limit is compared with x-delivery-count (seen).
+  const failures = held.failures + (model.version === '4.3' && why === 'nack' ? 0 : 1);
+  if (failures > model.deliveryLimit) model.events.push({ was: 'destroyed', message: held, why: 'limit' });
+  else queue.returned.push({ ...held, returns, failures });
+}
+
+/** On 4.3 the end of a channel, of a connection or of the node counts in both headers, a nack in one (seen). */
+function increment({ version }: Model, why: Taken): number {
+  return version === '4.3' && why !== 'nack' ? 2 : 1;
+}
+
+/** Makes the longest waiter active when nobody is, and hands it the head of the queue. */
+function serve(model: Model, queue: Queue): void {
+  if (queue.active === undefined) {
+    const next = queue.waiting.findIndex(({ status }) => status === 'up');
+    if (next < 0) return;
+    queue.active = queue.waiting[next];
+    queue.waiting = queue.waiting.filter((_, index) => index !== next);
+  }
+  const { active } = queue;
+  if (active === undefined || active.held !== undefined) return;
+  expire(model, queue);
+  const message = queue.returned.shift() ?? queue.fresh.shift();
+  if (message === undefined) return;
+  model.handOuts += 1;
+  const { handOuts: handOut } = model;
+  queue.active = { ...active, held: message, handOut };
+  model.events.push({ was: 'handed', channel: active.channel, message, handOut });
+  if (!active.deaf) sendTo(model, active.channel, { tell: 'deliver', message, handOut });
+}
+
+/**
+ * Expired messages are dropped when they are at the head of what is ready, and not before. 4.3 looks at the head of
+ * what came back and at the head of the rest apart from each other (seen).
+ */
+function expire(model: Model, queue: Queue): void {
+  expireHead(model, queue.returned);
+  if (queue.returned.length === 0 || model.version === '4.3') expireHead(model, queue.fresh);
+}
+
+function expireHead(model: Model, messages: Message[]): void {
+  for (;;) {
+    const [head] = messages;
+    if (head?.expiresAt === undefined || head.expiresAt > model.now) return;
+    messages.shift();
+    model.events.push({ was: 'destroyed', message: head, why: 'ttl' });
+  }
+}

@@ -1,0 +1,212 @@
+import { lockQueueArguments } from '../../../src/protocol/topology.ts';
+
+/** How returns are counted, when a deletion is told, and what a dropped link does: all that differs between versions. */
+export type Version = '3.10' | '4.0' | '4.3';
+
+export interface Message {
+  /** For people and checks; never on the wire. */
+  readonly label: string;
+  readonly body: Uint8Array;
+  /** `x-acquired-count` + `x-delivery-count`. */
+  readonly returns: number;
+  /** What the delivery limit is compared with. */
+  readonly failures: number;
+  readonly expiresAt: number | undefined;
+}
+
+/** What a client writes. `look` is a passive declare; on a consuming channel it is the barrier of a try. */
+export type ClientFrame =
+  | { readonly do: 'look' | 'declare' | 'delete' | 'purge' | 'consume' | 'cancel' | 'close' }
+  | {
+      readonly do: 'publish';
+      readonly label: string;
+      readonly body: Uint8Array;
+      readonly expirationMs?: number | undefined;
+      /** For a history that is not played: how often the message has come back already. */
+      readonly returns?: number | undefined;
+    }
+  | { readonly do: 'requeue' | 'ack'; readonly deliveryTag: number };
+
+/** What a client reads. `returned` is basic.return and the confirm behind it; `closed` is channel.close by the broker. */
+export type ServerFrame =
+  | { readonly is: 'declare-ok'; readonly ready: number; readonly consumers: number }
+  | { readonly is: 'delete-ok' | 'purge-ok' | 'consume-ok' | 'cancel-ok' | 'close-ok' }
+  | { readonly is: 'cancel' | 'confirm' | 'returned' }
+  | { readonly is: 'closed'; readonly code: 404 | 406 }
+  | {
+      readonly is: 'deliver';
+      readonly deliveryTag: number;
+      readonly message: Message;
+      /** The how manieth hand-out of the queue this was, on the leader's log. */
+      readonly handOut: number;
+    };
+
+/** What a channel's process asks of the queue's leader. `down` is its own end, seen by the leader's monitor. */
+export type Command =
+  | { readonly ask: 'stat' | 'delete' | 'purge' | 'checkout' | 'cancel' | 'down' }
+  | { readonly ask: 'enqueue'; readonly message: Message }
+  | { readonly ask: 'settle' | 'return'; readonly handOut: number };
+
+/** What the leader sends to a channel's process. */
+export type Effect =
+  | { readonly tell: 'reply'; readonly frame: ServerFrame }
+  | { readonly tell: 'confirm' | 'gone' }
+  | { readonly tell: 'deliver'; readonly message: Message; readonly handOut: number };
+
+/** A consumer as the queue knows it. Prefetch is 1: at most one unacked message. */
+export interface Consumer {
+  readonly channel: number;
+  readonly held: Message | undefined;
+  /** Of the message held: what an ack or a return has to name. */
+  readonly handOut: number;
+  /** `suspected`: the link to its node is down. */
+  readonly status: 'up' | 'suspected';
+  /** Attached to a queue that took the place of its own without a word (3.10): nothing it is handed arrives. */
+  readonly deaf: boolean;
+}
+
+export interface Queue {
+  /** Given back, served before the others. */
+  returned: Message[];
+  fresh: Message[];
+  active: Consumer | undefined;
+  waiting: Consumer[];
+  /** Cancelled with a message still unacked. */
+  cancelled: Consumer[];
+  /** Being deleted (4.x): consumers know already, a look still finds it. The channel that waits for delete-ok. */
+  dyingFor: number | undefined;
+}
+
+export interface Channel {
+  readonly id: number;
+  readonly connection: number;
+  readonly node: number;
+  /** The broker's end. */
+  isOpen: boolean;
+  hasConsumer: boolean;
+  /** A request to the leader is unanswered: the frames behind it wait. */
+  busy: ClientFrame['do'] | undefined;
+  lastTag: number;
+  unacked: readonly { readonly deliveryTag: number; readonly handOut: number }[];
+  /** Client to node, node to leader, leader to node, node to client. */
+  up: ClientFrame[];
+  toQueue: Command[];
+  fromQueue: Effect[];
+  down: ServerFrame[];
+}
+
+export interface Connection {
+  readonly id: number;
+  readonly node: number;
+  isOpen: boolean;
+  /** It published during an alarm: the broker does not read from it and does not watch its heartbeat. */
+  blocked: boolean;
+}
+
+/** `stalled`: nothing passes and nobody knows. `down`: both ends know. `given-up`: consumers there were suspected, too. */
+export type LinkState = 'up' | 'stalled' | 'down' | 'given-up';
+
+/** A consumer that has not heard yet that its queue was deleted (3.10). */
+export interface Untold {
+  readonly channel: number;
+  readonly tellAt: number;
+}
+
+export type Taken = 'channel' | 'connection' | 'link' | 'restart' | 'deleted' | 'nack';
+
+/** What happened on the leader, for checks. Emptied by whoever reads it. */
+export type ModelEvent =
+  | {
+      /** `deposed`: active no more, because of its link. `unseated`: its queue was deleted. `forgotten`: nobody will tell it, because there is another queue by now. */
+      readonly was: 'attached' | 'deposed' | 'unseated' | 'forgotten' | 'queue-created' | 'queue-deleted';
+      readonly channel: number;
+    }
+  | { readonly was: 'handed'; readonly channel: number; readonly message: Message; readonly handOut: number }
+  | { readonly was: 'taken'; readonly channel: number; readonly message: Message; readonly why: Taken }
+  | { readonly was: 'acked'; readonly channel: number; readonly message: Message }
+  | {
+      readonly was: 'destroyed';
+      readonly message: Message;
+      readonly why: 'purge' | 'policy' | 'limit' | 'ttl' | 'deleted' | 'unrouted';
+    };
+
+/** A broker with one lock queue, or none: plain data, changed only by the functions of this folder. */
+export interface Model {
+  readonly version: Version;
+  /** Milliseconds. */
+  now: number;
+  leader: number;
+  alarm: boolean;
+  /** A policy: the next return destroys the message (delivery limit), or nothing does. */
+  destroyNextReturn: boolean;
+  /** How many returns a message survives. */
+  readonly deliveryLimit: number;
+  /** Of each node to all others. */
+  links: LinkState[];
+  queue: Queue | undefined;
+  untold: readonly Untold[];
+  connections: Map<number, Connection>;
+  channels: Map<number, Channel>;
+  handOuts: number;
+  lastId: number;
+  events: ModelEvent[];
+}
+
+/** A broker without a queue. One that is declared has these arguments. */
+export function createModel(
+  version: Version,
+  nodes = 1,
+  { 'x-delivery-limit': limit }: Record<string, unknown> = lockQueueArguments(),
+): Model {
+  // Without a limit 4.x takes 20; 3.x takes -1 literally (seen).
+  const ofVersion = version === '3.10' ? Number.POSITIVE_INFINITY : 20;
+  const literal = typeof limit === 'number' ? limit : ofVersion;
+  return {
+    version,
+    now: 0,
+    leader: 0,
+    alarm: false,
+    destroyNextReturn: false,
+    deliveryLimit: literal < 0 && version !== '3.10' ? Number.POSITIVE_INFINITY : literal,
+    links: Array.from({ length: nodes }, () => 'up'),
+    queue: undefined,
+    untold: [],
+    connections: new Map(),
+    channels: new Map(),
+    handOuts: 0,
+    lastId: 0,
+    events: [],
+  };
+}
+
+/** A copy that shares only what never changes (messages, frames, consumers). */
+export function cloneModel(model: Model): Model {
+  const { queue } = model;
+  const connections = new Map<number, Connection>();
+  for (const [id, connection] of model.connections) connections.set(id, { ...connection });
+  const channels = new Map<number, Channel>();
+  for (const [id, channel] of model.channels) {
+    const { up, toQueue, fromQueue, down } = channel;
+    channels.set(id, {
+      ...channel,
+      up: up.slice(),
+      toQueue: toQueue.slice(),
+      fromQueue: fromQueue.slice(),
+      down: down.slice(),
+    });
+  }
+  return {
+    ...model,
+    links: model.links.slice(),
+    queue: queue && {
+      ...queue,
+      returned: queue.returned.slice(),
+      fresh: queue.fresh.slice(),
+      waiting: queue.waiting.slice(),
+      cancelled: queue.cancelled.slice(),
+    },
+    connections,
+    channels,
+    events: model.events.slice(),
+  };
+}

@@ -1,0 +1,20 @@
+import type { Edit } from '../../sabotage/mutant.ts';
+
+/** A rule, and the edits that remove it. Traps are numbered as in docs/protocol.md. */
+export interface RuleMutant {
+  readonly trap?: number;
+  readonly name: string;
+  readonly edits: readonly Edit[];
+  /** The world in which to look first, for what takes long to come about by chance. */
+  readonly world?: string;
+}
+
+export const HOLDING = 'src/protocol/contender/holding.ts';
+export const OPENING = 'src/protocol/contender/opening.ts';
+export const WAITING = 'src/protocol/contender/waiting.ts';
+export const STEP = 'src/protocol/contender/step.ts';
+export const FENCE = 'src/protocol/fence.ts';
+
+export const one = (file: string, find: string, replace: string): readonly Edit[] => [
+  { file, find, replace },
+];

@@ -1,0 +1,97 @@
+import { FENCE, HOLDING, OPENING, one, type RuleMutant, STEP, WAITING } from './mutant.ts';
+
+/** Rules that no trap names. */
+export const OTHERS: readonly RuleMutant[] = [
+  {
+    name: 'a verified grant does not wait',
+    edits: one(
+      WAITING,
+      'if (grantsVerified(rules.grant, traits) || !around.ranLately) {',
+      'if (!around.ranLately) {',
+    ),
+  },
+  {
+    name: 'no stall guard',
+    edits: one(
+      WAITING,
+      'if (grantsVerified(rules.grant, traits) || !around.ranLately) {',
+      'if (grantsVerified(rules.grant, traits)) {',
+    ),
+  },
+  {
+    name: 'a token below the highest fence is granted',
+    edits: one(WAITING, 'return !surfacedSeed && fence > highestSeen;', 'return !surfacedSeed;'),
+  },
+  {
+    name: 'a verified grant although a higher fence was seen meanwhile',
+    world: 'two tokens',
+    edits: one(
+      HOLDING,
+      'const isHighest = around.highestSeen <= state.hold.fence;',
+      'const isHighest = true;',
+    ),
+  },
+  {
+    name: 'no probe is ever sent',
+    edits: one(
+      'src/protocol/vigil.ts',
+      "PROBE_TTL_MS + healAfterMs * jitter }, 'probe'];",
+      'PROBE_TTL_MS + healAfterMs * jitter }, undefined];',
+    ),
+  },
+  {
+    name: 'a new base that ignores the clock',
+    edits: one(
+      FENCE,
+      'const base = clock > highestSeen ? clock : highestSeen + 1n;',
+      'const base = highestSeen + 1n;',
+    ),
+  },
+  {
+    name: 'a new base that ignores what was seen',
+    edits: one(FENCE, 'const base = clock > highestSeen ? clock : highestSeen + 1n;', 'const base = clock;'),
+  },
+  {
+    name: 'a cancelled waiter stays where it is',
+    edits: one(
+      WAITING,
+      "    case 'cancelled': {\n      if (event.line !== state.line) return [state, []];",
+      "    case 'cancelled': {\n      if (event.line !== -1) return [state, []];",
+    ),
+  },
+  {
+    name: 'a delivery that nobody asked for is taken for proof',
+    edits: [
+      ...one(HOLDING, "if (state.at !== 'verifying' || answer.verdict", 'if (answer.verdict'),
+      ...one(
+        HOLDING,
+        '  const { turn, line, traits, sentAt } = state;\n  const verifyAt',
+        "  const { turn, line, traits } = state;\n  const sentAt = 'sentAt' in state ? state.sentAt : around.now;\n  const verifyAt",
+      ),
+    ],
+  },
+  {
+    name: 'a cancelled holder believes on',
+    edits: one(
+      HOLDING,
+      '      if (event.line !== state.line) return [state, []];\n      const turn = state.turn + 1;',
+      '      if (event.line !== -1) return [state, []];\n      const turn = state.turn + 1;',
+    ),
+  },
+  {
+    name: 'a holder never asks',
+    edits: one(
+      STEP,
+      'earliest(state.verifyAt, state.provenAt.mono + rules.leaseMs)',
+      'state.provenAt.mono + rules.leaseMs',
+    ),
+  },
+  {
+    name: 'a place whose first proof never comes is kept',
+    edits: one(STEP, 'return state.sentAt.mono + rules.leaseMs;', 'return undefined;'),
+  },
+  {
+    name: 'no seed after a declaration that found nothing',
+    edits: one(OPENING, "if (consumers === 0) return ask('seed', state);", ''),
+  },
+];

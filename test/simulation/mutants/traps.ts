@@ -1,0 +1,235 @@
+import type { Edit } from '../../sabotage/mutant.ts';
+import { HOLDING, OPENING, one, type RuleMutant, STEP, WAITING } from './mutant.ts';
+
+const TOPOLOGY = 'src/protocol/topology.ts';
+const CONTENDER = 'test/simulation/client/contender.ts';
+const CALLS = 'test/simulation/client/calls.ts';
+const CONFIG = 'test/simulation/config.ts';
+
+/** The harness carries out an effect that the protocol has not: basic.cancel in the place of channel.close. */
+const KNOWS_CANCEL: readonly Edit[] = [
+  {
+    file: CONTENDER,
+    find: "    case 'close':\n      useChannel(",
+    replace: "    case 'close':\n    case 'cancel' as 'close':\n      useChannel(",
+  },
+  {
+    file: CONTENDER,
+    find: "    case 'close':\n      if (own.state === 'open') {",
+    replace: `    case 'cancel' as 'close':
+      if (own.state !== 'open') break;
+      own.state = 'closing';
+      write(world, line, channelOf(own), { do: 'cancel' });
+      break;
+    case 'close':
+      if (own.state === 'open') {`,
+  },
+];
+
+/** Rules that keep a client out of the traps of docs/protocol.md. */
+export const TRAPS: readonly RuleMutant[] = [
+  {
+    trap: 1,
+    name: 'giving up by basic.cancel',
+    edits: [
+      ...one(
+        OPENING,
+        "return [closing, [...tell, { do: 'close', line: from.line }]];",
+        "return [closing, [...tell, { do: 'cancel' as 'close', line: from.line }]];",
+      ),
+      ...KNOWS_CANCEL,
+    ],
+  },
+  {
+    trap: 1,
+    name: 'releasing by basic.cancel',
+    edits: [
+      ...one(HOLDING, "[{ do: 'close', line }]];", "[{ do: 'cancel' as 'close', line }]];"),
+      ...KNOWS_CANCEL,
+    ],
+  },
+  {
+    trap: 2,
+    name: 'a lost lease keeps its channel',
+    edits: one(HOLDING, "if (open) effects.push({ do: 'close', line: state.line });", ''),
+  },
+  {
+    trap: 2,
+    name: 'a void place keeps its channel',
+    edits: one(
+      HOLDING,
+      "return [next, [...saw, { do: 'close', line: state.line }, ...effects]];",
+      'return [next, [...saw, ...effects]];',
+    ),
+  },
+  {
+    trap: 3,
+    name: 'proof: the token came back',
+    edits: one(HOLDING, 'if (sameToken && returns === hold.returns + 1)', 'if (sameToken)'),
+  },
+  {
+    trap: 3,
+    name: 'proof: the count alone',
+    world: 'two tokens',
+    edits: one(
+      HOLDING,
+      'if (sameToken && returns === hold.returns + 1)',
+      'if (returns === hold.returns + 1)',
+    ),
+  },
+  {
+    trap: 3,
+    name: 'proof: any higher count',
+    edits: one(HOLDING, 'returns === hold.returns + 1)\n', 'returns > hold.returns)\n'),
+  },
+  {
+    trap: 4,
+    name: 'release: ack and publish anew',
+    edits: one(
+      HOLDING,
+      "[{ do: 'close', line }]];",
+      `[
+    { do: 'ack', line, deliveryTag: hold.deliveryTag },
+    { do: 'seed', call: turn },
+    { do: 'close', line },
+  ]];`,
+    ),
+  },
+  {
+    trap: 5,
+    name: 'a probe is granted',
+    edits: [
+      ...one(
+        'src/protocol/token.ts',
+        "if (head.data.kind === 'probe') return { kind: 'probe' };",
+        `if (head.data.kind === 'probe') {
+    const { id, by, at } = json as Token;
+    return { kind: 'token', token: { id, name, base: 0n, by, at }, returns, fence: fenceOf(0n, returns) };
+  }`,
+      ),
+      ...one(
+        WAITING,
+        'if (isLive(message, around)) return grant(',
+        'if (message.token.base === 0n || isLive(message, around)) return grant(',
+      ),
+    ],
+  },
+  {
+    trap: 5,
+    name: 'an old seed is granted',
+    edits: one(WAITING, 'return !surfacedSeed && fence > highestSeen;', 'return fence > highestSeen;'),
+  },
+  {
+    trap: 6,
+    name: 'publishing on a lock connection',
+    edits: one(CALLS, "what === 'probe' ? 'publisher' : 'service'", "what === 'probe' ? 'locks' : 'service'"),
+  },
+  {
+    trap: 6,
+    name: 'publishing on the service connection',
+    edits: one(
+      CALLS,
+      "what === 'probe' ? 'publisher' : 'service'",
+      "what === 'probe' ? 'service' : 'service'",
+    ),
+  },
+  {
+    trap: 7,
+    name: 'a request on the channel of a holder',
+    edits: one(
+      WAITING,
+      "    { do: 'requeue', line, deliveryTag },\n  ] as const;",
+      "    { do: 'requeue', line, deliveryTag },\n    { do: 'barrier', line },\n  ] as const;",
+    ),
+  },
+  {
+    trap: 8,
+    name: 'no delivery limit',
+    edits: one(TOPOLOGY, ", 'x-delivery-limit': 1_000_000_000 };", ' };'),
+  },
+  {
+    trap: 8,
+    name: 'delivery limit -1',
+    edits: one(TOPOLOGY, "'x-delivery-limit': 1_000_000_000", "'x-delivery-limit': -1"),
+  },
+  {
+    trap: 8,
+    name: 'a lease of two heartbeats and more',
+    edits: one(CONFIG, 'leaseMs: 15_000', 'leaseMs: 31_000'),
+  },
+  {
+    trap: 8,
+    name: 'no heartbeats',
+    edits: one(CONFIG, 'heartbeatMs: 10_000', 'heartbeatMs: 1e9'),
+  },
+  {
+    trap: 9,
+    name: 'a lease counted from the answer',
+    edits: one(
+      HOLDING,
+      'hold: answer.hold, provenAt: sentAt, verifyAt };',
+      'hold: answer.hold, provenAt: around.now, verifyAt };',
+    ),
+  },
+  {
+    trap: 9,
+    name: 'a lease ended by a timer alone',
+    edits: one(
+      STEP,
+      "state.at === 'verifying' ? remainingMs(state, rules, now) : 0",
+      "state.at === 'verifying' ? Math.max(1, remainingMs(state, rules, now)) : 0",
+    ),
+  },
+  {
+    trap: 9,
+    name: 'a lease on the monotonic clock alone',
+    edits: one(
+      'src/protocol/instant.ts',
+      'Math.max(now.mono - from.mono, now.wall - from.wall)',
+      'now.mono - from.mono',
+    ),
+  },
+  {
+    trap: 9,
+    name: 'a lease on the wall clock alone',
+    edits: one(
+      'src/protocol/instant.ts',
+      'Math.max(now.mono - from.mono, now.wall - from.wall)',
+      'now.wall - from.wall',
+    ),
+  },
+  {
+    trap: 10,
+    name: 'a proof with nothing left of the lease',
+    world: 'clocks, one holder',
+    edits: one(HOLDING, 'if (remainingMs(held, rules, around.now) === 0) {', 'if (around.now.mono < 0) {'),
+  },
+  {
+    trap: 12,
+    name: 'a queue is made again at once',
+    edits: one(OPENING, 'until: now.mono + recreateAfterMs,', 'until: now.mono,'),
+  },
+  {
+    trap: 12,
+    name: 'on 3.x a new name is declared without a look',
+    edits: one(
+      TOPOLOGY,
+      '{ recreateAfterMs: 100, looksFirst: true }',
+      '{ recreateAfterMs: 100, looksFirst: false }',
+    ),
+  },
+  {
+    trap: 14,
+    name: 'the grace begins anew with each stray',
+    edits: one(
+      WAITING,
+      'return look(forgetOldGrace(state, around.now.mono), delivery.deliveryTag);',
+      'return look({ ...state, graceUntil: undefined }, delivery.deliveryTag);',
+    ),
+  },
+  {
+    trap: 15,
+    name: 'one empty look is enough to delete',
+    edits: one(WAITING, 'if (isOver(graceUntil, now)) return', 'return'),
+  },
+];

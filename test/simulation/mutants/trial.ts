@@ -1,0 +1,74 @@
+/** Run in a copy of the repository: looks for a broken rule, and prints what it found as one line of JSON. */
+import { parseArgs } from 'node:util';
+import type { Config } from '../config.ts';
+import { EXHAUSTIVE, RANDOM } from '../configs.ts';
+import { explore } from '../explore/exhaustive.ts';
+import { runOnce } from '../explore/random.ts';
+
+export interface Finding {
+  readonly rule: string;
+  readonly what: string;
+  readonly world: string;
+  /** Random: steps over all runs. Exhaustive: states that were seen before. */
+  readonly after: number;
+  /** The length of the way there; the shortest one when every order was tried. */
+  readonly steps: number;
+  readonly mode: 'random' | 'exhaustive';
+}
+
+const ROUND_STEPS = 2_000;
+
+/** Every world in turn, each for about as many steps. */
+function byChance(configs: readonly Config[], limit: number): Finding | undefined {
+  let after = 0;
+  for (let round = 1; after < limit; round += 1) {
+    for (const config of configs) {
+      for (let left = ROUND_STEPS, seed = round * 1_000; left > 0; seed += 1) {
+        const { steps, violation } = runOnce(config, seed);
+        left -= steps;
+        after += steps;
+        if (violation === undefined) continue;
+        return {
+          rule: violation.rule,
+          what: violation.message,
+          world: config.name,
+          after,
+          steps,
+          mode: 'random',
+        };
+      }
+    }
+  }
+  return undefined;
+}
+
+function inOrder(maxStates: number): Finding | undefined {
+  let after = 0;
+  for (const [config, bounds] of EXHAUSTIVE) {
+    const { violation, states, trace } = explore(config, { ...bounds, maxStates });
+    after += states;
+    if (violation === undefined) continue;
+    return {
+      rule: violation.rule,
+      what: violation.message,
+      world: config.name,
+      after,
+      steps: trace.length,
+      mode: 'exhaustive',
+    };
+  }
+  return undefined;
+}
+
+const { values } = parseArgs({
+  options: {
+    world: { type: 'string' },
+    steps: { type: 'string', default: '1500000' },
+    states: { type: 'string', default: '1500' },
+  },
+});
+const steps = Number(values.steps);
+const first = RANDOM.filter(({ name }) => name === values.world);
+const found =
+  first.length > 0 ? byChance(first, steps) : (inOrder(Number(values.states)) ?? byChance(RANDOM, steps));
+console.log(JSON.stringify(found ?? null));

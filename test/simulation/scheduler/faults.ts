@@ -1,0 +1,255 @@
+import { nextBase } from '../../../src/protocol/fence.ts';
+import { forgetPlaces } from '../checks/order.ts';
+import { abandon } from '../client/lines.ts';
+import { mintToken } from '../client/record.ts';
+import { type Client, newClient } from '../client/state.ts';
+import type { Fault } from '../config.ts';
+import {
+  changeLeader,
+  closeChannel,
+  dropLink,
+  endConnection,
+  openChannel,
+  openConnection,
+  purge,
+  restartNode,
+  restoreLink,
+  send,
+  setAlarm,
+  stallLink,
+} from '../model/index.ts';
+import { EPOCH_MS, say, type World } from '../world.ts';
+import { lines } from './time.ts';
+
+/** By how much a wall clock is set, in milliseconds. */
+const CLOCK_STEPS = [1_000, -1_000, 20_000, -20_000, 120_000, -120_000];
+const ROLES = 3;
+
+/** How many variants there are of a fault, and how many targets; 0 targets when it makes no sense now. */
+export function room(world: World, fault: Fault): { targets: number; variants: number } {
+  const { model, clients } = world;
+  const { length: count } = clients;
+  switch (fault) {
+    case 'crash':
+      return { targets: count, variants: 2 };
+    case 'pause':
+    case 'suspend':
+      return { targets: count, variants: 1 };
+    case 'clock':
+      return { targets: count, variants: CLOCK_STEPS.length };
+    case 'stall':
+      return { targets: count * ROLES, variants: 3 };
+    case 'reset':
+    case 'half-dead':
+      return { targets: count * ROLES, variants: 1 };
+    case 'lazy-close':
+    case 'stuck-publish':
+      return { targets: count, variants: 1 };
+    case 'flap':
+      return { targets: model.links.length, variants: model.version === '4.3' ? 1 : 2 };
+    case 'cut':
+    case 'leader':
+    case 'restart':
+      return { targets: model.links.length, variants: 1 };
+    case 'alarm':
+      return { targets: model.alarm ? 0 : 1, variants: 1 };
+    case 'limit':
+      return { targets: model.destroyNextReturn ? 0 : 1, variants: 1 };
+    case 'purge':
+    case 'delete':
+      return { targets: model.queue === undefined ? 0 : 1, variants: 1 };
+    case 'second-seed':
+    case 'junk':
+      return { targets: 1, variants: 1 };
+  }
+}
+
+/** Whether the fault makes a difference for this target now. */
+export function applies(world: World, fault: Fault, target: number): boolean {
+  const { model, clients } = world;
+  const client = clients[Math.floor(target / ROLES)];
+  const line = client && lines(client)[target % ROLES];
+  switch (fault) {
+    case 'pause':
+    case 'suspend':
+      // A turn of its event loop goes on from the timers to the sockets.
+      return clients[target]?.pausedAt === undefined && clients[target]?.resumedAt !== model.now;
+    case 'clock':
+      return clients[target]?.suspended === false;
+    case 'stall':
+      return (
+        line?.connection !== undefined && line.upStalledAt === undefined && line.downStalledAt === undefined
+      );
+    case 'reset':
+    case 'half-dead':
+      return line?.connection !== undefined && model.connections.get(line.connection)?.isOpen === true;
+    case 'stuck-publish': {
+      const publisher = clients[target]?.lines.publisher;
+      return publisher?.connection !== undefined && publisher.upStalledAt === undefined;
+    }
+    case 'lazy-close':
+      return victim(clients[target]) !== undefined;
+    case 'flap':
+    case 'cut':
+    case 'leader':
+      return target !== model.leader && model.links[target] === 'up' && model.links[model.leader] === 'up';
+    default:
+      return true;
+  }
+}
+
+export function inflict(world: World, fault: Fault, target: number, variant: number): void {
+  const { model, clients } = world;
+  const client =
+    clients[
+      fault === 'stall' || fault === 'reset' || fault === 'half-dead' ? Math.floor(target / ROLES) : target
+    ];
+  const line = client && lines(client)[target % ROLES];
+  const isLong = world.config.longestStallMs > 100;
+  say(world, () => `FAULT ${fault}, target ${target}, variant ${variant}`);
+  switch (fault) {
+    case 'crash':
+      if (client !== undefined) leave(world, client, variant === 1);
+      break;
+    case 'pause':
+    case 'suspend':
+      if (client === undefined) break;
+      client.pausedAt = model.now;
+      client.suspended = fault === 'suspend';
+      if (isLong) forgetPlaces(world, client);
+      break;
+    case 'clock':
+      if (client === undefined) break;
+      client.wallShift += CLOCK_STEPS[variant] ?? 0;
+      // Both of its clocks are behind by now, so they cannot show how long it slept.
+      if ((CLOCK_STEPS[variant] ?? 0) < 0 && client.monoShift < 0) {
+        for (const { watched } of client.contenders) watched.excuse ??= 'woken';
+      }
+      forgetPlaces(world, client);
+      break;
+    case 'stall':
+      if (line === undefined || client === undefined) break;
+      if (variant !== 2) line.upStalledAt = model.now;
+      if (variant !== 1) line.downStalledAt = model.now;
+      if (isLong) forgetPlaces(world, client);
+      break;
+    case 'stuck-publish':
+      if (client !== undefined) client.lines.publisher.upStalledAt = model.now;
+      break;
+    case 'reset':
+      if (line?.connection !== undefined) endUntold(world, line.connection);
+      break;
+    case 'half-dead':
+      if (line?.connection === undefined) break;
+      line.upStalledAt ??= model.now;
+      line.downStalledAt ??= model.now;
+      endUntold(world, line.connection);
+      break;
+    case 'lazy-close': {
+      const channel = model.channels.get(victim(client) ?? -1);
+      if (channel === undefined) break;
+      excuse(world, (id) => id === channel.id);
+      closeChannel(channel, 406);
+      break;
+    }
+    case 'flap':
+      forgetPlaces(world);
+      dropLink(model, target, { lose: variant === 1 });
+      restoreLink(model, target);
+      break;
+    case 'cut':
+      forgetPlaces(world);
+      stallLink(model, target);
+      world.linkSince[target] = model.now;
+      break;
+    case 'leader':
+      forgetPlaces(world);
+      changeLeader(model, target);
+      break;
+    case 'restart':
+      for (const { id, node } of model.connections.values()) if (node === target) excuseConnection(world, id);
+      restartNode(model, target);
+      break;
+    case 'alarm':
+      setAlarm(model, true);
+      break;
+    case 'purge':
+      purge(model, 'purge');
+      break;
+    case 'limit':
+      model.destroyNextReturn = true;
+      break;
+    case 'delete':
+      send(model, outsiderChannel(world), { do: 'delete' });
+      break;
+    case 'second-seed': {
+      const wall = EPOCH_MS + model.now;
+      send(model, outsiderChannel(world), {
+        do: 'publish',
+        ...mintToken(world, nextBase(wall, 0n), wall),
+      });
+      break;
+    }
+    case 'junk':
+      send(model, outsiderChannel(world), { do: 'publish', label: 'junk#0', body: JUNK });
+  }
+}
+
+/** What nobody can read. */
+export const JUNK = new TextEncoder().encode('{"hello":"world"}');
+
+/** The process is gone; what it has written may still be read. Another one takes its place. */
+export function leave(world: World, client: Client, isReset = false): void {
+  for (const line of lines(client)) {
+    for (const channel of world.model.channels.values()) {
+      if (isReset && channel.connection === line.connection) channel.up = [];
+    }
+    abandon(world, line);
+  }
+  const next = newClient(client.id, client.node, client.acquires);
+  next.wallShift = client.wallShift;
+  world.clients[client.id] = next;
+}
+
+/** The broker ends a connection on its own account. */
+function endUntold(world: World, connection: number): void {
+  excuseConnection(world, connection);
+  endConnection(world.model, connection);
+}
+
+export function excuseConnection(world: World, connection: number): void {
+  excuse(world, (id) => world.model.channels.get(id)?.connection === connection);
+}
+
+function excuse(world: World, isOn: (channel: number) => boolean): void {
+  for (const client of world.clients) {
+    for (const { channels, watched } of client.contenders) {
+      if (!channels.some(({ channel }) => channel !== undefined && isOn(channel))) continue;
+      watched.excuse ??= 'ended';
+      watched.place = undefined;
+    }
+  }
+}
+
+/** An outsider's connection is of no more use once its one request is through. */
+export function dismissOutsiders({ model, outsiders }: World): readonly number[] {
+  return outsiders.filter((connection) => {
+    const own = [...model.channels.values()].filter((channel) => channel.connection === connection);
+    if (own.some(({ up, toQueue, busy }) => up.length + toQueue.length > 0 || busy !== undefined))
+      return true;
+    for (const { id } of own) model.channels.delete(id);
+    model.connections.delete(connection);
+    return false;
+  });
+}
+
+function victim(client: Client | undefined): number | undefined {
+  return client?.contenders.flatMap(({ channels }) => channels).find(({ state }) => state === 'open')
+    ?.channel;
+}
+
+function outsiderChannel(world: World): number {
+  const connection = openConnection(world.model, world.model.leader);
+  world.outsiders = [...world.outsiders, connection];
+  return openChannel(world.model, connection);
+}
