@@ -11,6 +11,8 @@ import { consumerTag, recreation } from './protocol/topology.ts';
 
 /** What a contender tells the call and the lease that it works for. All are called with the state already final. */
 export interface ContenderOwner {
+  /** The lock as its caller names it; with slots its token has another name. */
+  readonly lock: string;
   granted(fence: bigint): void;
   refused(refusal: Refusal): void;
   proven(sentAt: Instant): void;
@@ -82,7 +84,7 @@ export class Contender {
     if (before === 'closing' && state.at === 'released') this.#record.released();
     if (!isInLine(before) && isInLine(state.at)) this.#record.joined();
     if (state.at === 'waiting' && before !== 'waiting' && waitingChannel.hasSubscribers) {
-      waitingChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service });
+      waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
     }
     for (const effect of effects) this.#carryOut(effect);
     if (state.at === 'lost') this.#end();
@@ -169,7 +171,7 @@ export class Contender {
 
   #consume(line: number): void {
     const { session, identity } = this.#context;
-    const tag = consumerTag(identity, uuid().slice(-12), this.#rules.name);
+    const tag = consumerTag(identity, uuid().slice(-12), this.#owner.lock);
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
       delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),

@@ -60,7 +60,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
 
   /** The lock of that name: 1 to 255 characters of Unicode. Throws InvalidOptionsError. Nothing is asked of the broker yet. */
   lock(name: string, options?: LockOptions): Lock {
-    return new Lock(parseLockName(name), parseLockOptions(options), {
+    return new Lock(parseLockName(name), parseLockOptions(options, this.#context.settings), {
       context: this.#context,
       assertOpen: () => {
         if (this.#closed !== undefined) throw new ClosedError('the coordinator is closed');

@@ -122,15 +122,15 @@ export class Lock {
   #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Outcome> {
     const { context } = this.#home;
     const { settings, clock, ledger } = context;
+    const record = ledger.enter(this.name, this.#options.idleExpiryMs);
     const rules: Rules = {
-      name: this.name,
+      name: record.name,
       mode: timeoutMs === 0 ? 'try' : 'wait',
       grant: this.#options.grant ?? settings.grant,
       leaseMs: settings.leaseMs,
       verifyEveryMs: settings.verifyEveryMs,
     };
     return new Promise((resolve, reject) => {
-      const record = ledger.enter(this.name);
       let lease: Lease | undefined;
       let wasInLine = false;
       const giveUp = () => {
@@ -142,6 +142,7 @@ export class Lock {
         signal?.removeEventListener('abort', giveUp);
       };
       const contender = new Contender(context, rules, record, {
+        lock: this.name,
         granted: (fence) => {
           stopWaiting();
           lease = new Lease(this.name, fence, contender, context);
