@@ -1,7 +1,7 @@
 import { v7 as uuid } from 'uuid';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
 import type { Context } from './context.ts';
-import { waitingChannel } from './diagnostics.ts';
+import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
 import { IDLE, step, vouchedMs, wakeAt } from './protocol/contender/step.ts';
@@ -159,9 +159,15 @@ export class Contender {
         await this.#record.shared('seed');
         return { type: 'seeded', call };
       case 'remove':
-        await this.#record.remove();
+        await this.#startOver(this.#state.at === 'closing' ? 'long-log' : 'no-live-token');
         return { type: 'removed', call };
     }
+  }
+
+  async #startOver(reason: StartOverTrace['reason']): Promise<void> {
+    await this.#record.remove();
+    if (!startOverChannel.hasSubscribers) return;
+    startOverChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service, reason });
   }
 
   async #barrier(line: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid';
 import type { LockBroker, QueueDepth } from './broker/port.ts';
 import type { Clock } from './clock.ts';
+import { type LockTrace, probeChannel, seedChannel } from './diagnostics.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { nextBase } from './protocol/fence.ts';
@@ -93,6 +94,7 @@ export class NameRecord {
     const at = this.#parts.clock.now().wall;
     const token = { id: uuid(), name: this.name, base: this.#nextBase(at), by: this.#by(), at };
     await this.#parts.broker.publish(this.queue, encodeToken(token));
+    if (seedChannel.hasSubscribers) seedChannel.publish({ ...this.#trace(), again: this.highestSeen > 0n });
   }
 
   remove(): Promise<void> {
@@ -112,6 +114,10 @@ export class NameRecord {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#vigil = IDLE_VIGIL;
+  }
+
+  #trace(): LockTrace {
+    return { lock: this.name, service: this.#parts.identity.service };
   }
 
   #by(): string {
@@ -150,6 +156,7 @@ export class NameRecord {
   #probe(): Promise<void> {
     const { broker, clock, settings } = this.#parts;
     settings.logger.info({ lock: this.name }, 'no token seen for healAfterMs: probing');
+    if (probeChannel.hasSubscribers) probeChannel.publish(this.#trace());
     const probe = { id: uuid(), name: this.name, by: this.#by(), at: clock.now().wall };
     return broker.publish(this.queue, encodeProbe(probe), { expirationMs: PROBE_TTL_MS });
   }

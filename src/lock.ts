@@ -1,6 +1,6 @@
 import { Contender } from './contender.ts';
 import type { Context } from './context.ts';
-import { traces } from './diagnostics.ts';
+import { type LockTrace, traces } from './diagnostics.ts';
 import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from './errors.ts';
 import { Lease } from './lease.ts';
 import { type AcquireOptions, type LockOptions, parseAcquireOptions } from './options.ts';
@@ -116,10 +116,10 @@ export class Lock {
     this.#home.assertOpen();
     signal?.throwIfAborted();
     const trace = { lock: this.name, service: this.#home.context.identity.service };
-    return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal)), trace);
+    return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal, trace)), trace);
   }
 
-  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Outcome> {
+  #wait(timeoutMs: number, signal: AbortSignal | undefined, trace: LockTrace): Promise<Outcome> {
     const { context } = this.#home;
     const { settings, clock, ledger } = context;
     const record = ledger.enter(this.name, this.#options.idleExpiryMs);
@@ -145,7 +145,7 @@ export class Lock {
         lock: this.name,
         granted: (fence) => {
           stopWaiting();
-          lease = new Lease(this.name, fence, contender, context);
+          lease = new Lease(this.name, fence, contender, context, trace);
           resolve(lease);
         },
         refused: (refusal) => {
