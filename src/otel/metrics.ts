@@ -123,7 +123,7 @@ function recordSessions(meter: Meter): Stop[] {
     unit: '{reconnect}',
     description: 'Times that a connection was lost and is made again',
   });
-  const count = meter.createObservableUpDownCounter('batonmq.session.count', {
+  const count = meter.createObservableUpDownCounter('batonmq.sessions', {
     unit: '{session}',
     description: 'Coordinators by state',
   });

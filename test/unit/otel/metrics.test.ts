@@ -92,7 +92,7 @@ describe('the session', () => {
     const baton = broker.connect({ service });
     const states = async () =>
       Object.fromEntries(
-        (await read('batonmq.session.count')).map(({ attributes, value }) => [
+        (await read('batonmq.sessions')).map(({ attributes, value }) => [
           attributes['batonmq.session.state'],
           value,
         ]),
@@ -141,7 +141,7 @@ test('after it was stopped nothing is recorded any more, and what began earlier 
   await lease.release();
   await baton.lock('a').run(() => {});
   expect(await first.read('batonmq.grants')).toEqual([{ attributes: own, value: 1 }]);
-  expect(await first.read('batonmq.session.count')).toEqual([]);
+  expect(await first.read('batonmq.sessions')).toEqual([]);
   expect(await second.read('batonmq.active_holds')).toEqual([{ attributes: own, value: 0 }]);
   expect((await second.read('batonmq.hold.duration'))[0]?.value).toMatchObject({ count: 1 });
   await baton.close();
