@@ -1,7 +1,7 @@
 import { v7 as uuid } from 'uuid';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
 import type { Context } from './context.ts';
-import { waitingChannel } from './diagnostics.ts';
+import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
 import { IDLE, step, vouchedMs, wakeAt } from './protocol/contender/step.ts';
@@ -11,6 +11,8 @@ import { consumerTag, recreation } from './protocol/topology.ts';
 
 /** What a contender tells the call and the lease that it works for. All are called with the state already final. */
 export interface ContenderOwner {
+  /** The lock as its caller names it; with slots its token has another name. */
+  readonly lock: string;
   granted(fence: bigint): void;
   refused(refusal: Refusal): void;
   proven(sentAt: Instant): void;
@@ -82,7 +84,7 @@ export class Contender {
     if (before === 'closing' && state.at === 'released') this.#record.released();
     if (!isInLine(before) && isInLine(state.at)) this.#record.joined();
     if (state.at === 'waiting' && before !== 'waiting' && waitingChannel.hasSubscribers) {
-      waitingChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service });
+      waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
     }
     for (const effect of effects) this.#carryOut(effect);
     if (state.at === 'lost') this.#end();
@@ -157,9 +159,15 @@ export class Contender {
         await this.#record.shared('seed');
         return { type: 'seeded', call };
       case 'remove':
-        await this.#record.remove();
+        await this.#startOver(this.#state.at === 'closing' ? 'long-log' : 'no-live-token');
         return { type: 'removed', call };
     }
+  }
+
+  async #startOver(reason: StartOverTrace['reason']): Promise<void> {
+    await this.#record.remove();
+    if (!startOverChannel.hasSubscribers) return;
+    startOverChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service, reason });
   }
 
   async #barrier(line: number): Promise<void> {
@@ -169,7 +177,7 @@ export class Contender {
 
   #consume(line: number): void {
     const { session, identity } = this.#context;
-    const tag = consumerTag(identity, uuid().slice(-12), this.#rules.name);
+    const tag = consumerTag(identity, uuid().slice(-12), this.#owner.lock);
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
       delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),

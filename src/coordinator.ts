@@ -4,6 +4,7 @@ import type { LockSession, SessionState, SessionStateChange } from './broker/por
 import { type Clock, systemClock } from './clock.ts';
 import type { Contender } from './contender.ts';
 import type { Context } from './context.ts';
+import { stateChannel } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
 import { Ledger } from './ledger.ts';
 import { Lock } from './lock.ts';
@@ -46,7 +47,9 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
       ranLately: () => ranLately(this.#pulse, clock.now()),
     };
     this.#beat();
+    this.#publishState({ from: 'connecting', to: session.state });
     session.onStateChange((change) => {
+      this.#publishState(change);
       settings.logger.info({ from: change.from, to: change.to, err: change.error }, 'session state');
       // Not from inside the session's own step: a listener that throws must not get between it and its work.
       queueMicrotask(() => this.emit('state', change));
@@ -60,7 +63,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
 
   /** The lock of that name: 1 to 255 characters of Unicode. Throws InvalidOptionsError. Nothing is asked of the broker yet. */
   lock(name: string, options?: LockOptions): Lock {
-    return new Lock(parseLockName(name), parseLockOptions(options), {
+    return new Lock(parseLockName(name), parseLockOptions(options, this.#context.settings), {
       context: this.#context,
       assertOpen: () => {
         if (this.#closed !== undefined) throw new ClosedError('the coordinator is closed');
@@ -107,6 +110,11 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   #unregister(contender: Contender): void {
     this.#contenders.delete(contender);
     if (this.#onEmpty !== undefined && ![...this.#contenders].some(isHolder)) this.#onEmpty();
+  }
+
+  #publishState(change: SessionStateChange): void {
+    if (!stateChannel.hasSubscribers) return;
+    stateChannel.publish({ ...change, service: this.#context.identity.service, session: this });
   }
 
   #beat(): void {

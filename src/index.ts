@@ -1,7 +1,7 @@
 export type { SessionState, SessionStateChange } from './broker/port.ts';
 export { connect } from './connect.ts';
 export type { Coordinator } from './coordinator.ts';
-export type { LockTrace } from './diagnostics.ts';
+export type { LockTrace, SeedTrace, SessionTrace, StartOverTrace } from './diagnostics.ts';
 export {
   AccessRefusedError,
   AcquireTimeoutError,

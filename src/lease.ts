@@ -38,12 +38,12 @@ export class Lease {
   #isEnded = false;
 
   /** @internal Leases come from `acquire`. */
-  constructor(name: string, fence: bigint, contender: Contender, context: Context) {
+  constructor(name: string, fence: bigint, contender: Contender, context: Context, acquire: LockTrace) {
     this.name = name;
     this.fence = fence;
     this.#contender = contender;
     this.#context = context;
-    this.#trace = { lock: name, service: context.identity.service, fence: String(fence) };
+    this.#trace = { lock: name, service: context.identity.service, fence: String(fence), acquire };
     if (traces.hold.hasSubscribers) traces.hold.start.publish(this.#trace);
   }
 

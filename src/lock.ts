@@ -1,6 +1,6 @@
 import { Contender } from './contender.ts';
 import type { Context } from './context.ts';
-import { traces } from './diagnostics.ts';
+import { type LockTrace, traces } from './diagnostics.ts';
 import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from './errors.ts';
 import { Lease } from './lease.ts';
 import { type AcquireOptions, type LockOptions, parseAcquireOptions } from './options.ts';
@@ -116,21 +116,21 @@ export class Lock {
     this.#home.assertOpen();
     signal?.throwIfAborted();
     const trace = { lock: this.name, service: this.#home.context.identity.service };
-    return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal)), trace);
+    return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal, trace)), trace);
   }
 
-  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Outcome> {
+  #wait(timeoutMs: number, signal: AbortSignal | undefined, trace: LockTrace): Promise<Outcome> {
     const { context } = this.#home;
     const { settings, clock, ledger } = context;
+    const record = ledger.enter(this.name, this.#options.idleExpiryMs);
     const rules: Rules = {
-      name: this.name,
+      name: record.name,
       mode: timeoutMs === 0 ? 'try' : 'wait',
       grant: this.#options.grant ?? settings.grant,
       leaseMs: settings.leaseMs,
       verifyEveryMs: settings.verifyEveryMs,
     };
     return new Promise((resolve, reject) => {
-      const record = ledger.enter(this.name);
       let lease: Lease | undefined;
       let wasInLine = false;
       const giveUp = () => {
@@ -142,9 +142,10 @@ export class Lock {
         signal?.removeEventListener('abort', giveUp);
       };
       const contender = new Contender(context, rules, record, {
+        lock: this.name,
         granted: (fence) => {
           stopWaiting();
-          lease = new Lease(this.name, fence, contender, context);
+          lease = new Lease(this.name, fence, contender, context, trace);
           resolve(lease);
         },
         refused: (refusal) => {

@@ -36,6 +36,17 @@ export interface ConnectOptions {
    * still; `auto`, the default, is `verified` below RabbitMQ 4.3 and `immediate` from 4.3 on.
    */
   grant?: GrantMode | undefined;
+  /**
+   * The broker deletes the queue of a lock that nobody has held or waited for during this time, in milliseconds;
+   * the next acquire makes it anew, with higher fences. At least 10000 and twice `leaseMs`. Everybody who uses the
+   * lock must give the same value. Default: `Infinity`, never.
+   */
+  idleExpiryMs?: number | undefined;
+  /**
+   * Spreads all names of the namespace over this many queues, 1 to 10000: two names in one slot exclude each other.
+   * Everybody in the namespace must give the same value. Default: a queue for every name.
+   */
+  slots?: number | undefined;
   /** How long the first connection may take over all URLs, in milliseconds. Later ones are retried for ever. Default: 10000. */
   connectTimeoutMs?: number | undefined;
   /** Passed to `net.connect` or `tls.connect` through amqplib: `ca`, `cert`, `key`, `credentials`, … `noDelay` is always on. */
@@ -48,6 +59,8 @@ export interface ConnectOptions {
 export interface LockOptions {
   /** Overrides {@link ConnectOptions.grant} for this lock. */
   grant?: GrantMode | undefined;
+  /** Overrides {@link ConnectOptions.idleExpiryMs} for this lock. Not with `slots`. */
+  idleExpiryMs?: number | undefined;
 }
 
 /** Options of `acquire`, `run` and their `try` forms. */
@@ -66,8 +79,9 @@ export interface CloseOptions {
 
 type Defined<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 
-/** {@link ConnectOptions} after validation, every default filled in but the heartbeat, which a URL may give. */
-export type Settings = Defined<Omit<ConnectOptions, 'heartbeatMs'>> & Pick<ConnectOptions, 'heartbeatMs'>;
+/** {@link ConnectOptions} after validation, every default filled in but the heartbeat, which a URL may give, and the slots. */
+export type Settings = Defined<Omit<ConnectOptions, 'heartbeatMs' | 'slots'>> &
+  Pick<ConnectOptions, 'heartbeatMs' | 'slots'>;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -104,6 +118,19 @@ const heartbeatRule = expects(
   'whole seconds in milliseconds from 1000 to 65535000 (heartbeats cannot be turned off)',
 );
 
+/** RabbitMQ looks every 5 s for queues to expire, and clocks of clients may differ by as much as this. */
+const IDLE_EXPIRY_MIN_MS = 10_000;
+const idleExpiryRule = expects(
+  `a whole number of milliseconds from ${IDLE_EXPIRY_MIN_MS} to ${MAX_TIMER_MS}, or Infinity`,
+);
+const idleExpiryMs = z.custom<number>(
+  (value) =>
+    value === Number.POSITIVE_INFINITY ||
+    (Number.isInteger(value) && (value as number) >= IDLE_EXPIRY_MIN_MS && (value as number) <= MAX_TIMER_MS),
+  idleExpiryRule,
+);
+const slotsRule = expects('a whole number from 1 to 10000');
+
 const connectSchema = z.strictObject({
   service: service.default('batonmq'),
   namespace: z
@@ -120,12 +147,17 @@ const connectSchema = z.strictObject({
   verifyEveryMs: wholeMs(100).default(5_000),
   healAfterMs: wholeMs(100).default(30_000),
   grant: grant.default('auto'),
+  idleExpiryMs: idleExpiryMs.default(Number.POSITIVE_INFINITY),
+  slots: z.number(slotsRule).int(slotsRule).min(1, slotsRule).max(10_000, slotsRule).optional(),
   connectTimeoutMs: wholeMs(1).default(10_000),
   socketOptions: z.custom<object>(isObject, expects('an object')).default({}),
   logger: logger.default(silentLogger),
 }) satisfies z.ZodType<Settings, ConnectOptions>;
 
-const lockSchema = z.strictObject({ grant: grant.optional() }) satisfies z.ZodType<LockOptions, LockOptions>;
+const lockSchema = z.strictObject({
+  grant: grant.optional(),
+  idleExpiryMs: idleExpiryMs.optional(),
+}) satisfies z.ZodType<LockOptions, LockOptions>;
 
 const timeoutRule = expects('0 or more milliseconds, or Infinity');
 const timeout = z.custom<number>((value) => typeof value === 'number' && value >= 0, timeoutRule);
@@ -152,11 +184,27 @@ export function parseConnectOptions(options: unknown): Settings {
   if (heartbeatMs !== undefined && leaseMs >= heartbeatMs * 2) {
     problems.push(`connect: leaseMs must be under twice heartbeatMs (${heartbeatMs}), got ${leaseMs}`);
   }
+  problems.push(...idleExpiryProblems('connect', settings.idleExpiryMs, leaseMs));
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   return settings;
 }
 
-export const parseLockOptions = (options: unknown): LockOptions => parse(lockSchema, options, 'lock');
+/** Validates the options of `lock`, also against those of `connect`. Throws {@link InvalidOptionsError}. */
+export function parseLockOptions(options: unknown, { leaseMs, slots }: Settings): LockOptions {
+  const parsed = parse(lockSchema, options, 'lock');
+  if (parsed.idleExpiryMs === undefined) return parsed;
+  const problems = idleExpiryProblems('lock', parsed.idleExpiryMs, leaseMs);
+  if (slots !== undefined) problems.push('lock: idleExpiryMs must be given to connect, because of slots');
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  return parsed;
+}
+
+/** A holder whose connection the broker does not count any more has given up long before its queue expires. */
+function idleExpiryProblems(call: string, idleExpiryMs: number, leaseMs: number): string[] {
+  if (idleExpiryMs >= leaseMs * 2) return [];
+  return [`${call}: idleExpiryMs must be at least twice leaseMs (${leaseMs}), got ${idleExpiryMs}`];
+}
+
 export const parseAcquireOptions = (options: unknown): AcquireOptions =>
   parse(acquireSchema, options, 'acquire');
 export const parseCloseOptions = (options: unknown): { drainMs: number } =>

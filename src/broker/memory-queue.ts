@@ -24,20 +24,30 @@ export interface QueueConsumer {
 
 /** A quorum queue with a single active consumer: the first in line is active, the others wait in order of arrival. */
 export class MemoryQueue {
+  /** Without a consumer for so long it is gone; Infinity is never. */
+  readonly idleExpiryMs: number;
   readonly #nowMono: () => number;
   /** What a return other than a nack adds to the count: 2 on 4.3 (`x-acquired-count` and `x-delivery-count`), 1 before. */
   readonly #closeIncrement: number;
   readonly #ready: Message[] = [];
   #destroyNext = false;
   #line: QueueConsumer[] = [];
+  #idleSinceMono: number;
 
-  constructor(nowMono: () => number, closeIncrement: number) {
+  constructor(nowMono: () => number, closeIncrement: number, idleExpiryMs: number) {
     this.#nowMono = nowMono;
     this.#closeIncrement = closeIncrement;
+    this.idleExpiryMs = idleExpiryMs;
+    this.#idleSinceMono = nowMono();
   }
 
   get line(): readonly QueueConsumer[] {
     return this.#line;
+  }
+
+  /** Counted from when the last consumer left, or from its making; looks, declarations and publishes do not count (seen, all versions). */
+  get expired(): boolean {
+    return this.#line.length === 0 && this.#nowMono() - this.#idleSinceMono > this.idleExpiryMs;
   }
 
   /** Only the active consumer is counted, however many wait (3.10, 4.0 and 4.3 alike). */
@@ -62,6 +72,7 @@ export class MemoryQueue {
     if (leaving.length === 0) return;
     this.#line = this.#line.filter((consumer) => !consumers.has(consumer));
     for (const consumer of leaving) this.#return(consumer.take(), this.#closeIncrement);
+    this.#idleSinceMono = this.#nowMono();
     this.#serve();
   }
 

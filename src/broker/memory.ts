@@ -52,6 +52,10 @@ export class MemoryBroker {
     this.#node.deposit(queue, body, { expirationMs, returns: options?.returns ?? 0 });
   }
 
+  exists(queue: string): boolean {
+    return this.#node.find(queue) !== undefined;
+  }
+
   /** How many messages nobody holds. */
   ready(queue: string): number {
     return this.#queue(queue).depth().ready;

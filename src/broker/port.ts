@@ -62,8 +62,11 @@ export interface LockBroker {
    * Rejects only with {@link BatonError}.
    */
   look(queue: string): Promise<QueueDepth | 'absent'>;
-  /** Declares the lock queue with the arguments of topology.ts. Rejects with QueueMismatchError on 406. */
-  declare(queue: string): Promise<QueueDepth>;
+  /**
+   * Declares the lock queue with the arguments of topology.ts; the broker deletes it when it had no consumer for
+   * `idleExpiryMs` (default: never). Rejects with QueueMismatchError on 406.
+   */
+  declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth>;
   /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. */
   remove(queue: string): Promise<void>;
   /**

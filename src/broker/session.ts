@@ -110,8 +110,10 @@ class AmqpSession implements LockSession {
     });
   }
 
-  declare(queue: string): Promise<QueueDepth> {
-    return this.#onService('declare', queue, (channel) => channel.declare(queue, lockQueueArguments()));
+  declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth> {
+    return this.#onService('declare', queue, (channel) =>
+      channel.declare(queue, lockQueueArguments(idleExpiryMs)),
+    );
   }
 
   remove(queue: string): Promise<void> {

@@ -30,7 +30,7 @@ const decimalBase = z
   .transform((digits) => BigInt(digits))
   .refine((base) => base <= BASE_MAX);
 
-const envelope = z.looseObject({ v: z.int().min(1), kind: z.string().optional() });
+const envelope = z.looseObject({ v: z.int().min(1), kind: z.unknown().optional() });
 const tokenShape = z.looseObject({
   v: z.literal(VERSION),
   kind: z.literal('token'),
@@ -74,7 +74,7 @@ function encode(message: object): Uint8Array {
 
 function parseJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
   } catch {
     return undefined;
   }

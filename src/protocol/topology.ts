@@ -4,12 +4,37 @@ const SHORTSTR_BYTES = 255;
 const READABLE_CHARS = 100;
 
 /**
- * Arguments of a lock queue. They are a wire format: a client with others is answered 406.
+ * Arguments of a lock queue. They are a wire format: a client with others, `x-expires` included, is answered 406.
  * The delivery limit must be there and large: none destroys the token at its 21st return on RabbitMQ 4, and -1
  * destroys it at the first on 3.x (measured on 3.10.8, 4.0.5, 4.3.6).
  */
-export function lockQueueArguments(): Record<string, string | number | boolean> {
-  return { 'x-queue-type': 'quorum', 'x-single-active-consumer': true, 'x-delivery-limit': 1_000_000_000 };
+export function lockQueueArguments(
+  idleExpiryMs = Number.POSITIVE_INFINITY,
+): Record<string, string | number | boolean> {
+  const args = {
+    'x-queue-type': 'quorum',
+    'x-single-active-consumer': true,
+    'x-delivery-limit': 1_000_000_000,
+  };
+  return Number.isFinite(idleExpiryMs) ? { ...args, 'x-expires': idleExpiryMs } : args;
+}
+
+/** Where a lock lives: its queue, and the name that the token in it carries. */
+export interface LockPlace {
+  readonly queue: string;
+  readonly tokenName: string;
+}
+
+/** A queue of its own for every name, or with `slots` one of that many queues, which it shares with other names. */
+export function lockPlace(namespace: string, name: string, slots: number | undefined): LockPlace {
+  if (slots === undefined) return { queue: lockQueueName(namespace, name), tokenName: name };
+  const tokenName = `${slotOf(name, slots)}-of-${slots}`;
+  return { queue: `baton.${namespace}.slot.${tokenName}`, tokenName };
+}
+
+/** The slot of a name, 0 to slots - 1. A wire format: clients that count otherwise do not exclude each other. */
+export function slotOf(name: string, slots: number): number {
+  return createHash('sha256').update(name, 'utf8').digest().readUIntBE(0, 6) % slots;
 }
 
 /**

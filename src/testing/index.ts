@@ -2,7 +2,7 @@ import { MemoryBroker, type MemorySession } from '../broker/memory.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { Coordinator } from '../coordinator.ts';
 import { type ConnectOptions, parseConnectOptions } from '../options.ts';
-import { lockQueueName } from '../protocol/topology.ts';
+import { lockPlace } from '../protocol/topology.ts';
 
 export type { Clock } from '../clock.ts';
 export { ManualClock } from './manual-clock.ts';
@@ -20,6 +20,8 @@ export interface LockAddress {
   readonly name: string;
   /** Default: `default`. */
   readonly namespace?: string | undefined;
+  /** As given to `connect`. Default: a queue for every name. */
+  readonly slots?: number | undefined;
 }
 
 /** The line between one coordinator and the broker. */
@@ -99,6 +101,11 @@ export class TestBroker {
     return this.#broker.ready(queueOf(lock));
   }
 
+  /** Whether the lock has a queue: false before it was first used, and once its idle expiry is over. */
+  exists(lock: LockAddress): boolean {
+    return this.#broker.exists(queueOf(lock));
+  }
+
   /** Memory alarm on or off: new locks cannot be made, existing ones work at normal speed. */
   alarm(on: boolean): void {
     this.#broker.alarm(on);
@@ -110,6 +117,6 @@ export class TestBroker {
   }
 }
 
-function queueOf({ name, namespace }: LockAddress): string {
-  return lockQueueName(namespace ?? 'default', name);
+function queueOf({ name, namespace, slots }: LockAddress): string {
+  return lockPlace(namespace ?? 'default', name, slots).queue;
 }

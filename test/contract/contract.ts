@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ConnectOptions, Coordinator } from '../../src/index.ts';
+import type { LockAddress } from '../../src/testing/index.ts';
 import type { BrokerControl } from '../support/broker/index.ts';
 import type { Program } from '../support/processes.ts';
 import type { FaultProxy } from '../support/proxy.ts';
@@ -28,6 +29,8 @@ export interface QueueAccess {
   purge(): Promise<void>;
   remove(): Promise<void>;
   ready(): Promise<number>;
+  /** Whether this lock, by default the scene's, has a queue. */
+  exists(lock?: LockAddress): Promise<boolean>;
 }
 
 export interface Line {
@@ -46,7 +49,7 @@ export interface Scene {
   connect(options?: ConnectOptions): Promise<Coordinator>;
   readonly queue: QueueAccess;
   /** Removes the queues of further locks that the case made. */
-  forget(names: readonly string[], namespace?: string): Promise<void>;
+  forget(names: readonly string[], namespace?: string, slots?: number): Promise<void>;
   /** Declares the lock's queue with these arguments. Rejects when it exists with others. */
   declareQueue(args: Record<string, unknown>): Promise<void>;
   line(coordinator: Coordinator): Line;

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, symlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -52,8 +53,8 @@ it('has types that are right for everyone who can import it', async () => {
   const how = ['--profile', 'esm-only', '--format', 'ascii', '--no-color', '--no-emoji'];
   const { code, stdout } = await run(bin('attw'), [packed.tarball, ...how], ROOT);
   expect(code, stdout).toBe(0);
-  // It did look, at both entries.
-  expect(stdout.match(/"batonmq(?:\/testing)?"\s+node16 \(from ESM\): OK \(ESM\)/g)).toHaveLength(2);
+  // It did look, at every entry.
+  expect(stdout.match(/"batonmq(?:\/\w+)?"\s+node16 \(from ESM\): OK \(ESM\)/g)).toHaveLength(3);
 });
 
 it('tells plain JavaScript that nobody answers, before connectTimeoutMs is over', async () => {
@@ -93,6 +94,46 @@ it('has a testing entry', async () => {
     console.log(JSON.stringify(Object.keys(testing)));
   `);
   expect(names).not.toEqual([]);
+});
+
+it('works without OpenTelemetry, and only batonmq/otel asks for it', async () => {
+  expect(existsSync(join(packed.project, 'node_modules/@opentelemetry'))).toBe(false);
+  const result = await inProject(`
+    import { TestBroker } from 'batonmq/testing';
+    const baton = new TestBroker().connect();
+    const fence = await baton.lock('a').run((lease) => typeof lease.fence);
+    await baton.close();
+    const error = await import('batonmq/otel').catch((error) => error);
+    console.log(JSON.stringify({ fence, code: error.code, asked: error.message.includes('@opentelemetry/api') }));
+  `);
+  expect(result).toEqual({ fence: 'bigint', code: 'ERR_MODULE_NOT_FOUND', asked: true });
+});
+
+it('records on OpenTelemetry where it is installed', async () => {
+  await symlink(
+    join(ROOT, 'node_modules/@opentelemetry'),
+    join(packed.project, 'node_modules/@opentelemetry'),
+  );
+  const result = await inProject(`
+    import { metrics } from '@opentelemetry/api';
+    import { instrument } from 'batonmq/otel';
+    import { TestBroker } from 'batonmq/testing';
+    const added = [];
+    const noop = metrics.getMeter('none');
+    const meter = Object.create(noop, {
+      createCounter: { value: (name) => ({ add: (value) => added.push([name, value]) }) },
+    });
+    instrument({ meterProvider: { getMeter: () => meter } });
+    const baton = new TestBroker().connect();
+    await baton.lock('a').run(() => {});
+    await baton.close();
+    console.log(JSON.stringify(added));
+  `);
+  expect(result).toEqual([
+    ['batonmq.acquire.attempts', 1],
+    ['batonmq.seeds', 1],
+    ['batonmq.grants', 1],
+  ]);
 });
 
 it('keeps its inner files to itself', async () => {

@@ -106,8 +106,8 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/topology.ts',
-        find: ", 'x-delivery-limit': 1_000_000_000 }",
-        replace: ' }',
+        find: "    'x-delivery-limit': 1_000_000_000,",
+        replace: '',
       },
     ],
     caughtBy: {

@@ -6,6 +6,7 @@ import type { Recreation } from '../topology.ts';
 
 /** What stays the same for one contender. */
 export interface Rules {
+  /** What the token is called: the name of the lock, or its slot. */
   readonly name: string;
   /** `try` looks first and gives up when the token does not come at once; `wait` stays in line. */
   readonly mode: 'wait' | 'try';

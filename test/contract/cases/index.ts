@@ -3,8 +3,10 @@ import { administration } from './administration.ts';
 import { exclusion } from './exclusion.ts';
 import { faults } from './faults.ts';
 import { fences } from './fences.ts';
+import { idleExpiry } from './idle-expiry.ts';
 import { leases } from './leases.ts';
 import { lines } from './lines.ts';
+import { slots } from './slots.ts';
 import { strays } from './strays.ts';
 import { waiting } from './waiting.ts';
 import { wire } from './wire.ts';
@@ -17,6 +19,8 @@ export const cases: readonly Case[] = [
   ...fences,
   ...lines,
   ...strays,
+  ...idleExpiry,
+  ...slots,
   ...faults,
   ...administration,
   ...wire,

@@ -30,6 +30,7 @@ export const memory: Harness = {
           await new Promise((resolve) => setTimeout(resolve, 2));
         },
         ready: async () => broker.readyMessages(address),
+        exists: async (lock = address) => broker.exists(lock),
       },
       forget: async () => {}, // the whole broker goes with the test
       line(coordinator) {

@@ -1,5 +1,5 @@
 import { connect as connectAmqp } from 'amqplib';
-import { lockQueueArguments, lockQueueName } from '../../../src/protocol/topology.ts';
+import { lockPlace, lockQueueArguments, lockQueueName } from '../../../src/protocol/topology.ts';
 import type { QueueAccess, Scene } from '../contract.ts';
 
 /** The lock's queue through a plain AMQP connection of its own. */
@@ -39,10 +39,18 @@ export async function openQueueAccess(
       onChannel(
         async (channel) => void (await channel.assertQueue(queue, { durable: true, arguments: args })),
       ),
-    forget: (names, namespace = 'default') =>
+    forget: (names, namespace = 'default', slots) =>
       onChannel(async (channel) => {
-        for (const name of names) await channel.deleteQueue(lockQueueName(namespace, name));
+        for (const name of names) await channel.deleteQueue(lockPlace(namespace, name, slots).queue);
       }),
+    exists: ({ name, namespace = 'default', slots } = { name: lock }) =>
+      onChannel((channel) => channel.checkQueue(lockPlace(namespace, name, slots).queue)).then(
+        () => true,
+        (error: { code?: number }) => {
+          if (error.code === 404) return false;
+          throw error;
+        },
+      ),
     ready: () => onChannel(async (channel) => (await channel.checkQueue(queue)).messageCount),
   };
 }

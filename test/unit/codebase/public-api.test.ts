@@ -30,8 +30,11 @@ const TYPES = [
   'LockTrace',
   'Logger',
   'LostReason',
+  'SeedTrace',
   'SessionState',
   'SessionStateChange',
+  'SessionTrace',
+  'StartOverTrace',
   'Task',
 ];
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { consumerTag, lockQueueArguments, lockQueueName } from '../../../src/protocol/topology.ts';
+import {
+  consumerTag,
+  lockPlace,
+  lockQueueArguments,
+  lockQueueName,
+  slotOf,
+} from '../../../src/protocol/topology.ts';
 
 const bytes = (text: string) => Buffer.byteLength(text, 'utf8');
 const character = fc.integer({ min: 0, max: 0x10ffff }).filter((code) => code < 0xd800 || code > 0xdfff);
@@ -142,6 +148,58 @@ describe('queue arguments', () => {
 
   test('are a fresh object each time, so that nobody can change them for others', () => {
     expect(lockQueueArguments()).not.toBe(lockQueueArguments());
+  });
+});
+
+describe('idle expiry', () => {
+  test('is x-expires, in milliseconds, and no argument at all when it is Infinity', () => {
+    expect(lockQueueArguments(60_000)).toStrictEqual({ ...lockQueueArguments(), 'x-expires': 60_000 });
+    expect(lockQueueArguments(Number.POSITIVE_INFINITY)).toStrictEqual(lockQueueArguments());
+  });
+});
+
+describe('slots', () => {
+  test('are the first six bytes of the SHA-256 of the name, modulo their number, as the protocol page has it', () => {
+    expect(lockPlace('default', 'invoice:42', 64)).toStrictEqual({
+      queue: 'baton.default.slot.26-of-64',
+      tokenName: '26-of-64',
+    });
+    expect(lockPlace('billing', 'Grüße', 64).queue).toBe('baton.billing.slot.6-of-64');
+    expect(lockPlace('default', 'invoice:42', 10_000).queue).toBe('baton.default.slot.1018-of-10000');
+    expect(lockPlace('default', 'invoice:42', 1).queue).toBe('baton.default.slot.0-of-1');
+  });
+
+  test('are all used, evenly, and never left, whatever the names', () => {
+    fc.assert(
+      fc.property(lockName, fc.integer({ min: 1, max: 10_000 }), (name, slots) => {
+        const slot = slotOf(name, slots);
+        expect(Number.isInteger(slot) && slot >= 0 && slot < slots).toBe(true);
+      }),
+    );
+    const counts = new Array<number>(64).fill(0);
+    for (let i = 0; i < 64_000; i += 1) {
+      const slot = slotOf(`job:${i}`, 64);
+      counts[slot] = (counts[slot] ?? 0) + 1;
+    }
+    expect(Math.min(...counts)).toBeGreaterThan(850);
+    expect(Math.max(...counts)).toBeLessThan(1_150);
+  });
+
+  test('have queues that no name of any namespace has, nor another number of slots', () => {
+    fc.assert(
+      fc.property(namespace, namespace, lockName, lockName, (space, other, name, second) => {
+        expect(lockPlace(space, name, 64).queue).not.toBe(lockPlace(other, second, undefined).queue);
+        expect(lockPlace(space, name, 64).queue).not.toBe(lockPlace(space, name, 65).queue);
+      }),
+    );
+  });
+
+  test('are none by default: the queue is that of the name, and so is the name of the token', () => {
+    const name = 'invoice:42';
+    expect(lockPlace('x', name, undefined)).toStrictEqual({
+      queue: lockQueueName('x', name),
+      tokenName: name,
+    });
   });
 });
 
