@@ -14,6 +14,7 @@ import {
   parseLockName,
   parseLockOptions,
   type Settings,
+  type StatefulLockOptions,
 } from './options.ts';
 import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/pulse.ts';
 
@@ -59,8 +60,16 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   }
 
   /** The lock of that name: 1 to 255 characters of Unicode. Throws InvalidOptionsError. Nothing is asked of the broker yet. */
-  lock(name: string, options?: LockOptions): Lock {
-    return new Lock(parseLockName(name), parseLockOptions(options), {
+  lock(name: string, options?: LockOptions): Lock<undefined>;
+  /**
+   * A lock that carries state: JSON, handed from holder to holder and kept across crashes (`lease.state`, `lease.save`).
+   *
+   * @example
+   * const lock = baton.lock('import', { state: z.object({ cursor: z.number() }) });
+   */
+  lock<T>(name: string, options: StatefulLockOptions<T>): Lock<T>;
+  lock<T>(name: string, options?: LockOptions | StatefulLockOptions<T>): Lock<T> {
+    return new Lock<T>(parseLockName(name), parseLockOptions(options) as Partial<StatefulLockOptions<T>>, {
       context: this.#context,
       assertOpen: () => {
         if (this.#closed !== undefined) throw new ClosedError('the coordinator is closed');

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import type { StateSchema } from './state.ts';
 
 /** When a grant is given to the caller: see {@link ConnectOptions.grant}. */
 export type GrantMode = 'auto' | 'verified' | 'immediate';
@@ -48,6 +49,24 @@ export interface ConnectOptions {
 export interface LockOptions {
   /** Overrides {@link ConnectOptions.grant} for this lock. */
   grant?: GrantMode | undefined;
+}
+
+/** Options of `baton.lock(name, options)` for a lock that carries state. */
+export interface StatefulLockOptions<T> extends LockOptions {
+  /** What the state must be: a zod schema, or any other Standard Schema. The state is JSON, at most 4 KiB. */
+  state: StateSchema<T>;
+}
+
+/** Options of `lease.save`. */
+export interface SaveOptions {
+  /** How long to wait for the broker, in milliseconds; 0 or more, or `Infinity`. Default: 5000. */
+  timeoutMs?: number | undefined;
+}
+
+/** Options of `lease.release`. */
+export interface ReleaseOptions<T> extends SaveOptions {
+  /** Saved before the release. */
+  state?: T | undefined;
 }
 
 /** Options of `acquire`, `run` and their `try` forms. */
@@ -125,7 +144,15 @@ const connectSchema = z.strictObject({
   logger: logger.default(silentLogger),
 }) satisfies z.ZodType<Settings, ConnectOptions>;
 
-const lockSchema = z.strictObject({ grant: grant.optional() }) satisfies z.ZodType<LockOptions, LockOptions>;
+const stateSchema = z.custom<StateSchema<unknown>>(
+  isStandardSchema,
+  expects('a schema that implements Standard Schema 1, such as one of zod'),
+);
+type AnyLockOptions = LockOptions & Partial<StatefulLockOptions<unknown>>;
+const lockSchema = z.strictObject({
+  grant: grant.optional(),
+  state: stateSchema.optional(),
+}) satisfies z.ZodType<AnyLockOptions, AnyLockOptions>;
 
 const timeoutRule = expects('0 or more milliseconds, or Infinity');
 const timeout = z.custom<number>((value) => typeof value === 'number' && value >= 0, timeoutRule);
@@ -133,6 +160,14 @@ const acquireSchema = z.strictObject({
   timeoutMs: timeout.optional(),
   signal: z.instanceof(AbortSignal, expects('an AbortSignal')).optional(),
 }) satisfies z.ZodType<AcquireOptions, AcquireOptions>;
+
+const SAVE_MS = 5_000;
+const saveTimeout = timeout.default(SAVE_MS);
+const saveSchema = z.strictObject({ timeoutMs: saveTimeout }) satisfies z.ZodType<object, SaveOptions>;
+const releaseSchema = z.strictObject({ timeoutMs: saveTimeout, state: z.unknown() }) satisfies z.ZodType<
+  object,
+  ReleaseOptions<unknown>
+>;
 
 const closeSchema = z.strictObject({ drainMs: wholeMs(0).default(10_000) }) satisfies z.ZodType<
   object,
@@ -156,9 +191,13 @@ export function parseConnectOptions(options: unknown): Settings {
   return settings;
 }
 
-export const parseLockOptions = (options: unknown): LockOptions => parse(lockSchema, options, 'lock');
+export const parseLockOptions = (options: unknown): AnyLockOptions => parse(lockSchema, options, 'lock');
 export const parseAcquireOptions = (options: unknown): AcquireOptions =>
   parse(acquireSchema, options, 'acquire');
+export const parseSaveOptions = (options: unknown): { timeoutMs: number } =>
+  parse(saveSchema, options, 'save');
+export const parseReleaseOptions = (options: unknown): { timeoutMs: number; state?: unknown } =>
+  parse(releaseSchema, options, 'release');
 export const parseCloseOptions = (options: unknown): { drainMs: number } =>
   parse(closeSchema, options, 'close');
 
@@ -182,6 +221,13 @@ function parse<T>(schema: z.ZodType<T>, options: unknown, call: string): T {
       return `${call}: ${option} ${issue.path.length === 0 ? `must be an object, got ${typeof options === 'string' ? 'a string' : show(options)}` : issue.message}`;
     }),
   );
+}
+
+/** Function or object: arktype's schemas are functions. */
+function isStandardSchema(value: unknown): boolean {
+  if (!isObject(value) && !isFunction(value)) return false;
+  const { '~standard': standard } = value as Record<string, unknown>;
+  return isObject(standard) && isFunction((standard as Record<string, unknown>).validate);
 }
 
 /** A value as an error message shows it: short, and never a secret (strings are cut, objects are named). */
