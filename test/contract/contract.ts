@@ -22,7 +22,7 @@ export type Capability =
   /** Users, permissions, virtual hosts, policies, other kinds of queues. */
   | 'administration';
 
-/** Direct access to the lock's queue, past the product. */
+/** Direct access to a queue of the lock, past the product. */
 export interface QueueAccess {
   put(body: string | Uint8Array, options?: { returns?: number }): Promise<void>;
   purge(): Promise<void>;
@@ -45,6 +45,8 @@ export interface Scene {
   readonly url: string;
   connect(options?: ConnectOptions): Promise<Coordinator>;
   readonly queue: QueueAccess;
+  /** The queue of its state. */
+  readonly register: QueueAccess;
   /** Removes the queues of further locks that the case made. */
   forget(names: readonly string[], namespace?: string): Promise<void>;
   /** Declares the lock's queue with these arguments. Rejects when it exists with others. */
@@ -54,7 +56,7 @@ export interface Scene {
   process(options?: ConnectOptions): Promise<Program>;
   alarm(on: boolean): Promise<void>;
   restart(): Promise<void>;
-  takeBack(): void;
+  takeBack(part?: 'lock' | 'register'): void;
   destroyToken(): void;
   readonly control: BrokerControl;
 }

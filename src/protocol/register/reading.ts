@@ -6,8 +6,8 @@ import type { Handed, InHand, Place, RegisterEffect, RegisterEvent, RegisterStat
 
 /** How long a register may show nothing before it is seeded: long enough for what is in it to arrive. */
 const SEED_AFTER_MS = 250;
-/** When to seed again: what has the register may be a hold that has not ended yet, and swallows seeds. */
-const SEED_AGAIN_MS = 5_000;
+/** When to seed or to give back again: what has the register may be a hold that has not ended yet, and swallows seeds. */
+const ACT_AGAIN_MS = 5_000;
 const ASK_AGAIN_MS = 500;
 
 /** What an event means to the hold that the register belongs to. */
@@ -45,14 +45,14 @@ export function declaring(state: Declaring, event: RegisterEvent, nowMono: numbe
     place,
     best: undefined,
     away: undefined,
-    seedAt: nowMono + SEED_AFTER_MS,
+    actAt: nowMono + SEED_AFTER_MS,
     refused: undefined,
     unseeded: undefined,
   };
   switch (event.type) {
     case 'register-declared':
       if (!event.empty) return { state: reading, effects: [consumes] };
-      return { state: { ...reading, seedAt: nowMono + SEED_AGAIN_MS }, effects: [seed(place), consumes] };
+      return { state: { ...reading, actAt: nowMono + ACT_AGAIN_MS }, effects: [seed(place), consumes] };
     case 'register-not-declared':
       if (event.error.code === 'access-refused')
         return { state: { ...reading, refused: event.error }, effects: [consumes] };
@@ -91,10 +91,14 @@ export function wakeReading(state: RegisterState, nowMono: number): Turn {
   if (state.at === 'declaring' && state.askAt !== undefined && nowMono >= state.askAt) {
     return declare(state.place);
   }
-  if (state.at === 'reading' && state.away === undefined && nowMono >= state.seedAt) {
+  if (state.at === 'reading' && nowMono >= state.actAt) {
+    const later: Reading = { ...state, actAt: nowMono + ACT_AGAIN_MS, away: undefined };
+    // What was given back may never come: somebody else had the register in between and has written something higher.
+    if (state.best !== undefined) return giveBack({ ...later, best: undefined }, state.best, nowMono);
+    if (state.away !== undefined) return { state: later, effects: [] };
     if (state.unseeded !== undefined)
       return { state, effects: [], verdict: { is: 'refused', error: state.unseeded } };
-    return { state: { ...state, seedAt: nowMono + SEED_AGAIN_MS }, effects: [seed(state.place)] };
+    return { state: later, effects: [seed(state.place)] };
   }
   return { state, effects: [] };
 }
@@ -102,7 +106,7 @@ export function wakeReading(state: RegisterState, nowMono: number): Turn {
 /** The first entry is given back at once: when it is here again, so is everything that was in the register before. */
 function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
   const { away, best, place } = state;
-  if (away === undefined) return giveBack(state, arrived);
+  if (away === undefined) return giveBack(state, arrived, nowMono);
   if (arrived.entry.id !== away.entry.id) {
     if (best === undefined) return { state: { ...state, best: arrived }, effects: [] };
     // The broker had taken it away: the older delivery is void, and acking this one would destroy the state.
@@ -113,7 +117,7 @@ function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
   }
   const returned: InHand = { ...arrived, wasHeld: away.wasHeld };
   // A bigger step: somebody else had the register in between.
-  if (arrived.returns !== away.returns + 1) return giveBack(state, returned);
+  if (arrived.returns !== away.returns + 1) return giveBack(state, returned, nowMono);
   const [kept, lower] = best === undefined ? [returned, undefined] : byRank(best, returned);
   const acks = lower === undefined ? [] : [ack(place, lower)];
   if (kept.entry.fence >= place.fence) {
@@ -133,10 +137,10 @@ function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
   return { ...turn, effects: [...acks, ...turn.effects], verdict: read };
 }
 
-function giveBack(state: Reading, entry: InHand): Turn {
+function giveBack(state: Reading, entry: InHand, nowMono: number): Turn {
   const { line } = state.place;
   const requeue: Effect = { do: 'requeue', line, deliveryTag: entry.deliveryTag };
-  return { state: { ...state, away: entry }, effects: [requeue] };
+  return { state: { ...state, away: entry, actAt: nowMono + ACT_AGAIN_MS }, effects: [requeue] };
 }
 
 /**

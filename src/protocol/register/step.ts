@@ -81,7 +81,7 @@ function registerWakeAt(register: RegisterState | undefined): number | undefined
     case 'declaring':
       return register.askAt;
     case 'reading':
-      return register.away === undefined ? register.seedAt : undefined;
+      return register.actAt;
     case 'kept':
       return register.refreshAt;
     default:

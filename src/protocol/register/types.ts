@@ -47,8 +47,8 @@ export type RegisterState =
       /** The highest entry in hand, `away` apart. */
       readonly best: InHand | undefined;
       readonly away: InHand | undefined;
-      /** When to publish a seed, if nothing has come by then. */
-      readonly seedAt: number;
+      /** When to publish a seed if nothing has come by then, or to give another entry back if the last is still away. */
+      readonly actAt: number;
       /** What the declaration was refused with: a user without that right can still use what exists. */
       readonly refused: BatonError | undefined;
       /** Why this user cannot seed. It ends the wait only if nothing comes from anybody else either. */

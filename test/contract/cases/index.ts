@@ -5,6 +5,8 @@ import { faults } from './faults.ts';
 import { fences } from './fences.ts';
 import { leases } from './leases.ts';
 import { lines } from './lines.ts';
+import { register } from './register.ts';
+import { state } from './state.ts';
 import { strays } from './strays.ts';
 import { waiting } from './waiting.ts';
 import { wire } from './wire.ts';
@@ -18,6 +20,8 @@ export const cases: readonly Case[] = [
   ...lines,
   ...strays,
   ...faults,
+  ...state,
+  ...register,
   ...administration,
   ...wire,
 ];
