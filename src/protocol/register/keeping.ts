@@ -19,6 +19,7 @@ export function keep(place: Place, kept: InHand, nowMono: number): Turn {
   const state: KeptState = {
     at: 'kept',
     place,
+    proofs: 0,
     kept,
     away: undefined,
     refreshAt: nowMono + REFRESH_MS,

@@ -2,7 +2,7 @@ import { type BatonError, TokenVersionError } from '../../errors.ts';
 import type { Effect } from '../contender/types.ts';
 import { decodeEntry, type Entry } from './entry.ts';
 import { keep } from './keeping.ts';
-import type { Handed, InHand, Place, RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
+import type { InHand, Place, RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
 
 /** How long a register may show nothing before it is seeded: long enough for what is in it to arrive. */
 const SEED_AFTER_MS = 250;
@@ -12,11 +12,11 @@ const ASK_AGAIN_MS = 500;
 
 /** What an event means to the hold that the register belongs to. */
 export type Verdict =
-  | { readonly is: 'read'; readonly handed: Handed }
+  /** Everything is known, but whether the token was still there is to be proven. */
+  | { readonly is: 'read' }
   /** Nothing comes of this place in line. */
   | { readonly is: 'void' }
   | { readonly is: 'refused'; readonly error: BatonError }
-  | { readonly is: 'overtaken' }
   | {
       readonly is: 'forfeit';
       readonly reason: 'superseded' | 'consumer-cancelled';
@@ -121,20 +121,15 @@ function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
   const [kept, lower] = best === undefined ? [returned, undefined] : byRank(best, returned);
   const acks = lower === undefined ? [] : [ack(place, lower)];
   if (kept.entry.fence >= place.fence) {
-    const overtaken: RegisterState = { at: 'overtaken', place, since: nowMono };
+    const overtaken: RegisterState = { at: 'overtaken', place, proofs: 0 };
     return {
       state: overtaken,
       effects: [...acks, { do: 'saw', fence: kept.entry.fence }],
-      verdict: { is: 'overtaken' },
+      verdict: { is: 'read' },
     };
   }
-  const { state: entryState } = kept.entry;
-  const read: Verdict = {
-    is: 'read',
-    handed: { state: entryState, minted: entryState === undefined },
-  };
   const turn = keep(place, kept, nowMono);
-  return { ...turn, effects: [...acks, ...turn.effects], verdict: read };
+  return { ...turn, effects: [...acks, ...turn.effects], verdict: { is: 'read' } };
 }
 
 function giveBack(state: Reading, entry: InHand, nowMono: number): Turn {

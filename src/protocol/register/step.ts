@@ -73,7 +73,7 @@ export function statefulWakeAt({ contender, register }: StatefulState, rules: Ru
 
 /** The hold has the token, but its caller has not been told: the register is being read. */
 export function isWithheld({ contender, register }: StatefulState): boolean {
-  return isHolding(contender) && register !== undefined && register.at !== 'kept';
+  return isHolding(contender) && register !== undefined && !(register.at === 'kept' && register.proofs === 0);
 }
 
 function registerWakeAt(register: RegisterState | undefined): number | undefined {
@@ -133,11 +133,11 @@ function ofContender(
       again = isGone ? recreate(contender, around) : consume(contender);
     } else {
       effects.push(effect);
-      if (effect.do === 'prove' && register?.at === 'overtaken' && effect.sentAt.mono >= register.since)
-        return after(effects, startOver(contender));
+      if (effect.do === 'prove' && register !== undefined) register = oneProofLess(register);
     }
   }
-  if (again === undefined) return [{ contender, register }, effects];
+  const next: StatefulState = { contender, register };
+  if (again === undefined) return isWithheld(state) ? after(effects, proven(next)) : [next, effects];
   return after(effects, untold(again));
 }
 
@@ -149,11 +149,9 @@ function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Ru
   if (verdict === undefined || !isHolding(contender)) return [next, effects];
   switch (verdict.is) {
     case 'read': {
-      const { fence } = contender.hold;
-      return [next, [{ do: 'grant', fence, handed: verdict.handed }, ...effects]];
+      const awaited = { ...turn.state, proofs: contender.at === 'verifying' ? 2 : 1 } as RegisterState;
+      return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, around, rules));
     }
-    case 'overtaken':
-      return after(effects, ofContender(next, { type: 'verify' }, around, rules));
     case 'void':
       return after(
         [...effects, { do: 'close', line: contender.line }],
@@ -162,8 +160,28 @@ function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Ru
     case 'refused':
       return after(effects, withdraw(next, { why: 'failed', error: verdict.error }, around, rules));
     case 'forfeit':
+      if (isWithheld(state)) {
+        const closes: StatefulEffect = { do: 'close', line: contender.line };
+        return after([...effects, closes], untold(consume(contender)));
+      }
       return after(effects, untold(lose(contender, verdict.reason, verdict.cause)));
   }
+}
+
+function oneProofLess(register: RegisterState): RegisterState {
+  const awaited = register.at === 'kept' || register.at === 'overtaken' ? register.proofs : 0;
+  return awaited === 0 ? register : ({ ...register, proofs: awaited - 1 } as RegisterState);
+}
+
+/** The register has been read, and the token was still there afterwards: nobody else can have been granted before. */
+function proven(state: StatefulState): StatefulStep {
+  const { contender, register } = state;
+  if (!isHolding(contender) || register === undefined || !('proofs' in register) || register.proofs > 0)
+    return [state, []];
+  if (register.at === 'overtaken') return startOver(contender);
+  const { state: value } = register.kept.entry;
+  const handed = { state: value, minted: value === undefined };
+  return [state, [{ do: 'grant', fence: contender.hold.fence, handed }]];
 }
 
 /** The channel has gone, with the token and the register. Nobody was told of the hold. */
@@ -204,8 +222,8 @@ function withdraw(
  * The register knows a fence that is not below that of a token which is proven to be the live one: the lock was made
  * anew by a clock that was behind. What this hold saved would be outranked, so the lock starts over above that fence.
  */
-function startOver(contender: ContenderState): StatefulStep {
-  return untold(isHolding(contender) ? ask('remove', contender, { line: contender.line }) : [contender, []]);
+function startOver(contender: Holding): StatefulStep {
+  return untold(ask('remove', contender, { line: contender.line }));
 }
 
 const untold = ([contender, effects]: Step): StatefulStep => [{ contender, register: undefined }, effects];

@@ -26,13 +26,15 @@ export interface Place {
 /**
  * The register of one hold: begun when the contender has the token, ended with the contender's place in line.
  *
- *   declaring --> reading --------> kept        the lock is granted on the way into `kept`
+ *   declaring --> reading --------> kept        granted as soon as the token has been proven once more
  *                 seeds while  |
- *                 nothing      +--> overtaken   holds a fence that is not below the hold's own: the lock starts over
- *                 comes
+ *                 nothing      +--> overtaken   it knows a fence that is not below the hold's own: once the token has
+ *                 comes                         been proven once more, the lock starts over
  *
  * `away` is the entry that was given back with basic.nack and must come straight back, one count higher: proof that
- * this consumer is the active one, and that it has been handed all that was in the register before.
+ * this consumer is the active one, and that it has been handed all that was in the register before. `proofs` counts
+ * the proofs of the token that are still awaited, the last of them to a question that was sent after the reading: then
+ * nobody with a higher fence can have read the register before.
  */
 export type RegisterState =
   | {
@@ -54,12 +56,14 @@ export type RegisterState =
       /** Why this user cannot seed. It ends the wait only if nothing comes from anybody else either. */
       readonly unseeded: BatonError | undefined;
     }
-  | { readonly at: 'overtaken'; readonly place: Place; readonly since: number }
+  | { readonly at: 'overtaken'; readonly place: Place; readonly proofs: number }
   | KeptState;
 
 export interface KeptState {
   readonly at: 'kept';
   readonly place: Place;
+  /** 0 from the grant on. */
+  readonly proofs: number;
   /** What the next holder would read. */
   readonly kept: InHand;
   readonly away: InHand | undefined;

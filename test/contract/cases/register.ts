@@ -123,6 +123,7 @@ export const register: readonly Case[] = [
     title:
       'a register that is deleted or purged while nobody holds is made anew, and the next holder is minted',
     needs: [],
+    concurrent: true,
     async run(scene) {
       const baton = await scene.connect();
       const lock = baton.lock(scene.lock, COUNT);

@@ -10,6 +10,7 @@ const VALUES = [
   'InvalidOptionsError',
   'LeaseLostError',
   'QueueMismatchError',
+  'StateError',
   'TokenVersionError',
   'UnsupportedBrokerError',
   'connect',
@@ -30,8 +31,12 @@ const TYPES = [
   'LockTrace',
   'Logger',
   'LostReason',
+  'ReleaseOptions',
+  'SaveOptions',
   'SessionState',
   'SessionStateChange',
+  'StateSchema',
+  'StatefulLockOptions',
   'Task',
 ];
 
