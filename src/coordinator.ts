@@ -15,6 +15,7 @@ import {
   parseLockName,
   parseLockOptions,
   type Settings,
+  type StatefulLockOptions,
 } from './options.ts';
 import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/pulse.ts';
 
@@ -62,8 +63,18 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   }
 
   /** The lock of that name: 1 to 255 characters of Unicode. Throws InvalidOptionsError. Nothing is asked of the broker yet. */
-  lock(name: string, options?: LockOptions): Lock {
-    return new Lock(parseLockName(name), parseLockOptions(options, this.#context.settings), {
+  lock(name: string, options?: LockOptions): Lock<undefined>;
+  /**
+   * A lock that carries state: JSON, handed from holder to holder and kept across crashes (`lease.state`, `lease.save`).
+   * Not with `slots`, nor with an `idleExpiryMs`.
+   *
+   * @example
+   * const lock = baton.lock('import', { state: z.object({ cursor: z.number() }) });
+   */
+  lock<T>(name: string, options: StatefulLockOptions<T>): Lock<T>;
+  lock<T>(name: string, options?: LockOptions | StatefulLockOptions<T>): Lock<T> {
+    const parsed = parseLockOptions(options, this.#context.settings) as Partial<StatefulLockOptions<T>>;
+    return new Lock<T>(parseLockName(name), parsed, {
       context: this.#context,
       assertOpen: () => {
         if (this.#closed !== undefined) throw new ClosedError('the coordinator is closed');

@@ -26,17 +26,20 @@ export interface SeedTrace extends LockTrace {
 
 /** What `batonmq:start-over` carries. With slots, `lock` is the slot. */
 export interface StartOverTrace extends LockTrace {
-  readonly reason: 'no-live-token' | 'long-log';
+  /** `state-ahead`: the lock's state was written under a fence that is not below that of its token. */
+  readonly reason: 'no-live-token' | 'long-log' | 'state-ahead';
 }
 
 /**
  * `node:diagnostics_channel` tracing channels: `tracing:batonmq:<what>:<start|end|asyncStart|asyncEnd|error>` for
- * `acquire` (the wait), `hold` (from grant to release or loss), `verify` and `release`. No cost without subscribers.
+ * `acquire` (the wait), `hold` (from grant to release or loss), `verify`, `save` and `release`. No cost without
+ * subscribers.
  */
 export const traces = {
   acquire: tracingChannel<unknown, LockTrace>('batonmq:acquire'),
   hold: tracingChannel<unknown, LockTrace>('batonmq:hold'),
   verify: tracingChannel<unknown, LockTrace>('batonmq:verify'),
+  save: tracingChannel<unknown, LockTrace>('batonmq:save'),
   release: tracingChannel<unknown, LockTrace>('batonmq:release'),
 };
 

@@ -14,6 +14,7 @@ export {
   LeaseLostError,
   type LostReason,
   QueueMismatchError,
+  StateError,
   TokenVersionError,
   UnsupportedBrokerError,
 } from './errors.ts';
@@ -27,4 +28,8 @@ export type {
   ConnectOptions,
   GrantMode,
   LockOptions,
+  ReleaseOptions,
+  SaveOptions,
+  StatefulLockOptions,
 } from './options.ts';
+export type { StateSchema } from './state.ts';

@@ -5,8 +5,9 @@ import { type LockTrace, probeChannel, seedChannel } from './diagnostics.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { nextBase } from './protocol/fence.ts';
+import { type Entry, encodeEntry } from './protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from './protocol/token.ts';
-import { type ConsumerIdentity, type LockPlace, lockPlace } from './protocol/topology.ts';
+import { type ConsumerIdentity, type LockPlace, lockPlace, registerQueueName } from './protocol/topology.ts';
 import {
   IDLE_VIGIL,
   PROBE_TTL_MS,
@@ -39,10 +40,14 @@ export class NameRecord {
   readonly queue: string;
   /** When the broker deletes the queue that nobody uses; Infinity is never. */
   idleExpiryMs = Number.POSITIVE_INFINITY;
+  /** The queue of its register; only locks without slots have one. */
+  readonly register: string;
   /** Highest fence seen of any token of this name. */
   highestSeen = 0n;
   /** The queue was seen and may be consumed without a look. */
   known = false;
+  /** The register's queue was seen. */
+  registerKnown = false;
   /** Contenders that use this record. */
   users = 0;
   readonly #parts: Parts;
@@ -54,6 +59,7 @@ export class NameRecord {
   constructor({ queue, tokenName }: LockPlace, parts: Parts) {
     this.name = tokenName;
     this.queue = queue;
+    this.register = registerQueueName(parts.settings.namespace, tokenName);
     this.#parts = parts;
   }
 
@@ -95,6 +101,20 @@ export class NameRecord {
     const token = { id: uuid(), name: this.name, base: this.#nextBase(at), by: this.#by(), at };
     await this.#parts.broker.publish(this.queue, encodeToken(token));
     if (seedChannel.hasSubscribers) seedChannel.publish({ ...this.#trace(), again: this.highestSeen > 0n });
+  }
+
+  /** Makes sure that there is a register. Says whether it shows nothing and nobody; asks only if it is not known. */
+  async declareRegister(): Promise<{ empty: boolean }> {
+    if (this.registerKnown) return { empty: false };
+    const { ready, consumers } = await this.#parts.broker.declare(this.register);
+    this.registerKnown = true;
+    return { empty: ready === 0 && consumers === 0 };
+  }
+
+  writeRegister(entry: Omit<Entry, 'id'>): Promise<void> {
+    const { broker, clock } = this.#parts;
+    const origin = { name: this.name, by: this.#by(), at: clock.now().wall };
+    return broker.publish(this.register, encodeEntry({ id: uuid(), ...entry }, origin));
   }
 
   remove(): Promise<void> {

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import type { StateSchema } from './state.ts';
+import { expects, isFunction, isObject, MAX_TIMER_MS, parse, show, wholeMs } from './validation.ts';
 
 /** When a grant is given to the caller: see {@link ConnectOptions.grant}. */
 export type GrantMode = 'auto' | 'verified' | 'immediate';
@@ -63,6 +65,27 @@ export interface LockOptions {
   idleExpiryMs?: number | undefined;
 }
 
+/** Options of `baton.lock(name, options)` for a lock that carries state. */
+export interface StatefulLockOptions<T> extends LockOptions {
+  /**
+   * What the state must be: a zod schema, or any other Standard Schema. The state is JSON, at most 4 KiB. Not with
+   * `slots`, and not with an `idleExpiryMs` other than `Infinity`.
+   */
+  state: StateSchema<T>;
+}
+
+/** Options of `lease.save`. */
+export interface SaveOptions {
+  /** How long to wait for the broker, in milliseconds; 0 or more, or `Infinity`. Default: 5000. */
+  timeoutMs?: number | undefined;
+}
+
+/** Options of `lease.release`. */
+export interface ReleaseOptions<T> extends SaveOptions {
+  /** Saved before the release. */
+  state?: T | undefined;
+}
+
 /** Options of `acquire`, `run` and their `try` forms. */
 export interface AcquireOptions {
   /** How long to wait, in milliseconds; 0 or more, `Infinity` waits for ever. Default: `Infinity`; 0 for the `try` forms. */
@@ -83,21 +106,7 @@ type Defined<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 export type Settings = Defined<Omit<ConnectOptions, 'heartbeatMs' | 'slots'>> &
   Pick<ConnectOptions, 'heartbeatMs' | 'slots'>;
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-const expects = (expectation: string) => ({
-  error: (issue: { input?: unknown }) => `must be ${expectation}, got ${show(issue.input)}`,
-});
-
-function wholeMs(min: number, max = MAX_TIMER_MS) {
-  const message = expects(`a whole number of milliseconds from ${min} to ${max}`);
-  return z.number(message).int(message).min(min, message).max(max, message);
-}
-
 const grant = z.enum(['auto', 'verified', 'immediate'], expects("'auto', 'verified' or 'immediate'"));
-const isObject = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isFunction = (value: unknown): boolean => typeof value === 'function';
 const logger = z.custom<Logger>(
   (value) =>
     typeof value === 'object' &&
@@ -154,10 +163,16 @@ const connectSchema = z.strictObject({
   logger: logger.default(silentLogger),
 }) satisfies z.ZodType<Settings, ConnectOptions>;
 
+const stateSchema = z.custom<StateSchema<unknown>>(
+  isStandardSchema,
+  expects('a schema that implements Standard Schema 1, such as one of zod'),
+);
+type AnyLockOptions = LockOptions & Partial<StatefulLockOptions<unknown>>;
 const lockSchema = z.strictObject({
   grant: grant.optional(),
   idleExpiryMs: idleExpiryMs.optional(),
-}) satisfies z.ZodType<LockOptions, LockOptions>;
+  state: stateSchema.optional(),
+}) satisfies z.ZodType<AnyLockOptions, AnyLockOptions>;
 
 const timeoutRule = expects('0 or more milliseconds, or Infinity');
 const timeout = z.custom<number>((value) => typeof value === 'number' && value >= 0, timeoutRule);
@@ -165,6 +180,14 @@ const acquireSchema = z.strictObject({
   timeoutMs: timeout.optional(),
   signal: z.instanceof(AbortSignal, expects('an AbortSignal')).optional(),
 }) satisfies z.ZodType<AcquireOptions, AcquireOptions>;
+
+const SAVE_MS = 5_000;
+const saveTimeout = timeout.default(SAVE_MS);
+const saveSchema = z.strictObject({ timeoutMs: saveTimeout }) satisfies z.ZodType<object, SaveOptions>;
+const releaseSchema = z.strictObject({ timeoutMs: saveTimeout, state: z.unknown() }) satisfies z.ZodType<
+  object,
+  ReleaseOptions<unknown>
+>;
 
 const closeSchema = z.strictObject({ drainMs: wholeMs(0).default(10_000) }) satisfies z.ZodType<
   object,
@@ -190,11 +213,17 @@ export function parseConnectOptions(options: unknown): Settings {
 }
 
 /** Validates the options of `lock`, also against those of `connect`. Throws {@link InvalidOptionsError}. */
-export function parseLockOptions(options: unknown, { leaseMs, slots }: Settings): LockOptions {
+export function parseLockOptions(options: unknown, settings: Settings): AnyLockOptions {
   const parsed = parse(lockSchema, options, 'lock');
-  if (parsed.idleExpiryMs === undefined) return parsed;
-  const problems = idleExpiryProblems('lock', parsed.idleExpiryMs, leaseMs);
-  if (slots !== undefined) problems.push('lock: idleExpiryMs must be given to connect, because of slots');
+  const problems: string[] = [];
+  if (parsed.idleExpiryMs !== undefined) {
+    problems.push(...idleExpiryProblems('lock', parsed.idleExpiryMs, settings.leaseMs));
+    if (settings.slots !== undefined) {
+      problems.push('lock: idleExpiryMs must be given to connect, because of slots');
+    }
+  }
+  if (parsed.state !== undefined)
+    problems.push(...memoryProblems(settings.slots, parsed.idleExpiryMs ?? settings.idleExpiryMs));
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   return parsed;
 }
@@ -205,8 +234,24 @@ function idleExpiryProblems(call: string, idleExpiryMs: number, leaseMs: number)
   return [`${call}: idleExpiryMs must be at least twice leaseMs (${leaseMs}), got ${idleExpiryMs}`];
 }
 
+/** State is kept for one name, and for as long as nobody deletes it. */
+function memoryProblems(slots: number | undefined, idleExpiryMs: number): string[] {
+  const problems: string[] = [];
+  if (slots !== undefined) {
+    problems.push(`lock: state must not be combined with slots, got slots ${slots} from connect`);
+  }
+  if (Number.isFinite(idleExpiryMs)) {
+    problems.push(`lock: idleExpiryMs must be Infinity for a lock with state, got ${idleExpiryMs}`);
+  }
+  return problems;
+}
+
 export const parseAcquireOptions = (options: unknown): AcquireOptions =>
   parse(acquireSchema, options, 'acquire');
+export const parseSaveOptions = (options: unknown): { timeoutMs: number } =>
+  parse(saveSchema, options, 'save');
+export const parseReleaseOptions = (options: unknown): { timeoutMs: number; state?: unknown } =>
+  parse(releaseSchema, options, 'release');
 export const parseCloseOptions = (options: unknown): { drainMs: number } =>
   parse(closeSchema, options, 'close');
 
@@ -220,22 +265,9 @@ export function parseLockName(name: unknown): string {
   throw new InvalidOptionsError([`lock name must be a string of well-formed Unicode, got ${show(name)}`]);
 }
 
-function parse<T>(schema: z.ZodType<T>, options: unknown, call: string): T {
-  const result = schema.safeParse(options ?? {}, { reportInput: true });
-  if (result.success) return result.data;
-  throw new InvalidOptionsError(
-    result.error.issues.map((issue) => {
-      if (issue.code === 'unrecognized_keys') return `${call}: unknown option ${issue.keys.join(', ')}`;
-      const option = issue.path.length === 0 ? 'options' : issue.path.join('.');
-      return `${call}: ${option} ${issue.path.length === 0 ? `must be an object, got ${typeof options === 'string' ? 'a string' : show(options)}` : issue.message}`;
-    }),
-  );
-}
-
-/** A value as an error message shows it: short, and never a secret (strings are cut, objects are named). */
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'bigint' ? `${value}n` : String(value);
+/** Function or object: arktype's schemas are functions. */
+function isStandardSchema(value: unknown): boolean {
+  if (!isObject(value) && !isFunction(value)) return false;
+  const { '~standard': standard } = value as Record<string, unknown>;
+  return isObject(standard) && isFunction((standard as Record<string, unknown>).validate);
 }

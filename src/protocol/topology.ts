@@ -43,7 +43,15 @@ export function slotOf(name: string, slots: number): number {
  * `#<sha-256>.<beginning>`; `#` never begins an encoded name, so the two forms cannot collide.
  */
 export function lockQueueName(namespace: string, name: string): string {
-  const prefix = `baton.${namespace}.lock.`;
+  return queueName(`baton.${namespace}.lock.`, name);
+}
+
+/** The queue of a lock's register: like that of the lock, with `state` in the place of `lock` and the same arguments. */
+export function registerQueueName(namespace: string, name: string): string {
+  return queueName(`baton.${namespace}.state.`, name);
+}
+
+function queueName(prefix: string, name: string): string {
   const escaped = escapeName(name);
   if (prefix.length + escaped.length <= SHORTSTR_BYTES) return prefix + escaped;
   const hash = createHash('sha256').update(name, 'utf8').digest('base64url');

@@ -23,7 +23,7 @@ export type Capability =
   /** Users, permissions, virtual hosts, policies, other kinds of queues. */
   | 'administration';
 
-/** Direct access to the lock's queue, past the product. */
+/** Direct access to a queue of the lock, past the product. */
 export interface QueueAccess {
   put(body: string | Uint8Array, options?: { returns?: number }): Promise<void>;
   purge(): Promise<void>;
@@ -48,6 +48,8 @@ export interface Scene {
   readonly url: string;
   connect(options?: ConnectOptions): Promise<Coordinator>;
   readonly queue: QueueAccess;
+  /** The queue of its state. */
+  readonly register: QueueAccess;
   /** Removes the queues of further locks that the case made. */
   forget(names: readonly string[], namespace?: string, slots?: number): Promise<void>;
   /** Declares the lock's queue with these arguments. Rejects when it exists with others. */
@@ -57,7 +59,7 @@ export interface Scene {
   process(options?: ConnectOptions): Promise<Program>;
   alarm(on: boolean): Promise<void>;
   restart(): Promise<void>;
-  takeBack(): void;
+  takeBack(part?: 'lock' | 'register'): void;
   destroyToken(): void;
   readonly control: BrokerControl;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import {
   parseAcquireOptions,
   parseCloseOptions,
@@ -39,6 +40,21 @@ describe('options of lock', () => {
     expect(problems(() => parseLockOptions({ idleExpiryMs: 60_000 }, { slots: 8 }))).toEqual([
       'lock: idleExpiryMs must be given to connect, because of slots',
     ]);
+  });
+
+  test('state goes with neither slots nor an idle expiry, and a lock can do without the expiry of connect', () => {
+    const state = z.object({ cursor: z.number() });
+    const expiry = 'lock: idleExpiryMs must be Infinity for a lock with state, got 60000';
+    expect(parseLockOptions({ state })).toEqual({ state });
+    expect(problems(() => parseLockOptions({ state }, { slots: 8 }))).toEqual([
+      'lock: state must not be combined with slots, got slots 8 from connect',
+    ]);
+    expect(problems(() => parseLockOptions({ state, idleExpiryMs: 60_000 }))).toEqual([expiry]);
+    expect(problems(() => parseLockOptions({ state }, { idleExpiryMs: 60_000 }))).toEqual([expiry]);
+    expect(parseLockOptions({ state, idleExpiryMs: Infinity }, { idleExpiryMs: 60_000 })).toEqual({
+      state,
+      idleExpiryMs: Infinity,
+    });
   });
 });
 

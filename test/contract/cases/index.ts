@@ -6,7 +6,9 @@ import { fences } from './fences.ts';
 import { idleExpiry } from './idle-expiry.ts';
 import { leases } from './leases.ts';
 import { lines } from './lines.ts';
+import { register } from './register.ts';
 import { slots } from './slots.ts';
+import { state } from './state.ts';
 import { strays } from './strays.ts';
 import { waiting } from './waiting.ts';
 import { wire } from './wire.ts';
@@ -22,6 +24,8 @@ export const cases: readonly Case[] = [
   ...idleExpiry,
   ...slots,
   ...faults,
+  ...state,
+  ...register,
   ...administration,
   ...wire,
 ];

@@ -10,6 +10,7 @@ const VALUES = [
   'InvalidOptionsError',
   'LeaseLostError',
   'QueueMismatchError',
+  'StateError',
   'TokenVersionError',
   'UnsupportedBrokerError',
   'connect',
@@ -30,11 +31,15 @@ const TYPES = [
   'LockTrace',
   'Logger',
   'LostReason',
+  'ReleaseOptions',
+  'SaveOptions',
   'SeedTrace',
   'SessionState',
   'SessionStateChange',
   'SessionTrace',
   'StartOverTrace',
+  'StateSchema',
+  'StatefulLockOptions',
   'Task',
 ];
 
