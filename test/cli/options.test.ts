@@ -11,7 +11,7 @@ import {
   variableOf,
 } from '../../src/cli/connect-flags.ts';
 import { formatDuration, parseDuration } from '../../src/cli/duration.ts';
-import type { InvalidOptionsError } from '../../src/index.ts';
+import { InvalidOptionsError } from '../../src/index.ts';
 import { parseConnectOptions } from '../../src/options.ts';
 
 /** Every flag but those of files: what is written, and the option that the library gets. */
