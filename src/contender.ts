@@ -7,7 +7,7 @@ import { asBatonError, type NameRecord } from './ledger.ts';
 import { IDLE, step, vouchedMs, wakeAt } from './protocol/contender/step.ts';
 import type { ContenderEvent, ContenderState, Effect, Refusal, Rules } from './protocol/contender/types.ts';
 import type { Instant } from './protocol/instant.ts';
-import { consumerTag, recreation } from './protocol/topology.ts';
+import { consumerTag, contenderId, recreation } from './protocol/topology.ts';
 
 /** What a contender tells the call and the lease that it works for. All are called with the state already final. */
 export interface ContenderOwner {
@@ -30,6 +30,7 @@ export class Contender {
   #state: ContenderState = IDLE;
   #dispatching = false;
   #ended = false;
+  #tag = '';
   #armedFor: number | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -42,6 +43,15 @@ export class Contender {
 
   get at(): ContenderState['at'] {
     return this.#state.at;
+  }
+
+  /** The latest consumer tag: whose place in line, or hold, this is. */
+  get tag(): string {
+    return this.#tag;
+  }
+
+  get queue(): string {
+    return this.#record.queue;
   }
 
   /** How long the hold can be vouched for, in milliseconds, read from the clocks now. 0 when nothing is held. */
@@ -168,8 +178,9 @@ export class Contender {
   }
 
   #consume(line: number): void {
-    const { session, identity } = this.#context;
-    const tag = consumerTag(identity, uuid().slice(-12), this.#rules.name);
+    const { session, identity, clock } = this.#context;
+    const tag = consumerTag(identity, contenderId(clock.now().wall, uuid()), this.#rules.name);
+    this.#tag = tag;
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
       delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),

@@ -7,6 +7,9 @@ import type { Instant } from './protocol/instant.ts';
 /** How long `release` waits for the broker's answer. The lock is free as soon as the broker has read the request. */
 const RELEASE_CONFIRM_MS = 5_000;
 
+/** Holds that last so long are told to operators; the many short ones cost nothing. */
+const ANNOUNCE_AFTER_MS = 1_000;
+
 const EXPLAINED: Record<LostReason, string> = {
   'verification-timeout': 'the broker did not confirm the hold within leaseMs',
   superseded: 'the broker had taken the token back, and somebody else may have been granted',
@@ -36,6 +39,7 @@ export class Lease {
   #released: Promise<void> | undefined;
   #ended: (() => void) | undefined;
   #isEnded = false;
+  #unannounce: () => void;
 
   /** @internal Leases come from `acquire`. */
   constructor(name: string, fence: bigint, contender: Contender, context: Context) {
@@ -45,6 +49,7 @@ export class Lease {
     this.#context = context;
     this.#trace = { lock: name, service: context.identity.service, fence: String(fence) };
     if (traces.hold.hasSubscribers) traces.hold.start.publish(this.#trace);
+    this.#unannounce = this.#announceSoon();
   }
 
   /** Aborts with a {@link LeaseLostError} when the hold is lost. A release does not abort it. */
@@ -128,8 +133,18 @@ export class Lease {
   /** @internal */
   onEnded(): void {
     this.#isEnded = true;
+    this.#unannounce();
     if (traces.hold.hasSubscribers) traces.hold.end.publish(this.#trace);
     this.#ended?.();
+  }
+
+  #announceSoon(): () => void {
+    const { clock, session } = this.#context;
+    const { mono, wall: since } = clock.now();
+    return clock.setTimer(mono + ANNOUNCE_AFTER_MS, () => {
+      const { queue, tag: consumerTag } = this.#contender;
+      this.#unannounce = session.announce?.({ queue, consumerTag, fence: this.fence, since }) ?? (() => {});
+    });
   }
 
   #release(): Promise<void> {

@@ -64,6 +64,13 @@ const SOCKET: Flag = {
   help: 'more options of tls.connect: {"servername":"mq1","passphrase":"…"}',
 };
 
+/** Where the management API is; for the commands that ask it. */
+export const MANAGEMENT_FLAG: Flag = {
+  name: 'management-url',
+  value: 'URL',
+  help: 'http://user:password@host:15672 of the management API (default: that port of the broker, same user)',
+};
+
 /** The flags of {@link readConnection}, in the order of `--help`. */
 export const CONNECT_FLAGS: readonly Flag[] = [
   URL_FLAG,
@@ -83,6 +90,14 @@ export const connectArgs = {
   verbose: { type: 'boolean' as const, short: 'v' },
 };
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A value, and the flag or variable it was given by. */
+export interface Given {
+  readonly text: string;
+  readonly what: string;
+}
+
 /** What `parseArgs` made of the flags. */
 export type FlagValues = Readonly<Record<string, unknown>>;
 
@@ -92,16 +107,8 @@ export interface Connection {
 }
 
 /** Flags, else environment, else defaults. Throws UsageError for what cannot be read; the library judges the rest. */
-export async function readConnection(
-  flags: FlagValues,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<Connection> {
-  const read = ({ name }: Flag) => {
-    const flag = flags[name];
-    if (typeof flag === 'string') return { text: flag, what: `--${name}` };
-    const text = env[variableOf(name)];
-    return text === undefined || text === '' ? undefined : { text, what: variableOf(name) };
-  };
+export async function readConnection(flags: FlagValues, env: Environment): Promise<Connection> {
+  const read = (flag: Flag) => readFlag(flag, flags, env);
   const text = (flag: Flag) => read(flag)?.text;
   const duration = (flag: Flag) => {
     const given = read(flag);
@@ -129,6 +136,14 @@ export async function readConnection(
   };
 }
 
+/** What a flag or its variable says, and which of them. */
+export function readFlag({ name }: Flag, flags: FlagValues, env: Environment): Given | undefined {
+  const flag = flags[name];
+  if (typeof flag === 'string') return { text: flag, what: `--${name}` };
+  const text = env[variableOf(name)];
+  return text === undefined || text === '' ? undefined : { text, what: variableOf(name) };
+}
+
 /** The library's sentence about options, in the words of the command line: `leaseMs` is `--lease`. */
 export function inFlags(message: string): string {
   return Object.entries(OPTIONS).reduce(
@@ -137,13 +152,13 @@ export function inFlags(message: string): string {
   );
 }
 
-function readUrls(flag: unknown, env: Readonly<Record<string, string | undefined>>): readonly string[] {
+function readUrls(flag: unknown, env: Environment): readonly string[] {
   if (Array.isArray(flag) && flag.length > 0) return flag as string[];
   const urls = (env.BATON_URL ?? '').split(/\s+/).filter((url) => url !== '');
   return urls.length > 0 ? urls : ['amqp://localhost'];
 }
 
-function parseObject(given: { text: string; what: string } | undefined): object {
+function parseObject(given: Given | undefined): object {
   if (given === undefined) return {};
   try {
     const value: unknown = JSON.parse(given.text);
@@ -154,9 +169,7 @@ function parseObject(given: { text: string; what: string } | undefined): object 
   throw new UsageError(`${given.what} must be a JSON object such as {"servername":"mq1"}`);
 }
 
-function fromFiles(
-  files: readonly { name: string; given: { text: string; what: string } | undefined }[],
-): object {
+function fromFiles(files: readonly { name: string; given: Given | undefined }[]): object {
   return Object.fromEntries(
     files.flatMap(({ name, given }) => {
       if (given === undefined) return [];

@@ -4,7 +4,7 @@ import { UsageError } from './usage-error.ts';
 /** The exit codes of `baton` itself. A command under `baton run` adds its own, and 128 + n for a death by signal n. */
 export const EXIT = {
   ok: 0,
-  declined: 1,
+  no: 1,
   usage: 64,
   unreachable: 69,
   internal: 70,

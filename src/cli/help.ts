@@ -1,4 +1,4 @@
-import { CONNECT_FLAGS, variableOf } from './connect-flags.ts';
+import { CONNECT_FLAGS, MANAGEMENT_FLAG, variableOf } from './connect-flags.ts';
 
 /** Two columns, the first as wide as its longest entry. */
 export function columns(rows: readonly (readonly [string, string])[]): string {
@@ -18,6 +18,12 @@ export function connectionHelp(): string {
   ];
   return `Connection (each also as an environment variable, which a flag overrides):\n${columns([...rows, verbose])}`;
 }
+
+/** For the commands that ask the management API. */
+export const MANAGEMENT_HELP: [string, string] = [
+  `--${MANAGEMENT_FLAG.name} ${MANAGEMENT_FLAG.value}`,
+  `${MANAGEMENT_FLAG.help} [${variableOf(MANAGEMENT_FLAG.name)}]`,
+];
 
 /** What every command can end with. */
 export const COMMON_CODES: readonly (readonly [string, string])[] = [

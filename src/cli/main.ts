@@ -16,6 +16,8 @@ interface CommandModule {
 
 const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<CommandModule> }>> = {
   run: { about: 'run a command while holding a lock', load: () => import('./run/command.ts') },
+  ls: { about: 'list locks: held or free, by whom, how many wait', load: () => import('./ls/command.ts') },
+  show: { about: 'who holds a lock, who waits, in order', load: () => import('./show/command.ts') },
 };
 
 const HELP = `Usage: baton COMMAND [options]

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { parseConnectOptions, parseLockName } from '../../options.ts';
-import { type Connection, connectArgs, readConnection } from '../connect-flags.ts';
+import { type Connection, connectArgs, type Environment, readConnection } from '../connect-flags.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -20,8 +20,6 @@ export interface RunOrder {
   /** How often the guard hears of the lease's end; also how soon a machine that woke up notices that it is over. */
   readonly beatEveryMs: number;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 const OPTIONS = {
   ...connectArgs,
