@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<Com
   run: { about: 'run a command while holding a lock', load: () => import('./run/command.ts') },
   ls: { about: 'list locks: held or free, by whom, how many wait', load: () => import('./ls/command.ts') },
   show: { about: 'who holds a lock, who waits, in order', load: () => import('./show/command.ts') },
+  break: { about: 'take a lock from whoever has it', load: () => import('./break/command.ts') },
+  doctor: { about: 'examine the broker as a place for locks', load: () => import('./doctor/command.ts') },
 };
 
 const HELP = `Usage: baton COMMAND [options]

@@ -1,12 +1,10 @@
 import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
-import { lockQueueName } from '../../protocol/topology.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
-import { type ConnectionFacts, readConnections } from '../locks/connections.ts';
-import { type LockReport, type Person, reportOn } from '../locks/report.ts';
+import { type Details, readDetails } from '../locks/details.ts';
+import type { LockReport, Person } from '../locks/report.ts';
 import { personText, stateText } from '../locks/text.ts';
-import { ManagementError } from '../management/client.ts';
 import { ago, table } from '../table.ts';
 import { say } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
@@ -14,12 +12,6 @@ import { UsageError } from '../usage-error.ts';
 export { HELP } from './help.ts';
 
 const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' } } as const;
-
-interface Details {
-  readonly report: LockReport;
-  readonly connections: ReadonlyMap<string, ConnectionFacts>;
-  readonly withoutManagement: string | undefined;
-}
 
 /** `baton show LOCK`: who holds it, who waits. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -33,23 +25,6 @@ export async function main(argv: readonly string[]): Promise<number> {
   if (reason !== undefined) say(`holder and waiters are unknown: ${reason}`);
   process.stdout.write(`${values.json ? json(details, inspection) : text(details)}\n`);
   return details.report.state === 'absent' ? EXIT.no : EXIT.ok;
-}
-
-export async function readDetails(inspection: Inspection, lock: string): Promise<Details> {
-  const { session, management, namespace } = inspection;
-  const queues = [lockQueueName(namespace, lock)];
-  const read = async (from: typeof management | undefined) => {
-    const [report] = await reportOn(queues, { session, management: from, namespace });
-    if (report === undefined) throw new Error('no report');
-    return { ...report, lock };
-  };
-  try {
-    const report = await read(management);
-    return { report, connections: await readConnections(management), withoutManagement: undefined };
-  } catch (error) {
-    if (!(error instanceof ManagementError)) throw error;
-    return { report: await read(undefined), connections: new Map(), withoutManagement: error.message };
-  }
 }
 
 function json({ report, connections, withoutManagement }: Details, { namespace }: Inspection): string {
