@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parseAddresses, withLogin } from '../../broker/address.ts';
+import type { LockSession } from '../../broker/port.ts';
 import { connect, isBatonError } from '../../index.ts';
 import { lockQueueName } from '../../protocol/topology.ts';
 import { inFlags } from '../connect-flags.ts';
@@ -14,15 +15,16 @@ import { Facts } from './facts.ts';
 import type { Finding, Level } from './finding.ts';
 import { latencyFindings } from './latency.ts';
 import { policyFindings } from './policies.ts';
-import { isSuspicious, tokenFindings } from './tokens.ts';
+import { isSuspicious, tokenFindings, type Whereabouts } from './tokens.ts';
 import { versionFindings } from './version.ts';
 
 export { HELP } from './help.ts';
 
 const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' } } as const;
 const LEVELS: readonly Level[] = ['ok', 'note', 'warning', 'problem'];
-/** Longer than the counts of the management API are old, and than a probe lives. */
-const LOOK_AGAIN_MS = 6_000;
+/** Longer than a probe lives, and than the management API needs to know of a new queue (up to 10 s). */
+const DOUBT_MS = 12_000;
+const LOOK_AGAIN_MS = 1_000;
 
 /** `baton doctor`: what is wrong, or could go wrong, with the broker as a place for locks. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -54,7 +56,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
   const { user = '', vhost = '/' } = address ?? {};
   const facts = new Facts(management);
   // Before anything of doctor's own is there.
-  const tokens = await examineTokens(facts, { namespace, vhost });
+  const tokens = await examineTokens(facts, session, { namespace, vhost });
   const lock = `baton-doctor@${hostname()}`;
   const queue = lockQueueName(namespace, lock);
   const access = await accessFindings({ session, queue, lock, user, vhost });
@@ -76,16 +78,20 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
   ];
 }
 
-async function examineTokens(facts: Facts, where: { namespace: string; vhost: string }) {
-  const first = await facts.lockQueues(where.namespace);
+async function examineTokens(facts: Facts, session: LockSession, where: Whereabouts) {
+  const first = await facts.lockQueues(where.namespace, session);
   if (first === undefined) return { queues: [], findings: [] };
-  const suspects = new Set(first.filter(isSuspicious).map(({ name }) => name));
-  if (suspects.size === 0) return { queues: first, findings: tokenFindings(first, where) };
-  await pause(LOOK_AGAIN_MS);
-  const second = (await facts.lockQueues(where.namespace)) ?? [];
-  // Only what was wrong both times: hand-overs, young queues and probes are not.
-  const believed = second.filter((queue) => !isSuspicious(queue) || suspects.has(queue.name));
-  return { queues: second, findings: tokenFindings(believed, where) };
+  let queues = first;
+  let suspects = new Set(first.filter(isSuspicious).map(({ name }) => name));
+  for (let waitedMs = 0; suspects.size > 0 && waitedMs < DOUBT_MS; waitedMs += LOOK_AGAIN_MS) {
+    await pause(LOOK_AGAIN_MS);
+    queues = (await facts.lockQueues(where.namespace, session)) ?? [];
+    const still = queues.filter((queue) => suspects.has(queue.name) && isSuspicious(queue));
+    suspects = new Set(still.map(({ name }) => name));
+  }
+  // Only what was wrong at every look.
+  const believed = queues.filter((queue) => !isSuspicious(queue) || suspects.has(queue.name));
+  return { queues, findings: tokenFindings(believed, where) };
 }
 
 async function examineLatency(

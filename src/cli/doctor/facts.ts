@@ -1,3 +1,4 @@
+import type { LockSession } from '../../broker/port.ts';
 import { lockNameOf } from '../../protocol/topology.ts';
 import { type Management, ManagementError } from '../management/client.ts';
 import type { Node } from './cluster.ts';
@@ -70,23 +71,33 @@ export class Facts {
   }
 
   /** Every queue under the name of a lock of this namespace. */
-  async lockQueues(namespace: string): Promise<readonly LockQueue[] | undefined> {
-    const columns = 'name,type,arguments,messages_ready,messages_unacknowledged,consumers,members,online';
+  async lockQueues(namespace: string, session: LockSession): Promise<readonly LockQueue[] | undefined> {
+    const columns = 'name,type,arguments,messages_unacknowledged,members,online';
     const query = { name: `^baton\\.${namespace}\\.lock\\.`, use_regex: 'true', columns };
     const rows = await this.#told('locks', () =>
       this.#management.list(`queues/${this.#management.vhost}`, query),
     );
-    return (rows as readonly Row[] | undefined)?.map((row) => ({
-      name: textOf(row.name),
-      lock: lockNameOf(namespace, textOf(row.name)) ?? textOf(row.name),
-      type: textOf(row.type),
-      singleActiveConsumer: (row.arguments as Row | undefined)?.['x-single-active-consumer'] === true,
-      ready: numberOf(row.messages_ready),
-      unacknowledged: numberOf(row.messages_unacknowledged),
-      consumers: numberOf(row.consumers) ?? 0,
-      members: rowsOf(row.members).length,
-      online: rowsOf(row.online).length,
-    }));
+    if (rows === undefined) return undefined;
+    const queues = await Promise.all(
+      (rows as readonly Row[]).map(async (row) => {
+        const name = textOf(row.name);
+        // What the API counts is up to 5 s old; this is the state of now.
+        const depth = await session.look(name);
+        if (depth === 'absent') return [];
+        return {
+          name,
+          lock: lockNameOf(namespace, name) ?? name,
+          type: textOf(row.type),
+          singleActiveConsumer: (row.arguments as Row | undefined)?.['x-single-active-consumer'] === true,
+          ready: depth.ready,
+          unacknowledged: numberOf(row.messages_unacknowledged),
+          used: depth.consumers > 0,
+          members: rowsOf(row.members).length,
+          online: rowsOf(row.online).length,
+        };
+      }),
+    );
+    return queues.flat();
   }
 
   /** The shortest consumer timeout of the namespace's lock consumers; undefined when nothing tells (below 4.0). */

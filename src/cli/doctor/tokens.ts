@@ -1,14 +1,15 @@
 import type { Finding } from './finding.ts';
 
-/** A queue under the name of a lock, as the management API shows it. Counts are undefined until it has them. */
+/** A queue under the name of a lock. What is unacknowledged is up to 5 s old, and undefined until it is known. */
 export interface LockQueue {
   readonly name: string;
   readonly lock: string;
   readonly type: string;
   readonly singleActiveConsumer: boolean;
-  readonly ready: number | undefined;
+  readonly ready: number;
   readonly unacknowledged: number | undefined;
-  readonly consumers: number;
+  /** Whether anybody is in line. */
+  readonly used: boolean;
   readonly members: number;
   readonly online: number;
 }
@@ -16,11 +17,12 @@ export interface LockQueue {
 const MANY_QUEUES = 5_000;
 
 /** Messages of a queue: the token, ready or held, and what should not be there. */
-const messagesOf = ({ ready, unacknowledged }: LockQueue): number | undefined =>
-  ready === undefined || unacknowledged === undefined ? undefined : ready + unacknowledged;
+const messagesOf = ({ ready, unacknowledged, used }: LockQueue): number =>
+  used ? ready + (unacknowledged ?? 1) : ready;
 
-/** What must be looked at again before it is believed: counts are up to 5 s old, and a probe lives for 3 s. */
-export const isSuspicious = (queue: LockQueue): boolean => isLock(queue) && (messagesOf(queue) ?? 1) !== 1;
+/** What must be looked at again before it is believed: it may be young, a hand-over, or a probe, which lives for 3 s. */
+export const isSuspicious = (queue: LockQueue): boolean =>
+  isLock(queue) && (messagesOf(queue) !== 1 || (queue.used && queue.unacknowledged === undefined));
 
 const isLock = ({ type, singleActiveConsumer }: LockQueue): boolean =>
   type === 'quorum' && singleActiveConsumer;
@@ -47,7 +49,7 @@ export function tokenFindings(queues: readonly LockQueue[], where: Whereabouts):
 }
 
 function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Finding[] {
-  const { lock, name, type, consumers, members, online } = queue;
+  const { lock, name, type, used, members, online } = queue;
   const called = `lock ${JSON.stringify(lock)}`;
   const fix = `baton break ${quote(lock)} --namespace ${namespace} --yes`;
   if (!isLock(queue)) {
@@ -73,9 +75,9 @@ function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Finding[] {
       },
     ];
   }
-  const messages = messagesOf(queue) ?? 1;
-  if (messages === 0 && consumers > 0) {
-    const says = `${called} has no token, and ${consumers} wait for it: they mend it after --heal-after. Breaking it is faster`;
+  const messages = messagesOf(queue);
+  if (messages === 0 && used) {
+    const says = `${called} has no token, and somebody waits for it, who mends it after --heal-after. Breaking it is faster`;
     return [{ check: 'tokens', level: 'warning', says, fix }];
   }
   if (messages === 0) {

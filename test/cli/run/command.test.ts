@@ -1,14 +1,6 @@
 import { expect, test } from 'vitest';
-import {
-  BROKER,
-  baton,
-  batonResult,
-  coordinator,
-  isAlive,
-  lockName,
-  shown,
-  until,
-} from '../support/baton.ts';
+import { baton, batonResult, coordinator, isAlive, lockName, shown, until } from '../support/baton.ts';
+import { control } from '../support/queues.ts';
 
 const FENCE = /^\d{16,19}$/;
 
@@ -107,14 +99,11 @@ test('--verbose tells what happens, as JSON lines on stderr, and leaves stdout t
 });
 
 test('--label is shown with the connections at the broker; the command’s name is the default', async () => {
-  const control = BROKER.control;
-  if (control === undefined) throw new Error('this test asks the broker itself: unset BATON_URL');
-  const labelsAt = async () => control.ctl('list_connections', 'pid', 'client_properties');
   const [one, two] = [await lockName('one'), await lockName('two')];
   const named = baton(['run', one, '--label', 'the nightly dump', '--', 'sh', '-c', 'echo up; sleep 30']);
   const unnamed = baton(['run', two, '--', 'sh', '-c', 'echo up; sleep 30']);
   await Promise.all([shown(named, /up/), shown(unnamed, /up/)]);
-  const properties = await labelsAt();
+  const properties = await control().ctl('list_connections', 'pid', 'client_properties');
   expect(properties).toMatch(/"baton_label".*"the nightly dump"/);
   expect(properties).toMatch(/"baton_label".*"sh"/);
 });
