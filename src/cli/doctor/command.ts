@@ -70,7 +70,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ...heartbeat(inspection),
     ...access,
     ...latency,
-    ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.khepri())),
+    ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.khepri(session.traits.version))),
     ...(policies === undefined ? [] : policyFindings(policies, [queue, ...known], settings.verifyEveryMs)),
     ...consumerTimeout(await facts.consumerTimeoutMs(namespace), settings.verifyEveryMs),
     ...tokens.findings,

@@ -1,4 +1,4 @@
-import type { LockSession } from '../../broker/port.ts';
+import type { BrokerTraits, LockSession } from '../../broker/port.ts';
 import { lockNameOf } from '../../protocol/topology.ts';
 import { type Management, ManagementError } from '../management/client.ts';
 import type { Node } from './cluster.ts';
@@ -43,8 +43,10 @@ export class Facts {
     }));
   }
 
-  /** Whether the cluster keeps its metadata by Raft. */
-  async khepri(): Promise<boolean> {
+  /** Whether the cluster keeps its metadata by Raft: never below 3.13, always from 4.3 on. */
+  async khepri([major, minor]: BrokerTraits['version']): Promise<boolean> {
+    if (major > 4 || (major === 4 && minor >= 3)) return true;
+    if (major < 3 || (major === 3 && minor < 13)) return false;
     const rows = await this.#get('feature flags', 'feature-flags?columns=name,state');
     return rows?.some(({ name, state }) => name === 'khepri_db' && state === 'enabled') ?? false;
   }

@@ -45,7 +45,16 @@ export function tokenFindings(queues: readonly LockQueue[], where: Whereabouts):
   }
   return findings.length > 0
     ? findings
-    : [{ check: 'tokens', level: 'ok', says: `${count} lock${count === 1 ? '' : 's'}, each with one token` }];
+    : [
+        {
+          check: 'tokens',
+          level: 'ok',
+          says:
+            count === 0
+              ? 'no locks yet'
+              : `${count} ${count === 1 ? 'lock, with its token' : 'locks, each with its token'}`,
+        },
+      ];
 }
 
 function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Finding[] {
