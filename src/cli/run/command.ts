@@ -74,7 +74,7 @@ function lossOf(lease: Lease): LeaseLostError | undefined {
 function settle(ending: Ending, loss: LeaseLostError | undefined, { file }: RunOrder): number {
   switch (ending.say) {
     case 'guard-died':
-      say(`the guard process was killed, so the command was killed as well`);
+      say('the guard process was killed, so the command was killed as well');
       return EXIT.internal;
     case 'failed':
       say(`cannot run ${JSON.stringify(file)}: ${ending.errno}`);

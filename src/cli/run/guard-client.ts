@@ -33,6 +33,8 @@ export class Guard {
         if (answer.say === 'ended' || answer.say === 'failed') resolve(answer);
       });
       child.once('disconnect', () => void this.#died().then(resolve));
+      // It could not even be started.
+      child.once('error', () => resolve({ say: 'guard-died' }));
     });
   }
 
