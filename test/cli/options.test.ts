@@ -11,6 +11,7 @@ import {
   variableOf,
 } from '../../src/cli/connect-flags.ts';
 import { formatDuration, parseDuration } from '../../src/cli/duration.ts';
+import { readOrder } from '../../src/cli/run/order.ts';
 import { InvalidOptionsError } from '../../src/index.ts';
 import { parseConnectOptions } from '../../src/options.ts';
 
@@ -137,4 +138,25 @@ test('a duration is told in the largest unit that fits', () => {
     '1h',
     '2d',
   ]);
+});
+
+describe('the times of a run', () => {
+  const order = (...flags: string[]) => readOrder(['x', ...flags, '--', 'true'], {});
+
+  test('wait for ever by default, as long as told, or not at all', async () => {
+    expect((await order()).waitMs).toBe(Number.POSITIVE_INFINITY);
+    expect((await order('--wait', '90s')).waitMs).toBe(90_000);
+    expect((await order('--no-wait')).waitMs).toBe(0);
+  });
+
+  test('the command is told to stop 5 s before the end of a lease, earlier only if told, later if the lease is short', async () => {
+    expect((await order()).killAfterMs).toBe(5_000);
+    expect((await order('--kill-after', '7500ms')).killAfterMs).toBe(7_500);
+    expect((await order('--lease', '3s', '--verify-every', '1s')).killAfterMs).toBe(1_500);
+  });
+
+  test('the guard hears of the lease four times between two verifications, and at least every 250 ms', async () => {
+    expect((await order()).beatEveryMs).toBe(250);
+    expect((await order('--lease', '600ms', '--verify-every', '200ms')).beatEveryMs).toBe(50);
+  });
 });

@@ -30,7 +30,10 @@ export class Guard {
     this.ended = new Promise((resolve) => {
       child.on('message', (answer: Answer) => {
         if (answer.say === 'started') this.#pgid = answer.pgid;
-        if (answer.say === 'ended' || answer.say === 'failed') resolve(answer);
+        if (answer.say !== 'ended' && answer.say !== 'failed') return;
+        // The number may belong to somebody else from here on.
+        this.#pgid = undefined;
+        resolve(answer);
       });
       child.once('disconnect', () => void this.#died().then(resolve));
       // It could not even be started.

@@ -72,6 +72,20 @@ test('a command that obeys SIGTERM has --kill-after for its farewell, and baton 
   expect((await run.exit).code).toBe(79);
 });
 
+test('once told to stop the group is killed at the time it was given, although the broker answers again', async () => {
+  const proxy = await proxied();
+  const run = baton(['run', await lockName(), '--url', proxy.url, ...QUICK, '--', 'bash', '-c', STUBBORN]);
+  const [, ...pids] = await shown(run, /pids (\d+) (\d+)/);
+  proxy.freeze();
+  await shown(run, /asked/);
+  const askedAt = performance.now();
+  proxy.thaw();
+  await until(() => expect(pids.map(Number).map(isAlive)).toEqual([false, false]));
+  expect(performance.now() - askedAt).toBeLessThan(KILL_AFTER_MS + SLACK_MS);
+  expect((await run.exit).code).toBe(79);
+  expect(run.stderr).toBe('baton: the hold could not be proven in time; the command was stopped\n');
+});
+
 test('with its connection the lease is lost at once, and so is the group', async () => {
   const proxy = await proxied();
   const run = baton(['run', await lockName(), '--url', proxy.url, '--', 'bash', '-c', STUBBORN]);
@@ -89,8 +103,8 @@ test('a healthy hold goes on over many leases', async () => {
   const run = baton([
     'run',
     await lockName(),
-    ...['--heartbeat', '1s', '--lease', '600ms', '--verify-every', '200ms', '--kill-after', '250ms'],
-    ...['--', 'sleep', '4'],
+    ...['--heartbeat', '2s', '--lease', '2s', '--verify-every', '400ms', '--kill-after', '500ms'],
+    ...['--', 'sleep', '7'],
   ]);
   expect((await run.exit).code).toBe(0);
   expect(run.stderr).toBe('');
