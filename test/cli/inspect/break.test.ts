@@ -83,7 +83,8 @@ function onTerminal(args: readonly string[]): { program: Program; type: (text: s
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const program = new Program('script', child);
-  onTestFinished(async () => void (await program.kill()));
+  // Not awaited: its end is that of everybody who has its stdout.
+  onTestFinished(() => program.signal('SIGKILL'));
   return { program, type: (text) => void child.stdin.write(text) };
 }
 

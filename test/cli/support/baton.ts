@@ -28,7 +28,8 @@ export function baton(args: readonly string[], { env = {}, input }: BatonOptions
   });
   child.stdin?.end(input);
   const program = new Program('baton', child);
-  onTestFinished(async () => void (await program.kill()));
+  // Not awaited: its end is that of everybody who has its stdout.
+  onTestFinished(() => program.signal('SIGKILL'));
   return program;
 }
 
