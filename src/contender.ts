@@ -17,7 +17,7 @@ import {
   statefulWakeAt,
 } from './protocol/register/step.ts';
 import type { Handed, RegisterEffect } from './protocol/register/types.ts';
-import { consumerTag, recreation } from './protocol/topology.ts';
+import { consumerTag, contenderId, recreation } from './protocol/topology.ts';
 
 /** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
 const REGISTER_PREFETCH = 16;
@@ -47,6 +47,7 @@ export class Contender {
   #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
+  #tag = '';
   #armedFor: number | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -60,6 +61,15 @@ export class Contender {
   /** `reading`: it has the token, and the register is being read before the grant. */
   get at(): ContenderState['at'] | 'reading' {
     return isWithheld(this.#state) ? 'reading' : this.#state.contender.at;
+  }
+
+  /** The latest consumer tag: whose place in line, or hold, this is. */
+  get tag(): string {
+    return this.#tag;
+  }
+
+  get queue(): string {
+    return this.#record.queue;
   }
 
   /** How long the hold can be vouched for, in milliseconds, read from the clocks now. 0 when nothing is held. */
@@ -211,7 +221,7 @@ export class Contender {
       }
       case 'register-consume': {
         const { line } = effect;
-        this.#channels.get(line)?.consumeAlso(record.register, this.#tag(), REGISTER_PREFETCH, {
+        this.#channels.get(line)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
           delivered: (delivery) => this.dispatch({ type: 'register-delivered', line, delivery }),
           cancelled: () => this.dispatch({ type: 'register-cancelled', line }),
         });
@@ -235,6 +245,7 @@ export class Contender {
   }
 
   #consume(line: number): void {
+    this.#tag = this.#newTag();
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
       delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),
@@ -244,11 +255,12 @@ export class Contender {
         this.dispatch({ type: 'closed', line, ...end });
       },
     };
-    this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag(), listener));
+    this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag, listener));
   }
 
-  #tag(): string {
-    return consumerTag(this.#context.identity, uuid().slice(-12), this.#owner.lock);
+  #newTag(): string {
+    const { identity, clock } = this.#context;
+    return consumerTag(identity, contenderId(clock.now().wall, uuid()), this.#owner.lock);
   }
 
   #arm(): void {

@@ -11,6 +11,9 @@ import type { StateSchema } from './state.ts';
 /** How long `release` waits for the broker's answer. The lock is free as soon as the broker has read the request. */
 const RELEASE_CONFIRM_MS = 5_000;
 
+/** Holds that last so long are told to operators; the many short ones cost nothing. */
+const ANNOUNCE_AFTER_MS = 1_000;
+
 const EXPLAINED: Record<LostReason, string> = {
   'verification-timeout': 'the broker did not confirm the hold within leaseMs',
   superseded: 'the broker had taken the token back, and somebody else may have been granted',
@@ -41,6 +44,7 @@ export class Lease<T = unknown> {
   #released: Promise<void> | undefined;
   #ended: (() => void) | undefined;
   #isEnded = false;
+  #unannounce: () => void;
 
   /** @internal Leases come from `acquire`. */
   constructor(
@@ -58,6 +62,7 @@ export class Lease<T = unknown> {
     this.#state = new CarriedState(name, schema, contender, context.clock);
     this.#trace = { lock: name, service: context.identity.service, fence: String(fence), acquire };
     if (traces.hold.hasSubscribers) traces.hold.start.publish(this.#trace);
+    this.#unannounce = this.#announceSoon();
   }
 
   /** Aborts with a {@link LeaseLostError} when the hold is lost. A release does not abort it. */
@@ -198,8 +203,18 @@ export class Lease<T = unknown> {
   /** @internal */
   onEnded(): void {
     this.#isEnded = true;
+    this.#unannounce();
     if (traces.hold.hasSubscribers) traces.hold.end.publish(this.#trace);
     this.#ended?.();
+  }
+
+  #announceSoon(): () => void {
+    const { clock, session } = this.#context;
+    const { mono, wall: since } = clock.now();
+    return clock.setTimer(mono + ANNOUNCE_AFTER_MS, () => {
+      const { queue, tag: consumerTag } = this.#contender;
+      this.#unannounce = session.announce?.({ queue, consumerTag, fence: this.fence, since }) ?? (() => {});
+    });
   }
 
   #release(): Promise<void> {

@@ -86,6 +86,16 @@ export interface LockBroker {
   consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel;
 }
 
+/** What operators can read of a hold while it lasts. */
+export interface HoldNotice {
+  readonly queue: string;
+  /** Of the holder's consumer: tells a hold of now from one that its holder only believes in. */
+  readonly consumerTag: string;
+  readonly fence: bigint;
+  /** When it was granted, epoch milliseconds of the holder's clock. */
+  readonly since: number;
+}
+
 /** States of a session with the broker, as `coordinator.on('state')` reports them. */
 export type SessionState = 'connecting' | 'open' | 'blocked' | 'reconnecting' | 'closed';
 
@@ -101,6 +111,11 @@ export interface LockSession extends LockBroker {
   /** Of the broker that was connected to last. */
   readonly traits: BrokerTraits;
   onStateChange(listener: (change: SessionStateChange) => void): void;
+  /**
+   * Puts a notice where the broker's own tools show it, and returns a function that takes it away. Nothing depends on
+   * it: it never throws, and a session that cannot do it does nothing.
+   */
+  announce?(notice: HoldNotice): () => void;
   /**
    * Closes every connection, gracefully where the broker answers, by destroying sockets where it does not.
    * Resolves within `timeoutMs`. Every open channel gets `closed`; calls under way and later ones reject

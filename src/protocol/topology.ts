@@ -65,10 +65,53 @@ export interface ConsumerIdentity {
   readonly pid: number;
 }
 
+/**
+ * What tells two places in line apart, and when the place was taken: epoch milliseconds in 12 hex digits, and the last 6
+ * of `random`. The broker itself tells nobody how long a consumer has been there.
+ */
+export function contenderId(wallMs: number, random: string): string {
+  return Math.max(0, Math.floor(wallMs)).toString(16).padStart(12, '0') + random.slice(-6);
+}
+
 /** `service@host/pid/id/name`: the broker's own tools show who holds (the active consumer) and who waits. */
 export function consumerTag({ service, host, pid }: ConsumerIdentity, id: string, name: string): string {
   const head = `${escapeName(service).slice(0, 96)}@${escapeName(host).slice(0, 64)}/${pid}/${id}/`;
   return head + escapeName(name).slice(0, SHORTSTR_BYTES - head.length);
+}
+
+/** The queue on which a session tells of its holds (notices.ts); it ends with its connection. */
+export function noticeQueueName(namespace: string, id: string): string {
+  return `baton.${namespace}.notices.${id}`;
+}
+
+/** Who stands behind a consumer, as far as its tag tells. */
+export interface ConsumerClaim extends ConsumerIdentity {
+  /** When it took its place in line, epoch milliseconds of its own clock. Other clients may not say. */
+  readonly since: number | undefined;
+}
+
+/** Reads a tag of {@link consumerTag}; undefined for one that is nothing of the kind. */
+export function readConsumerTag(tag: string): ConsumerClaim | undefined {
+  const [, service, host, pid, id = ''] = /^(.*?)@([^/@]*)\/(\d+)\/([^/]*)\//.exec(tag) ?? [];
+  if (service === undefined || host === undefined) return undefined;
+  const since = /^[0-9a-f]{18}$/.test(id) ? Number.parseInt(id.slice(0, 12), 16) : undefined;
+  return { service: unescapeName(service), host: unescapeName(host), pid: Number(pid), since };
+}
+
+/** What lies behind the prefix of a lock queue's name: the lock's name, or the hash and beginning of a long one. */
+export function lockNameOf(namespace: string, queue: string): string | undefined {
+  const prefix = `baton.${namespace}.lock.`;
+  if (!queue.startsWith(prefix)) return undefined;
+  const escaped = queue.slice(prefix.length);
+  return escaped.startsWith('#') ? escaped : unescapeName(escaped);
+}
+
+function unescapeName(escaped: string): string {
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    return escaped; // cut in the middle of a character
+  }
 }
 
 function escapeName(name: string): string {

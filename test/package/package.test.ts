@@ -39,6 +39,18 @@ it('publishes every file that its exports name', async () => {
   expect(named.map((it) => posix.normalize(String(it))).filter((it) => !files.has(it))).toEqual([]);
 });
 
+it('installs a command that runs', async () => {
+  const command = join(packed.project, 'node_modules/.bin/baton');
+  const { version } = JSON.parse(await packed.read('package.json')) as { version: string };
+  expect(await mustRun(command, ['--version'], packed.project, 30_000)).toBe(`${version}\n`);
+  const { code, stdout } = await run(
+    command,
+    ['run', 'x', '--url', 'amqp://127.0.0.1:1', '--', 'true'],
+    packed.project,
+  );
+  expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+});
+
 it('gives publint nothing to say', async () => {
   const tarball = await readFile(packed.tarball);
   const { messages, pkg } = await publint({

@@ -2,9 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   consumerTag,
+  contenderId,
+  lockNameOf,
   lockPlace,
   lockQueueArguments,
   lockQueueName,
+  readConsumerTag,
   slotOf,
 } from '../../../src/protocol/topology.ts';
 
@@ -229,5 +232,58 @@ describe('consumer tag', () => {
     const identity = { service: '語'.repeat(64), host: 'h'.repeat(255), pid: 1 };
     const name = '𝕏'.repeat(255);
     expect(consumerTag(identity, 'aaaaaaaaaaaa', name)).not.toBe(consumerTag(identity, 'bbbbbbbbbbbb', name));
+  });
+});
+
+describe('what a tag tells', () => {
+  const id = contenderId(1_893_456_000_123.9, '01930b4c-7a3e-7c55-9d1f-0a1b2c3d4e5f');
+  // A service that itself looks like a tag cannot be told from one.
+  const printable = fc
+    .string({ unit: anyCharacter, minLength: 1, maxLength: 20 })
+    .filter((service) => !/@.*\/\d+\//s.test(service));
+
+  test('an id is the time in 12 hex digits, and 6 more that tell two of one millisecond apart', () => {
+    expect(id).toBe('01b8dac5b47b3d4e5f');
+    expect(contenderId(-1, 'abcdef')).toBe('000000000000abcdef');
+  });
+
+  test('is read back for every service, host and process, with when its place in line was taken', () => {
+    fc.assert(
+      fc.property(
+        printable,
+        fc.constantFrom('web-1', '語.example'),
+        fc.nat(),
+        lockName,
+        (service, host, pid, name) => {
+          const claim = readConsumerTag(consumerTag({ service, host, pid }, id, name));
+          // A long service is cut, perhaps in the middle of a character.
+          if (encodeURIComponent(service).length > 96) return;
+          expect(claim).toEqual({ service, host, pid, since: 1_893_456_000_123 });
+        },
+      ),
+    );
+  });
+
+  test('is less for other clients, and nothing for a tag of another kind', () => {
+    expect(readConsumerTag('billing@web-1/4711/3f9c0d2ab41e/x')).toEqual({
+      service: 'billing',
+      host: 'web-1',
+      pid: 4711,
+      since: undefined,
+    });
+    for (const tag of ['amq.ctag-1', 'doctor/1', 'a@b', 'a@b/c/d/e', ''])
+      expect(readConsumerTag(tag)).toBeUndefined();
+  });
+
+  test('a lock’s name is read from its queue, in its own namespace only; of a long one the hash is left', () => {
+    fc.assert(
+      fc.property(lockName, (name) => {
+        const queue = lockQueueName('ns', name);
+        const rest = queue.slice('baton.ns.lock.'.length);
+        expect(lockNameOf('ns', queue)).toBe(rest.startsWith('#') ? rest : name);
+      }),
+    );
+    expect(lockNameOf('ns', lockQueueName('other', 'x'))).toBeUndefined();
+    expect(lockNameOf('ns', 'baton.ns.notices.x')).toBeUndefined();
   });
 });
