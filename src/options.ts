@@ -58,6 +58,24 @@ export interface AcquireOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of `baton.schedule(name, when, task, options)`. */
+export interface ScheduleOptions {
+  /** IANA name, such as `Europe/Berlin`, in which a cron expression is read. Default: that of the process. */
+  timezone?: string | undefined;
+  /**
+   * `at-least-once` records a tick after its run: a crash means that the next worker runs it again. `at-most-once`
+   * records it before: a crash means that it is not run again. Default: `at-least-once`.
+   */
+  semantics?: 'at-least-once' | 'at-most-once' | undefined;
+  /** Which of the ticks that came while no worker was there are run: none, the last, or all in order. Default: `none`. */
+  catchUp?: 'none' | 'last' | 'all' | undefined;
+  /**
+   * Ticks that come due during a run are dropped (`skip`) or run after it, in order (`queue`). Default: `skip`;
+   * `queue` with `catchUp: 'all'`, which knows nothing else.
+   */
+  overrun?: 'skip' | 'queue' | undefined;
+}
+
 /** Options of `coordinator.close`. */
 export interface CloseOptions {
   /** How long to wait for holders to release, in milliseconds, 0 or more; then their leases are lost. Default: 10000. */
@@ -134,6 +152,15 @@ const acquireSchema = z.strictObject({
   signal: z.instanceof(AbortSignal, expects('an AbortSignal')).optional(),
 }) satisfies z.ZodType<AcquireOptions, AcquireOptions>;
 
+const scheduleSchema = z.strictObject({
+  timezone: z.string(expects("an IANA name such as 'Europe/Berlin'")).optional(),
+  semantics: z
+    .enum(['at-least-once', 'at-most-once'], expects("'at-least-once' or 'at-most-once'"))
+    .default('at-least-once'),
+  catchUp: z.enum(['none', 'last', 'all'], expects("'none', 'last' or 'all'")).default('none'),
+  overrun: z.enum(['skip', 'queue'], expects("'skip' or 'queue'")).optional(),
+}) satisfies z.ZodType<object, ScheduleOptions>;
+
 const closeSchema = z.strictObject({ drainMs: wholeMs(0).default(10_000) }) satisfies z.ZodType<
   object,
   CloseOptions
@@ -159,6 +186,17 @@ export function parseConnectOptions(options: unknown): Settings {
 export const parseLockOptions = (options: unknown): LockOptions => parse(lockSchema, options, 'lock');
 export const parseAcquireOptions = (options: unknown): AcquireOptions =>
   parse(acquireSchema, options, 'acquire');
+/** Validates the options of `schedule`. Throws {@link InvalidOptionsError}. */
+export function parseScheduleOptions(
+  options: unknown,
+): Defined<Omit<ScheduleOptions, 'timezone'>> & Pick<ScheduleOptions, 'timezone'> {
+  const { overrun, ...rest } = parse(scheduleSchema, options, 'schedule');
+  if (rest.catchUp === 'all' && overrun === 'skip') {
+    throw new InvalidOptionsError(["schedule: overrun must be 'queue' when catchUp is 'all', got 'skip'"]);
+  }
+  return { ...rest, overrun: overrun ?? (rest.catchUp === 'all' ? 'queue' : 'skip') };
+}
+
 export const parseCloseOptions = (options: unknown): { drainMs: number } =>
   parse(closeSchema, options, 'close');
 
