@@ -10,12 +10,14 @@ export interface LockTrace {
 
 /**
  * `node:diagnostics_channel` tracing channels: `tracing:batonmq:<what>:<start|end|asyncStart|asyncEnd|error>` for
- * `acquire` (the wait), `hold` (from grant to release or loss), `verify` and `release`. No cost without subscribers.
+ * `acquire` (the wait), `hold` (from grant to release or loss), `verify`, `save` and `release`. No cost without
+ * subscribers.
  */
 export const traces = {
   acquire: tracingChannel<unknown, LockTrace>('batonmq:acquire'),
   hold: tracingChannel<unknown, LockTrace>('batonmq:hold'),
   verify: tracingChannel<unknown, LockTrace>('batonmq:verify'),
+  save: tracingChannel<unknown, LockTrace>('batonmq:save'),
   release: tracingChannel<unknown, LockTrace>('batonmq:release'),
 };
 

@@ -14,9 +14,12 @@ export {
   LeaseLostError,
   type LostReason,
   QueueMismatchError,
+  StateError,
   TokenVersionError,
   UnsupportedBrokerError,
 } from './errors.ts';
+export type { ScheduleOptions } from './jobs/options.ts';
+export type { RunReport, Schedule, ScheduledRun, ScheduledTask } from './jobs/schedule.ts';
 export type { Lease } from './lease.ts';
 export type { Lock, Task } from './lock.ts';
 export type { Logger } from './logger.ts';
@@ -27,4 +30,8 @@ export type {
   ConnectOptions,
   GrantMode,
   LockOptions,
+  ReleaseOptions,
+  SaveOptions,
+  StatefulLockOptions,
 } from './options.ts';
+export type { StateSchema } from './state.ts';

@@ -4,8 +4,9 @@ import type { Clock } from './clock.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { nextBase } from './protocol/fence.ts';
+import { type Entry, encodeEntry } from './protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from './protocol/token.ts';
-import { type ConsumerIdentity, lockQueueName } from './protocol/topology.ts';
+import { type ConsumerIdentity, lockQueueName, processName, registerQueueName } from './protocol/topology.ts';
 import {
   IDLE_VIGIL,
   PROBE_TTL_MS,
@@ -35,10 +36,14 @@ interface Parts {
 export class NameRecord {
   readonly name: string;
   readonly queue: string;
+  /** The queue of its register. */
+  readonly register: string;
   /** Highest fence seen of any token of this name. */
   highestSeen = 0n;
   /** The queue was seen and may be consumed without a look. */
   known = false;
+  /** The register's queue was seen. */
+  registerKnown = false;
   /** Contenders that use this record. */
   users = 0;
   readonly #parts: Parts;
@@ -50,6 +55,7 @@ export class NameRecord {
   constructor(name: string, parts: Parts) {
     this.name = name;
     this.queue = lockQueueName(parts.settings.namespace, name);
+    this.register = registerQueueName(parts.settings.namespace, name);
     this.#parts = parts;
   }
 
@@ -92,6 +98,20 @@ export class NameRecord {
     await this.#parts.broker.publish(this.queue, encodeToken(token));
   }
 
+  /** Makes sure that there is a register. Says whether it shows nothing and nobody; asks only if it is not known. */
+  async declareRegister(): Promise<{ empty: boolean }> {
+    if (this.registerKnown) return { empty: false };
+    const { ready, consumers } = await this.#parts.broker.declare(this.register);
+    this.registerKnown = true;
+    return { empty: ready === 0 && consumers === 0 };
+  }
+
+  writeRegister(entry: Omit<Entry, 'id'>): Promise<void> {
+    const { broker, clock } = this.#parts;
+    const origin = { name: this.name, by: this.#by(), at: clock.now().wall };
+    return broker.publish(this.register, encodeEntry({ id: uuid(), ...entry }, origin));
+  }
+
   remove(): Promise<void> {
     return this.#parts.broker.remove(this.queue);
   }
@@ -112,8 +132,7 @@ export class NameRecord {
   }
 
   #by(): string {
-    const { service, host, pid } = this.#parts.identity;
-    return `${service}@${host}/${pid}`;
+    return processName(this.#parts.identity);
   }
 
   #nextBase(wallMs: number): bigint {

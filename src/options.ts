@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import type { StateSchema } from './state.ts';
 
 /** When a grant is given to the caller: see {@link ConnectOptions.grant}. */
 export type GrantMode = 'auto' | 'verified' | 'immediate';
@@ -50,30 +51,30 @@ export interface LockOptions {
   grant?: GrantMode | undefined;
 }
 
+/** Options of `baton.lock(name, options)` for a lock that carries state. */
+export interface StatefulLockOptions<T> extends LockOptions {
+  /** What the state must be: a zod schema, or any other Standard Schema. The state is JSON, at most 4 KiB. */
+  state: StateSchema<T>;
+}
+
+/** Options of `lease.save`. */
+export interface SaveOptions {
+  /** How long to wait for the broker, in milliseconds; 0 or more, or `Infinity`. Default: 5000. */
+  timeoutMs?: number | undefined;
+}
+
+/** Options of `lease.release`. */
+export interface ReleaseOptions<T> extends SaveOptions {
+  /** Saved before the release. */
+  state?: T | undefined;
+}
+
 /** Options of `acquire`, `run` and their `try` forms. */
 export interface AcquireOptions {
   /** How long to wait, in milliseconds; 0 or more, `Infinity` waits for ever. Default: `Infinity`; 0 for the `try` forms. */
   timeoutMs?: number | undefined;
   /** Ends the wait (not the lease, and not the task of `run`); its reason is rethrown untouched. */
   signal?: AbortSignal | undefined;
-}
-
-/** Options of `baton.schedule(name, when, task, options)`. */
-export interface ScheduleOptions {
-  /** IANA name, such as `Europe/Berlin`, in which a cron expression is read. Default: that of the process. */
-  timezone?: string | undefined;
-  /**
-   * `at-least-once` records a tick after its run: a crash means that the next worker runs it again. `at-most-once`
-   * records it before: a crash means that it is not run again. Default: `at-least-once`.
-   */
-  semantics?: 'at-least-once' | 'at-most-once' | undefined;
-  /** Which of the ticks that came while no worker was there are run: none, the last, or all in order. Default: `none`. */
-  catchUp?: 'none' | 'last' | 'all' | undefined;
-  /**
-   * Ticks that come due during a run are dropped (`skip`) or run after it, in order (`queue`). Default: `skip`;
-   * `queue` with `catchUp: 'all'`, which knows nothing else.
-   */
-  overrun?: 'skip' | 'queue' | undefined;
 }
 
 /** Options of `coordinator.close`. */
@@ -89,7 +90,8 @@ export type Settings = Defined<Omit<ConnectOptions, 'heartbeatMs'>> & Pick<Conne
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-const expects = (expectation: string) => ({
+/** The message of a rule: what was expected, and what it got. */
+export const expects = (expectation: string) => ({
   error: (issue: { input?: unknown }) => `must be ${expectation}, got ${show(issue.input)}`,
 });
 
@@ -143,7 +145,15 @@ const connectSchema = z.strictObject({
   logger: logger.default(silentLogger),
 }) satisfies z.ZodType<Settings, ConnectOptions>;
 
-const lockSchema = z.strictObject({ grant: grant.optional() }) satisfies z.ZodType<LockOptions, LockOptions>;
+const stateSchema = z.custom<StateSchema<unknown>>(
+  isStandardSchema,
+  expects('a schema that implements Standard Schema 1, such as one of zod'),
+);
+type AnyLockOptions = LockOptions & Partial<StatefulLockOptions<unknown>>;
+const lockSchema = z.strictObject({
+  grant: grant.optional(),
+  state: stateSchema.optional(),
+}) satisfies z.ZodType<AnyLockOptions, AnyLockOptions>;
 
 const timeoutRule = expects('0 or more milliseconds, or Infinity');
 const timeout = z.custom<number>((value) => typeof value === 'number' && value >= 0, timeoutRule);
@@ -152,14 +162,13 @@ const acquireSchema = z.strictObject({
   signal: z.instanceof(AbortSignal, expects('an AbortSignal')).optional(),
 }) satisfies z.ZodType<AcquireOptions, AcquireOptions>;
 
-const scheduleSchema = z.strictObject({
-  timezone: z.string(expects("an IANA name such as 'Europe/Berlin'")).optional(),
-  semantics: z
-    .enum(['at-least-once', 'at-most-once'], expects("'at-least-once' or 'at-most-once'"))
-    .default('at-least-once'),
-  catchUp: z.enum(['none', 'last', 'all'], expects("'none', 'last' or 'all'")).default('none'),
-  overrun: z.enum(['skip', 'queue'], expects("'skip' or 'queue'")).optional(),
-}) satisfies z.ZodType<object, ScheduleOptions>;
+const SAVE_MS = 5_000;
+const saveTimeout = timeout.default(SAVE_MS);
+const saveSchema = z.strictObject({ timeoutMs: saveTimeout }) satisfies z.ZodType<object, SaveOptions>;
+const releaseSchema = z.strictObject({ timeoutMs: saveTimeout, state: z.unknown() }) satisfies z.ZodType<
+  object,
+  ReleaseOptions<unknown>
+>;
 
 const closeSchema = z.strictObject({ drainMs: wholeMs(0).default(10_000) }) satisfies z.ZodType<
   object,
@@ -183,20 +192,13 @@ export function parseConnectOptions(options: unknown): Settings {
   return settings;
 }
 
-export const parseLockOptions = (options: unknown): LockOptions => parse(lockSchema, options, 'lock');
+export const parseLockOptions = (options: unknown): AnyLockOptions => parse(lockSchema, options, 'lock');
 export const parseAcquireOptions = (options: unknown): AcquireOptions =>
   parse(acquireSchema, options, 'acquire');
-/** Validates the options of `schedule`. Throws {@link InvalidOptionsError}. */
-export function parseScheduleOptions(
-  options: unknown,
-): Defined<Omit<ScheduleOptions, 'timezone'>> & Pick<ScheduleOptions, 'timezone'> {
-  const { overrun, ...rest } = parse(scheduleSchema, options, 'schedule');
-  if (rest.catchUp === 'all' && overrun === 'skip') {
-    throw new InvalidOptionsError(["schedule: overrun must be 'queue' when catchUp is 'all', got 'skip'"]);
-  }
-  return { ...rest, overrun: overrun ?? (rest.catchUp === 'all' ? 'queue' : 'skip') };
-}
-
+export const parseSaveOptions = (options: unknown): { timeoutMs: number } =>
+  parse(saveSchema, options, 'save');
+export const parseReleaseOptions = (options: unknown): { timeoutMs: number; state?: unknown } =>
+  parse(releaseSchema, options, 'release');
 export const parseCloseOptions = (options: unknown): { drainMs: number } =>
   parse(closeSchema, options, 'close');
 
@@ -210,7 +212,8 @@ export function parseLockName(name: unknown): string {
   throw new InvalidOptionsError([`lock name must be a string of well-formed Unicode, got ${show(name)}`]);
 }
 
-function parse<T>(schema: z.ZodType<T>, options: unknown, call: string): T {
+/** Throws {@link InvalidOptionsError} with one sentence for each problem. */
+export function parse<T>(schema: z.ZodType<T>, options: unknown, call: string): T {
   const result = schema.safeParse(options ?? {}, { reportInput: true });
   if (result.success) return result.data;
   throw new InvalidOptionsError(
@@ -220,6 +223,13 @@ function parse<T>(schema: z.ZodType<T>, options: unknown, call: string): T {
       return `${call}: ${option} ${issue.path.length === 0 ? `must be an object, got ${typeof options === 'string' ? 'a string' : show(options)}` : issue.message}`;
     }),
   );
+}
+
+/** Function or object: arktype's schemas are functions. */
+function isStandardSchema(value: unknown): boolean {
+  if (!isObject(value) && !isFunction(value)) return false;
+  const { '~standard': standard } = value as Record<string, unknown>;
+  return isObject(standard) && isFunction((standard as Record<string, unknown>).validate);
 }
 
 /** A value as an error message shows it: short, and never a secret (strings are cut, objects are named). */

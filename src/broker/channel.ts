@@ -59,8 +59,9 @@ export class LinkChannel {
     this.#listener = undefined;
   }
 
-  async prefetchOne(): Promise<void> {
-    await this.#raw.prefetch(1);
+  /** For consumers that are made from now on. */
+  async prefetch(count: number): Promise<void> {
+    await this.#raw.prefetch(count);
   }
 
   /** Messages are passed on synchronously; `null` is a cancel by the broker. */

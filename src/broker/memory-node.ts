@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { type BatonError, QueueMismatchError } from '../errors.ts';
+import { absentQueue, type BrokerChannel, type ChannelHost } from './memory-broker-channel.ts';
 import type { Connection } from './memory-connection.ts';
-import { absentQueue, type BrokerChannel, type ChannelHost } from './memory-consumer.ts';
 import { MemoryQueue } from './memory-queue.ts';
 import type { BrokerTraits, QueueDepth } from './port.ts';
 
@@ -107,7 +107,8 @@ export class MemoryNode implements ChannelHost {
       connection.served.clear();
     }
     for (const channel of leaving) channel.abandon();
-    for (const queue of this.#queues.values()) queue.detach(leaving);
+    const consumers = new Set([...leaving].flatMap((channel) => channel.consumers));
+    for (const queue of this.#queues.values()) queue.detach(consumers);
   }
 
   #create(name: string): MemoryQueue {

@@ -37,6 +37,9 @@ export interface ConsumerListener {
   closed(end: { scope: ClosedScope; error?: BatonError; absent?: boolean }): void;
 }
 
+/** What happens to a channel's second consumer; its end is that of the channel. */
+export type AlsoListener = Pick<ConsumerListener, 'delivered' | 'cancelled'>;
+
 /**
  * One contender's own channel. All methods are synchronous, never throw, and do nothing once it is closed.
  * It can be used at once: until the channel exists, only `close` has an effect, and then nothing is opened.
@@ -44,7 +47,12 @@ export interface ConsumerListener {
 export interface ConsumerChannel {
   /** basic.nack(requeue=true), multiple=false. */
   requeue(deliveryTag: number): void;
-  /** basic.ack, multiple=false. For probes and strays only, never for a token. */
+  /**
+   * Consumes from a second queue with a prefetch of its own; delivery tags are those of the channel. A queue that is
+   * not there ends the channel with `absent`.
+   */
+  consumeAlso(queue: string, consumerTag: string, prefetch: number, listener: AlsoListener): void;
+  /** basic.ack, multiple=false. For probes, strays and outdated state, never for a token. */
   ack(deliveryTag: number): void;
   /**
    * A passive declare on this channel. Resolves with its answer, or with undefined when the channel ends
@@ -62,7 +70,7 @@ export interface LockBroker {
    * Rejects only with {@link BatonError}.
    */
   look(queue: string): Promise<QueueDepth | 'absent'>;
-  /** Declares the lock queue with the arguments of topology.ts. Rejects with QueueMismatchError on 406. */
+  /** Declares the queue of a lock or of a register with the arguments of topology.ts. Rejects with QueueMismatchError on 406. */
   declare(queue: string): Promise<QueueDepth>;
   /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. */
   remove(queue: string): Promise<void>;

@@ -28,6 +28,14 @@ export interface RunReport {
   readonly error?: unknown;
 }
 
+interface ScheduleEvents {
+  done: [RunReport];
+  failed: [RunReport];
+  /** It cannot go on: the lock cannot be used. */
+  error: [unknown];
+  ended: [];
+}
+
 interface Parts {
   readonly name: string;
   readonly policy: Policy;
@@ -43,15 +51,16 @@ const BEAT_MS = 5_000;
 const AGAIN_MS = 1_000;
 
 /**
- * A job on this worker, from `baton.schedule`. Emits `done` and `failed` for its own runs, and `error` with what ended
- * it. It ends with `stop()` or with its coordinator.
+ * A job on this worker, from `baton.schedule`. Emits `done` and `failed` for its own runs, `error` with what
+ * ended it, and `ended`. It ends with `stop()` or with its coordinator.
  */
-export class Schedule extends EventEmitter<{ done: [RunReport]; failed: [RunReport]; error: [unknown] }> {
+export class Schedule extends EventEmitter<ScheduleEvents> {
   readonly name: string;
   readonly #parts: Parts;
   readonly #task: ScheduledTask;
   readonly #stop = new AbortController();
   readonly #work: Promise<void>;
+  #isRetired = false;
   #since: number;
   #seen: number;
   #dueAt: number | undefined;
@@ -66,7 +75,10 @@ export class Schedule extends EventEmitter<{ done: [RunReport]; failed: [RunRepo
     this.#task = task;
     this.#since = this.#seen = this.#now();
     this.#beat();
-    this.#work = this.#attend().finally(() => this.#cancelBeat?.());
+    this.#work = this.#attend().finally(() => {
+      this.#cancelBeat?.();
+      this.emit('ended');
+    });
   }
 
   /** Takes no further tick, aborts the signal of a run under way, and resolves when that has ended. Idempotent. */
@@ -80,6 +92,12 @@ export class Schedule extends EventEmitter<{ done: [RunReport]; failed: [RunRepo
     await this.stop();
   }
 
+  /** @internal Takes no further tick; a run under way goes on, with its lease. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#onDue?.();
+  }
+
   /** Attends every tick: whoever is granted the lock first runs it, the others find it done. */
   async #attend(): Promise<void> {
     try {
@@ -87,7 +105,7 @@ export class Schedule extends EventEmitter<{ done: [RunReport]; failed: [RunRepo
         const turn = await this.#turn();
         const more = turn?.did === 'run' && turn.last.outcome === 'done';
         if (!more && !(await this.#untilDue(turn?.done))) return;
-        if (this.#stop.signal.aborted) return;
+        if (this.#stop.signal.aborted || this.#isRetired) return;
       }
     } catch (error) {
       if (this.#stop.signal.aborted || error instanceof ClosedError) return;
@@ -159,7 +177,7 @@ export class Schedule extends EventEmitter<{ done: [RunReport]; failed: [RunRepo
     await new Promise<void>((resolve) => {
       this.#onDue = resolve;
       this.#beat();
-      if (this.#stop.signal.aborted) resolve();
+      if (this.#stop.signal.aborted || this.#isRetired) resolve();
     });
     this.#dueAt = this.#onDue = undefined;
     return true;

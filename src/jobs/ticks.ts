@@ -3,6 +3,8 @@ import { InvalidOptionsError } from '../errors.ts';
 
 /** When a job is due. All instants are milliseconds since 1970, on the wall clock. */
 export interface Ticks {
+  /** Whether the ticks are the same for everybody (cron), or depend on the last run (duration). */
+  readonly areFixed: boolean;
   /** The first tick after `afterMs`, or undefined when there is none any more. */
   next(afterMs: number): number | undefined;
   /** The last tick at or before `untilMs`, or undefined when there is none yet. `doneMs` is the last tick done. */
@@ -34,6 +36,7 @@ export function parseTicks(expression: string, timezone?: string): Ticks {
 
 function everyMs(durationMs: number): Ticks {
   return {
+    areFixed: false,
     next: (afterMs) => afterMs + durationMs,
     latest: (untilMs, doneMs) => (doneMs === undefined || untilMs >= doneMs + durationMs ? untilMs : doneMs),
   };
@@ -42,6 +45,7 @@ function everyMs(durationMs: number): Ticks {
 function cronTicks(expression: string, timezone: string | undefined): Ticks {
   const cron = parseCron(expression, timezone);
   return {
+    areFixed: true,
     next: (afterMs) => cron.nextRun(new Date(afterMs))?.getTime(),
     latest: (untilMs) => cron.previousRuns(1, new Date(untilMs + 1))[0]?.getTime(), // its reference is excluded
   };

@@ -18,7 +18,15 @@ export function lockQueueArguments(): Record<string, string | number | boolean> 
  * `#<sha-256>.<beginning>`; `#` never begins an encoded name, so the two forms cannot collide.
  */
 export function lockQueueName(namespace: string, name: string): string {
-  const prefix = `baton.${namespace}.lock.`;
+  return queueName(`baton.${namespace}.lock.`, name);
+}
+
+/** The queue of a lock's register: like that of the lock, with `state` in the place of `lock` and the same arguments. */
+export function registerQueueName(namespace: string, name: string): string {
+  return queueName(`baton.${namespace}.state.`, name);
+}
+
+function queueName(prefix: string, name: string): string {
   const escaped = escapeName(name);
   if (prefix.length + escaped.length <= SHORTSTR_BYTES) return prefix + escaped;
   const hash = createHash('sha256').update(name, 'utf8').digest('base64url');
@@ -30,6 +38,11 @@ export interface ConsumerIdentity {
   readonly service: string;
   readonly host: string;
   readonly pid: number;
+}
+
+/** `service@host/pid`. */
+export function processName({ service, host, pid }: ConsumerIdentity): string {
+  return `${service}@${host}/${pid}`;
 }
 
 /** `service@host/pid/id/name`: the broker's own tools show who holds (the active consumer) and who waits. */

@@ -128,7 +128,7 @@ export const wireMutants: readonly Mutant[] = [
   {
     name: 'prefetch left out',
     why: 'The holder is handed everything that lies behind its token, and loses its lease to the first stray.',
-    edits: [{ file: 'src/broker/spare-channels.ts', find: 'await channel.prefetchOne();', replace: '' }],
+    edits: [{ file: 'src/broker/spare-channels.ts', find: 'await channel.prefetch(1);', replace: '' }],
     caughtBy: { harness: 'rabbitmq', title: behindTheToken('a second seed') },
   },
 ];
