@@ -6,6 +6,10 @@ import type { Contender } from './contender.ts';
 import type { Context } from './context.ts';
 import { stateChannel } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
+import type { ScheduleOptions } from './jobs/options.ts';
+import { parsePolicy } from './jobs/options.ts';
+import { type JobRecord, jobRecordSchema } from './jobs/record.ts';
+import { Schedule, type ScheduledTask } from './jobs/schedule.ts';
 import { Ledger } from './ledger.ts';
 import { Lock } from './lock.ts';
 import {
@@ -18,6 +22,7 @@ import {
   type StatefulLockOptions,
 } from './options.ts';
 import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/pulse.ts';
+import { processName } from './protocol/topology.ts';
 
 const LEAVE_MS = 2_000;
 
@@ -25,6 +30,7 @@ const LEAVE_MS = 2_000;
 export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   readonly #context: Context;
   readonly #contenders = new Set<Contender>();
+  readonly #schedules = new Set<Schedule>();
   #pulse: Pulse | undefined;
   #cancelBeat: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -85,6 +91,34 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   }
 
   /**
+   * Runs `task` for each tick of `when` (cron expression, or a duration such as `12h` or `1d`) on exactly one of the
+   * workers that schedule the same name; docs/jobs.md says what happens when one of them dies, sleeps or is late.
+   * The name is that of a lock with state. Throws InvalidOptionsError.
+   *
+   * @example
+   * baton.schedule('nightly', '0 3 * * *', ({ tick, signal }) => report(tick, signal), { timezone: 'Europe/Berlin' });
+   */
+  schedule(name: string, when: string, task: ScheduledTask, options?: ScheduleOptions): Schedule {
+    const policy = parsePolicy(when, options);
+    const lock = this.lock<JobRecord>(name, { state: jobRecordSchema });
+    const { clock, settings, identity } = this.#context;
+    const schedule = new Schedule(
+      {
+        name,
+        policy,
+        clock,
+        logger: settings.logger,
+        by: processName(identity),
+        acquire: (signal) => lock.acquire({ signal }),
+      },
+      task,
+    );
+    this.#schedules.add(schedule);
+    schedule.once('ended', () => this.#schedules.delete(schedule));
+    return schedule;
+  }
+
+  /**
    * Takes no new calls, ends every wait with ClosedError, waits up to `drainMs` (default 10000) for holders to
    * release, then leaves; what is still held is lost with `coordinator-closed`. Idempotent, never rejects for a
    * broker that does not answer, and takes at most `drainMs` + 2 s.
@@ -100,6 +134,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
 
   async #close(drainMs: number): Promise<void> {
     const { clock, session, ledger } = this.#context;
+    for (const schedule of this.#schedules) schedule.retire();
     for (const contender of this.#contenders) {
       if (!isHolder(contender)) contender.dispatch({ type: 'shutdown' });
     }

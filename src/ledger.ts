@@ -7,7 +7,13 @@ import type { Settings } from './options.ts';
 import { nextBase } from './protocol/fence.ts';
 import { type Entry, encodeEntry } from './protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from './protocol/token.ts';
-import { type ConsumerIdentity, type LockPlace, lockPlace, registerQueueName } from './protocol/topology.ts';
+import {
+  type ConsumerIdentity,
+  type LockPlace,
+  lockPlace,
+  processName,
+  registerQueueName,
+} from './protocol/topology.ts';
 import {
   IDLE_VIGIL,
   PROBE_TTL_MS,
@@ -141,8 +147,7 @@ export class NameRecord {
   }
 
   #by(): string {
-    const { service, host, pid } = this.#parts.identity;
-    return `${service}@${host}/${pid}`;
+    return processName(this.#parts.identity);
   }
 
   #nextBase(wallMs: number): bigint {

@@ -238,10 +238,14 @@ function idleExpiryProblems(call: string, idleExpiryMs: number, leaseMs: number)
 function memoryProblems(slots: number | undefined, idleExpiryMs: number): string[] {
   const problems: string[] = [];
   if (slots !== undefined) {
-    problems.push(`lock: state must not be combined with slots, got slots ${slots} from connect`);
+    problems.push(
+      `lock: slots must be left out of connect for locks with state and for schedules, got ${slots}`,
+    );
   }
   if (Number.isFinite(idleExpiryMs)) {
-    problems.push(`lock: idleExpiryMs must be Infinity for a lock with state, got ${idleExpiryMs}`);
+    problems.push(
+      `lock: idleExpiryMs must be Infinity for locks with state and for schedules, got ${idleExpiryMs}`,
+    );
   }
   return problems;
 }

@@ -65,6 +65,11 @@ export interface ConsumerIdentity {
   readonly pid: number;
 }
 
+/** `service@host/pid`. */
+export function processName({ service, host, pid }: ConsumerIdentity): string {
+  return `${service}@${host}/${pid}`;
+}
+
 /**
  * What tells two places in line apart, and when the place was taken: epoch milliseconds in 12 hex digits, and the last 6
  * of `random`. The broker itself tells nobody how long a consumer has been there.

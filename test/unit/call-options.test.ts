@@ -44,10 +44,10 @@ describe('options of lock', () => {
 
   test('state goes with neither slots nor an idle expiry, and a lock can do without the expiry of connect', () => {
     const state = z.object({ cursor: z.number() });
-    const expiry = 'lock: idleExpiryMs must be Infinity for a lock with state, got 60000';
+    const expiry = 'lock: idleExpiryMs must be Infinity for locks with state and for schedules, got 60000';
     expect(parseLockOptions({ state })).toEqual({ state });
     expect(problems(() => parseLockOptions({ state }, { slots: 8 }))).toEqual([
-      'lock: state must not be combined with slots, got slots 8 from connect',
+      'lock: slots must be left out of connect for locks with state and for schedules, got 8',
     ]);
     expect(problems(() => parseLockOptions({ state, idleExpiryMs: 60_000 }))).toEqual([expiry]);
     expect(problems(() => parseLockOptions({ state }, { idleExpiryMs: 60_000 }))).toEqual([expiry]);

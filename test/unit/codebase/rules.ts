@@ -38,6 +38,8 @@ const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
       'src/validation.ts',
       'src/protocol/token.ts',
       'src/protocol/register/entry.ts',
+      'src/jobs/options.ts',
+      'src/jobs/record.ts',
     ].includes(path),
   uuid: (path) => !inFolder(path, 'src/protocol'),
   croner: (path) => inFolder(path, 'src/jobs'),
