@@ -6,7 +6,7 @@ export function encodeJson(message: object): Uint8Array {
 /** Undefined, which no JSON is, when it cannot be read. */
 export function decodeJson(body: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
   } catch {
     return undefined;
   }
