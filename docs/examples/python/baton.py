@@ -1,4 +1,4 @@
-"""A lock of docs/protocol.md for Python: pika 1.2 or newer, nothing else. It shares locks with batonmq.
+"""A lock of docs/protocol.md for Python, with pika (tried with 1.2.0, Debian's). It shares locks with batonmq.
 
     with Lock("amqp://localhost", "invoice:42", service="billing").acquire(timeout_s=10) as lease:
         write_report(fence=lease.fence)

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { encodeToken } from '../../../src/protocol/token.ts';
 import { ManualClock, TestBroker } from '../../../src/testing/index.ts';
 import { measured } from './fixtures.ts';
 
@@ -83,6 +85,22 @@ describe('the queue', () => {
     await clock.advance(2_000);
     await closed;
   });
+});
+
+test('a long log that is ended is a starting over of its own kind', async () => {
+  const { read } = measured();
+  const broker = new TestBroker({ version: [4, 0, 5] });
+  const baton = broker.connect({ service });
+  const worn = { name: 'a' };
+  await baton.lock('a').run(() => {});
+  broker.purgeLock(worn);
+  const token = { id: randomUUID(), name: 'a', base: BigInt(Date.now()) << 21n, by: 'x', at: Date.now() };
+  broker.publish(worn, encodeToken(token), { returns: 100_001 });
+  await baton.lock('a').run(() => {});
+  expect(await read('batonmq.start_overs')).toEqual([
+    { attributes: { ...own, 'batonmq.start_over.reason': 'long-log' }, value: 1 },
+  ]);
+  await baton.close();
 });
 
 describe('the session', () => {
