@@ -200,7 +200,8 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
     this.#seen = now;
   }
 
+  /** Whole milliseconds, as the record has them. */
   #now(): number {
-    return this.#parts.clock.now().wall;
+    return Math.floor(this.#parts.clock.now().wall);
   }
 }

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { TestBroker } from '../../../src/testing/index.ts';
+import { problems } from '../options-problems.ts';
 import { Fleet, MINUTE, type WorkerOptions } from './fleet.ts';
 
 let fleet: Fleet;
@@ -183,4 +185,25 @@ describe('a schedule', () => {
     await fleet.advance(3 * MINUTE);
     expect(fleet.ticks).toEqual([1]);
   });
+});
+
+test('a run that ends at a fraction of a millisecond is recorded', async () => {
+  fleet.start({ aheadMs: 0.25, tookMs: 1_000.25 });
+  await fleet.advance(2.5 * MINUTE);
+  expect(fleet.ticks).toEqual([1, 2]);
+});
+
+test('a coordinator with slots or an idle expiry is refused, because of the memory', async () => {
+  const broker = new TestBroker();
+  const refusal = (options: object) => {
+    const baton = broker.connect(options);
+    const sentences = problems(() => baton.schedule('nightly', '0 3 * * *', () => undefined));
+    return baton.close().then(() => sentences);
+  };
+  expect(await refusal({ slots: 8 })).toEqual([
+    'lock: slots must be left out of connect for locks with state and for schedules, got 8',
+  ]);
+  expect(await refusal({ idleExpiryMs: 60_000 })).toEqual([
+    'lock: idleExpiryMs must be Infinity for locks with state and for schedules, got 60000',
+  ]);
 });
