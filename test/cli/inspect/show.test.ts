@@ -97,3 +97,28 @@ test('a holder that may not put up a notice holds all the same, and shows withou
   run.signal('SIGTERM');
   expect((await run.exit).code).toBe(143);
 });
+
+test('with slots a lock is found in its slot, and so is whoever holds it there', async () => {
+  const ns = namespace();
+  const slots = ['--slots', '1'];
+  const holder = baton(['run', 'x', '--namespace', ns, ...slots, '--', 'sh', '-c', 'echo held; sleep 60']);
+  await shown(holder, /held/);
+  const { stdout: other } = await batonResult(['show', 'x', '--namespace', ns, '--json', ...management()]);
+  expect(JSON.parse(other)).toMatchObject({ lock: 'x', state: 'absent' });
+  await until(async () => {
+    for (const command of ['show', 'ls']) {
+      const { stdout } = await batonResult([
+        ...[command, 'x', '--namespace', ns, '--json'],
+        ...slots,
+        ...management(),
+      ]);
+      const found = JSON.parse(stdout) as { locks?: unknown[] };
+      expect(found.locks?.[0] ?? found).toMatchObject({
+        lock: 'x',
+        queue: `baton.${ns}.slot.0-of-1`,
+        state: 'held',
+        holder: { pid: holder.pid },
+      });
+    }
+  });
+});
