@@ -6,13 +6,13 @@ const LATE =
 /** Rules about the state that travels with a lock. */
 export const registerMutants: readonly Mutant[] = [
   {
-    name: 'the newest state wins',
-    why: 'A late write of a holder that is gone is newer than the confirmed save of its successor, and undoes it.',
+    name: 'a late write counts',
+    why: 'What a holder wrote after it had gone, and was never told to be done, changes what its successors were handed.',
     edits: [
       {
         file: 'src/protocol/register/reading.ts',
         find: 'if (one.wasHeld !== other.wasHeld) return one.wasHeld;',
-        replace: 'if (one !== other) return true;',
+        replace: '',
       },
     ],
     caughtBy: { harness: 'memory', title: LATE },
@@ -37,13 +37,18 @@ export const registerMutants: readonly Mutant[] = [
     },
   },
   {
-    name: 'seeds above everything',
+    name: 'seeds with a fence',
     why: 'Somebody who waits for the register behind a stale holder wipes out what that one has saved.',
     edits: [
       {
         file: 'src/protocol/register/reading.ts',
+        find: 'function seed({ line }: Place): RegisterEffect {',
+        replace: 'function seed({ line, fence }: Place): RegisterEffect {',
+      },
+      {
+        file: 'src/protocol/register/reading.ts',
         find: '{ fence: 0n, seq: 0, state: undefined }',
-        replace: '{ fence: 2n ** 62n, seq: 0, state: undefined }',
+        replace: '{ fence, seq: 0, state: undefined }',
       },
     ],
     caughtBy: {

@@ -35,6 +35,7 @@ export const register: readonly Case[] = [
       await scene.register.put(written(scene, holder.fence, 668));
       await idle.verify();
       await idle.release();
+      await scene.register.put(written(scene, holder.fence, 669)); // above what the register holds
       const last = await lock.acquire();
       expect(last.state).toBe(2);
       await last.release();
