@@ -1,20 +1,37 @@
 import { v7 as uuid } from 'uuid';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
 import type { Context } from './context.ts';
-import { waitingChannel } from './diagnostics.ts';
+import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
-import { IDLE, step, vouchedMs, wakeAt } from './protocol/contender/step.ts';
-import type { ContenderEvent, ContenderState, Effect, Refusal, Rules } from './protocol/contender/types.ts';
+import { vouchedMs } from './protocol/contender/step.ts';
+import type { ContenderState, Refusal, Rules } from './protocol/contender/types.ts';
 import type { Instant } from './protocol/instant.ts';
-import { consumerTag, recreation } from './protocol/topology.ts';
+import {
+  isWithheld,
+  STATEFUL_IDLE,
+  type StatefulEffect,
+  type StatefulEvent,
+  type StatefulState,
+  statefulStep,
+  statefulWakeAt,
+} from './protocol/register/step.ts';
+import type { Handed, RegisterEffect } from './protocol/register/types.ts';
+import { consumerTag, contenderId, recreation } from './protocol/topology.ts';
+
+/** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
+const REGISTER_PREFETCH = 16;
 
 /** What a contender tells the call and the lease that it works for. All are called with the state already final. */
 export interface ContenderOwner {
-  granted(fence: bigint): void;
+  /** The lock as its caller names it; with slots its token has another name. */
+  readonly lock: string;
+  granted(fence: bigint, handed: Handed | undefined): void;
   refused(refusal: Refusal): void;
   proven(sentAt: Instant): void;
   lost(reason: LostReason, cause: BatonError | undefined): void;
+  saved(ticket: number): void;
+  saveFailed(ticket: number, error: BatonError): void;
   /** Nothing of this contender is left at the broker, or it was lost. Called exactly once, last. */
   ended(): void;
 }
@@ -26,10 +43,11 @@ export class Contender {
   readonly #record: NameRecord;
   readonly #owner: ContenderOwner;
   readonly #channels = new Map<number, ConsumerChannel>();
-  readonly #queued: ContenderEvent[] = [];
-  #state: ContenderState = IDLE;
+  readonly #queued: StatefulEvent[] = [];
+  #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
+  #tag = '';
   #armedFor: number | undefined;
   #cancelTimer: (() => void) | undefined;
 
@@ -40,13 +58,23 @@ export class Contender {
     this.#owner = owner;
   }
 
-  get at(): ContenderState['at'] {
-    return this.#state.at;
+  /** `reading`: it has the token, and the register is being read before the grant. */
+  get at(): ContenderState['at'] | 'reading' {
+    return isWithheld(this.#state) ? 'reading' : this.#state.contender.at;
+  }
+
+  /** The latest consumer tag: whose place in line, or hold, this is. */
+  get tag(): string {
+    return this.#tag;
+  }
+
+  get queue(): string {
+    return this.#record.queue;
   }
 
   /** How long the hold can be vouched for, in milliseconds, read from the clocks now. 0 when nothing is held. */
   get vouchedMs(): number {
-    return vouchedMs(this.#state, this.#rules, this.#context.clock.now());
+    return vouchedMs(this.#state.contender, this.#rules, this.#context.clock.now());
   }
 
   start(): void {
@@ -55,7 +83,7 @@ export class Contender {
   }
 
   /** Feeds one event. From inside an effect it is queued, so that effects are carried out in order. */
-  dispatch(event: ContenderEvent): void {
+  dispatch(event: StatefulEvent): void {
     this.#queued.push(event);
     if (this.#dispatching) return;
     this.#dispatching = true;
@@ -67,7 +95,7 @@ export class Contender {
     this.#arm();
   }
 
-  #step(event: ContenderEvent): void {
+  #step(event: StatefulEvent): void {
     const around = {
       now: this.#context.clock.now(),
       highestSeen: this.#record.highestSeen,
@@ -75,26 +103,30 @@ export class Contender {
       justReleased: this.#record.justReleased,
       ...recreation(this.#context.session.traits.version[0]),
     };
-    const before = this.#state.at;
-    const [state, effects] = step(this.#state, event, around, this.#rules);
-    this.#state = state;
+    const earlier = this.#state;
+    const before = earlier.contender.at;
+    const [next, effects] = statefulStep(earlier, event, around, this.#rules);
+    this.#state = next;
+    const state = next.contender;
     if (isInLine(before) && !isInLine(state.at)) this.#record.left();
     if (before === 'closing' && state.at === 'released') this.#record.released();
     if (!isInLine(before) && isInLine(state.at)) this.#record.joined();
     if (state.at === 'waiting' && before !== 'waiting' && waitingChannel.hasSubscribers) {
-      waitingChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service });
+      waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
     }
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) this.#carryOut(effect, earlier);
     if (state.at === 'lost') this.#end();
   }
 
-  #carryOut(effect: Effect): void {
+  #carryOut(effect: StatefulEffect, earlier: StatefulState): void {
     switch (effect.do) {
       case 'look':
       case 'declare':
       case 'seed':
+        this.#call(effect.call, this.#ask(effect.do, effect.call));
+        break;
       case 'remove':
-        this.#call(effect.do, effect.call);
+        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier, this.#state)));
         break;
       case 'consume':
         this.#consume(effect.line);
@@ -118,7 +150,7 @@ export class Contender {
         this.#record.known = effect.known;
         break;
       case 'grant':
-        this.#owner.granted(effect.fence);
+        this.#owner.granted(effect.fence, effect.handed);
         break;
       case 'refuse':
         this.#owner.refused(effect.refusal);
@@ -129,24 +161,32 @@ export class Contender {
       case 'lose':
         this.#owner.lost(effect.reason, effect.cause);
         break;
+      case 'saved':
+        this.#owner.saved(effect.ticket);
+        break;
+      case 'save-failed':
+        this.#owner.saveFailed(effect.ticket, effect.error);
+        break;
       case 'end':
         this.#end();
         break;
+      default:
+        this.#onRegister(effect);
     }
   }
 
-  #call(what: 'look' | 'declare' | 'seed' | 'remove', call: number): void {
-    this.#ask(what, call).then(
+  #call(call: number, answer: Promise<StatefulEvent>): void {
+    answer.then(
       (event) => this.dispatch(event),
       (error: unknown) => this.dispatch({ type: 'call-failed', call, error: asBatonError(error) }),
     );
   }
 
-  async #ask(what: 'look' | 'declare' | 'seed' | 'remove', call: number): Promise<ContenderEvent> {
+  async #ask(what: 'look' | 'declare' | 'seed', call: number): Promise<StatefulEvent> {
     switch (what) {
       case 'look': {
         // While opening, an answer that is a moment old will do; a decision to delete needs one of its own.
-        const depth = await (this.#state.at === 'opening'
+        const depth = await (this.#state.contender.at === 'opening'
           ? this.#record.shared('look')
           : this.#record.look());
         return { type: 'looked', call, depth };
@@ -156,9 +196,46 @@ export class Contender {
       case 'seed':
         await this.#record.shared('seed');
         return { type: 'seeded', call };
-      case 'remove':
-        await this.#record.remove();
-        return { type: 'removed', call };
+    }
+  }
+
+  async #startOver(call: number, reason: StartOverTrace['reason']): Promise<StatefulEvent> {
+    await this.#record.remove();
+    if (startOverChannel.hasSubscribers) {
+      startOverChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service, reason });
+    }
+    return { type: 'removed', call };
+  }
+
+  #onRegister(effect: Extract<RegisterEffect, { do: `register-${string}` }>): void {
+    const record = this.#record;
+    switch (effect.do) {
+      case 'register-declare': {
+        const { line } = effect;
+        record.declareRegister().then(
+          ({ empty }) => this.dispatch({ type: 'register-declared', line, empty }),
+          (error: unknown) =>
+            this.dispatch({ type: 'register-not-declared', line, error: asBatonError(error) }),
+        );
+        break;
+      }
+      case 'register-consume': {
+        const { line } = effect;
+        this.#channels.get(line)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
+          delivered: (delivery) => this.dispatch({ type: 'register-delivered', line, delivery }),
+          cancelled: () => this.dispatch({ type: 'register-cancelled', line }),
+        });
+        break;
+      }
+      case 'register-write': {
+        const { line, fence, seq, state } = effect;
+        record.writeRegister({ fence, seq, state }).catch((error: unknown) => {
+          this.dispatch({ type: 'register-not-written', line, seq, error: asBatonError(error) });
+        });
+        break;
+      }
+      case 'register-forget':
+        record.registerKnown = false;
     }
   }
 
@@ -168,8 +245,7 @@ export class Contender {
   }
 
   #consume(line: number): void {
-    const { session, identity } = this.#context;
-    const tag = consumerTag(identity, uuid().slice(-12), this.#rules.name);
+    this.#tag = this.#newTag();
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
       delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),
@@ -179,11 +255,16 @@ export class Contender {
         this.dispatch({ type: 'closed', line, ...end });
       },
     };
-    this.#channels.set(line, session.consume(this.#record.queue, tag, listener));
+    this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag, listener));
+  }
+
+  #newTag(): string {
+    const { identity, clock } = this.#context;
+    return consumerTag(identity, contenderId(clock.now().wall, uuid()), this.#owner.lock);
   }
 
   #arm(): void {
-    const at = wakeAt(this.#state, this.#rules);
+    const at = statefulWakeAt(this.#state, this.#rules);
     if (at === this.#armedFor) return;
     this.#cancelTimer?.();
     this.#armedFor = at;
@@ -206,4 +287,9 @@ export class Contender {
 /** The states in which this contender waits for a token that may not exist. */
 function isInLine(at: ContenderState['at']): boolean {
   return at === 'idle' || at === 'opening' || at === 'waiting';
+}
+
+function whyStartOver(earlier: StatefulState, { contender }: StatefulState): StartOverTrace['reason'] {
+  if (contender.at === 'closing') return 'long-log';
+  return earlier.register?.at === 'overtaken' ? 'state-ahead' : 'no-live-token';
 }

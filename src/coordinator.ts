@@ -4,7 +4,12 @@ import type { LockSession, SessionState, SessionStateChange } from './broker/por
 import { type Clock, systemClock } from './clock.ts';
 import type { Contender } from './contender.ts';
 import type { Context } from './context.ts';
+import { stateChannel } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
+import type { ScheduleOptions } from './jobs/options.ts';
+import { parsePolicy } from './jobs/options.ts';
+import { type JobRecord, jobRecordSchema } from './jobs/record.ts';
+import { Schedule, type ScheduledTask } from './jobs/schedule.ts';
 import { Ledger } from './ledger.ts';
 import { Lock } from './lock.ts';
 import {
@@ -14,8 +19,10 @@ import {
   parseLockName,
   parseLockOptions,
   type Settings,
+  type StatefulLockOptions,
 } from './options.ts';
 import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/pulse.ts';
+import { processName } from './protocol/topology.ts';
 
 const LEAVE_MS = 2_000;
 
@@ -23,6 +30,7 @@ const LEAVE_MS = 2_000;
 export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   readonly #context: Context;
   readonly #contenders = new Set<Contender>();
+  readonly #schedules = new Set<Schedule>();
   #pulse: Pulse | undefined;
   #cancelBeat: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -46,7 +54,9 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
       ranLately: () => ranLately(this.#pulse, clock.now()),
     };
     this.#beat();
+    this.#publishState({ from: 'connecting', to: session.state });
     session.onStateChange((change) => {
+      this.#publishState(change);
       settings.logger.info({ from: change.from, to: change.to, err: change.error }, 'session state');
       // Not from inside the session's own step: a listener that throws must not get between it and its work.
       queueMicrotask(() => this.emit('state', change));
@@ -59,8 +69,18 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   }
 
   /** The lock of that name: 1 to 255 characters of Unicode. Throws InvalidOptionsError. Nothing is asked of the broker yet. */
-  lock(name: string, options?: LockOptions): Lock {
-    return new Lock(parseLockName(name), parseLockOptions(options), {
+  lock(name: string, options?: LockOptions): Lock<undefined>;
+  /**
+   * A lock that carries state: JSON, handed from holder to holder and kept across crashes (`lease.state`, `lease.save`).
+   * Not with `slots`, nor with an `idleExpiryMs`.
+   *
+   * @example
+   * const lock = baton.lock('import', { state: z.object({ cursor: z.number() }) });
+   */
+  lock<T>(name: string, options: StatefulLockOptions<T>): Lock<T>;
+  lock<T>(name: string, options?: LockOptions | StatefulLockOptions<T>): Lock<T> {
+    const parsed = parseLockOptions(options, this.#context.settings) as Partial<StatefulLockOptions<T>>;
+    return new Lock<T>(parseLockName(name), parsed, {
       context: this.#context,
       assertOpen: () => {
         if (this.#closed !== undefined) throw new ClosedError('the coordinator is closed');
@@ -68,6 +88,34 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
       register: (contender) => this.#contenders.add(contender),
       unregister: (contender) => this.#unregister(contender),
     });
+  }
+
+  /**
+   * Runs `task` for each tick of `when` (cron expression, or a duration such as `12h` or `1d`) on exactly one of the
+   * workers that schedule the same name; docs/jobs.md says what happens when one of them dies, sleeps or is late.
+   * The name is that of a lock with state. Throws InvalidOptionsError.
+   *
+   * @example
+   * baton.schedule('nightly', '0 3 * * *', ({ tick, signal }) => report(tick, signal), { timezone: 'Europe/Berlin' });
+   */
+  schedule(name: string, when: string, task: ScheduledTask, options?: ScheduleOptions): Schedule {
+    const policy = parsePolicy(when, options);
+    const lock = this.lock<JobRecord>(name, { state: jobRecordSchema });
+    const { clock, settings, identity } = this.#context;
+    const schedule = new Schedule(
+      {
+        name,
+        policy,
+        clock,
+        logger: settings.logger,
+        by: processName(identity),
+        acquire: (signal) => lock.acquire({ signal }),
+      },
+      task,
+    );
+    this.#schedules.add(schedule);
+    schedule.once('ended', () => this.#schedules.delete(schedule));
+    return schedule;
   }
 
   /**
@@ -86,6 +134,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
 
   async #close(drainMs: number): Promise<void> {
     const { clock, session, ledger } = this.#context;
+    for (const schedule of this.#schedules) schedule.retire();
     for (const contender of this.#contenders) {
       if (!isHolder(contender)) contender.dispatch({ type: 'shutdown' });
     }
@@ -107,6 +156,11 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   #unregister(contender: Contender): void {
     this.#contenders.delete(contender);
     if (this.#onEmpty !== undefined && ![...this.#contenders].some(isHolder)) this.#onEmpty();
+  }
+
+  #publishState(change: SessionStateChange): void {
+    if (!stateChannel.hasSubscribers) return;
+    stateChannel.publish({ ...change, service: this.#context.identity.service, session: this });
   }
 
   #beat(): void {

@@ -18,6 +18,7 @@ export type BatonErrorCode =
   | 'access-refused'
   | 'queue-mismatch'
   | 'token-version'
+  | 'state'
   | 'invalid-options'
   | 'closed';
 
@@ -85,10 +86,25 @@ export class QueueMismatchError extends BatonError {
   readonly retryable = false;
 }
 
-/** The lock's token was written by a newer batonmq; it was given back untouched. Upgrade this client. */
+/** The lock's token or state was written by a newer batonmq; it was given back untouched. Upgrade this client. */
 export class TokenVersionError extends BatonError {
   readonly code = 'token-version';
   readonly retryable = false;
+}
+
+/**
+ * The state of a lock cannot be read or saved: it does not fit the schema, is no JSON or too large, or the lock carries
+ * none. `problems` has one sentence for each.
+ */
+export class StateError extends BatonError {
+  readonly code = 'state';
+  readonly retryable = false;
+  readonly problems: readonly string[];
+
+  constructor(message: string, options: { problems: readonly string[]; cause?: unknown }) {
+    super(message, options);
+    this.problems = options.problems;
+  }
 }
 
 /** One or more options are wrong. `problems` has one sentence for each: option, expectation, what was got. */

@@ -1,7 +1,7 @@
 export type { SessionState, SessionStateChange } from './broker/port.ts';
 export { connect } from './connect.ts';
 export type { Coordinator } from './coordinator.ts';
-export type { LockTrace } from './diagnostics.ts';
+export type { LockTrace, SeedTrace, SessionTrace, StartOverTrace } from './diagnostics.ts';
 export {
   AccessRefusedError,
   AcquireTimeoutError,
@@ -14,9 +14,12 @@ export {
   LeaseLostError,
   type LostReason,
   QueueMismatchError,
+  StateError,
   TokenVersionError,
   UnsupportedBrokerError,
 } from './errors.ts';
+export type { ScheduleOptions } from './jobs/options.ts';
+export type { RunReport, Schedule, ScheduledRun, ScheduledTask } from './jobs/schedule.ts';
 export type { Lease } from './lease.ts';
 export type { Lock, Task } from './lock.ts';
 export type { Logger } from './logger.ts';
@@ -27,4 +30,8 @@ export type {
   ConnectOptions,
   GrantMode,
   LockOptions,
+  ReleaseOptions,
+  SaveOptions,
+  StatefulLockOptions,
 } from './options.ts';
+export type { StateSchema } from './state.ts';

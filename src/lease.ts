@@ -1,11 +1,18 @@
+import { CarriedState } from './carried-state.ts';
 import type { Contender } from './contender.ts';
 import type { Context } from './context.ts';
 import { type LockTrace, traces } from './diagnostics.ts';
 import { BrokerUnreachableError, ClosedError, LeaseLostError, type LostReason } from './errors.ts';
+import { parseReleaseOptions, parseSaveOptions, type ReleaseOptions, type SaveOptions } from './options.ts';
 import type { Instant } from './protocol/instant.ts';
+import type { Handed } from './protocol/register/types.ts';
+import type { StateSchema } from './state.ts';
 
 /** How long `release` waits for the broker's answer. The lock is free as soon as the broker has read the request. */
 const RELEASE_CONFIRM_MS = 5_000;
+
+/** Holds that last so long are told to operators; the many short ones cost nothing. */
+const ANNOUNCE_AFTER_MS = 1_000;
 
 const EXPLAINED: Record<LostReason, string> = {
   'verification-timeout': 'the broker did not confirm the hold within leaseMs',
@@ -22,13 +29,14 @@ const EXPLAINED: Record<LostReason, string> = {
  * Proof of a hold, from `acquire`. Release it with `release()` or `await using`. It ends by itself when the hold can
  * no longer be vouched for: then `signal` aborts with a LeaseLostError, and every later call is a no-op or throws it.
  */
-export class Lease {
+export class Lease<T = unknown> {
   /** Name of the lock. */
   readonly name: string;
   /** Fencing token: fixed for this hold, greater than that of every earlier grant of the name. A signed 64-bit value. */
   readonly fence: bigint;
   readonly #contender: Contender;
   readonly #context: Context;
+  readonly #state: CarriedState<T>;
   readonly #trace: LockTrace;
   readonly #abort = new AbortController();
   readonly #verifying = new Set<{ since: number; resolve: () => void; reject: (error: Error) => void }>();
@@ -36,15 +44,25 @@ export class Lease {
   #released: Promise<void> | undefined;
   #ended: (() => void) | undefined;
   #isEnded = false;
+  #unannounce: () => void;
 
   /** @internal Leases come from `acquire`. */
-  constructor(name: string, fence: bigint, contender: Contender, context: Context) {
+  constructor(
+    name: string,
+    fence: bigint,
+    contender: Contender,
+    context: Context,
+    acquire: LockTrace,
+    schema?: StateSchema<T> | undefined,
+  ) {
     this.name = name;
     this.fence = fence;
     this.#contender = contender;
     this.#context = context;
-    this.#trace = { lock: name, service: context.identity.service, fence: String(fence) };
+    this.#state = new CarriedState(name, schema, contender, context.clock);
+    this.#trace = { lock: name, service: context.identity.service, fence: String(fence), acquire };
     if (traces.hold.hasSubscribers) traces.hold.start.publish(this.#trace);
+    this.#unannounce = this.#announceSoon();
   }
 
   /** Aborts with a {@link LeaseLostError} when the hold is lost. A release does not abort it. */
@@ -55,6 +73,39 @@ export class Lease {
   /** Milliseconds for which the hold can still be vouched for without a further answer of the broker; 0 once it is over. Read from the clocks now. */
   get remainingMs(): number {
     return this.#contender.vouchedMs;
+  }
+
+  /**
+   * What the last save left, by this holder or an earlier one; undefined when there is none. Only locks that were
+   * opened with `{ state: schema }` carry any.
+   */
+  get state(): T | undefined {
+    return this.#state.value;
+  }
+
+  /**
+   * Nothing was handed over with the lock: it is new, or its memory was lost (its register was deleted or purged).
+   * Fixed for this hold; true for every hold until somebody saves. Always false for locks without state.
+   */
+  get minted(): boolean {
+    return this.#state.minted;
+  }
+
+  /**
+   * Replaces the state. Resolves when the broker has it and has shown that this is still its holder: then it is
+   * never undone, except by destruction of the register. Concurrent saves count in the order of their calls.
+   *
+   * Rejects with StateError (no JSON, over 4 KiB, does not fit the schema: nothing was sent), with LeaseLostError or
+   * ClosedError when the lease ends first, and with BrokerUnreachableError after `timeoutMs` (default 5000), for
+   * example during a memory alarm. A save that was sent and not confirmed may still come into effect, but never
+   * after a later holder has been granted the lock.
+   */
+  save(value: T, options?: SaveOptions): Promise<void> {
+    return traces.save.tracePromise(async () => {
+      const { timeoutMs } = parseSaveOptions(options);
+      this.throwIfLost();
+      await this.#state.save(value, timeoutMs, () => this.throwIfLost());
+    }, this.#copyTrace());
   }
 
   /**
@@ -86,8 +137,12 @@ export class Lease {
    * Gives the lock to the longest waiter. Resolves when the broker has it; idempotent; at once and without a broker
    * call after a loss. Rejects with BrokerUnreachableError if the broker does not answer within 5 s: the lock is then
    * freed when the broker notices the dead connection.
+   *
+   * With `state` that is saved first, as by {@link save} with `timeoutMs`; the lock is released even if that fails,
+   * and the call rejects with the save's error. After a loss or a release it rejects, because nothing can be saved.
    */
-  release(): Promise<void> {
+  release(options?: ReleaseOptions<T>): Promise<void> {
+    if (options !== undefined) return this.#releaseWith(options);
     this.#released ??= this.#lost === undefined ? this.#release() : Promise.resolve();
     return this.#released;
   }
@@ -111,13 +166,33 @@ export class Lease {
     }
   }
 
+  /** @internal Rejects, with the lock given back, when what was handed over does not fit the schema. */
+  async onHanded(handed: Handed): Promise<void> {
+    try {
+      await this.#state.read(handed);
+    } catch (error) {
+      await this.release();
+      throw error;
+    }
+  }
+
+  /** @internal */
+  onSaved(ticket: number): void {
+    this.#state.onSaved(ticket);
+  }
+
+  /** @internal */
+  onSaveFailed(ticket: number, error: Error): void {
+    this.#state.onSaveFailed(ticket, error);
+  }
+
   /** @internal */
   onLost(reason: LostReason, cause: unknown): void {
     const { logger } = this.#context.settings;
     const message = `lost lock ${JSON.stringify(this.name)}: ${EXPLAINED[reason]}`;
     this.#lost = new LeaseLostError(message, { reason, cause });
     logger.warn({ lock: this.name, fence: String(this.fence), reason }, 'lease lost');
-    this.#rejectVerifications(this.#lost);
+    this.#rejectPending(this.#lost);
     if (traces.hold.hasSubscribers) {
       this.#trace.error = this.#lost;
       traces.hold.error.publish(this.#trace);
@@ -128,14 +203,24 @@ export class Lease {
   /** @internal */
   onEnded(): void {
     this.#isEnded = true;
+    this.#unannounce();
     if (traces.hold.hasSubscribers) traces.hold.end.publish(this.#trace);
     this.#ended?.();
+  }
+
+  #announceSoon(): () => void {
+    const { clock, session } = this.#context;
+    const { mono, wall: since } = clock.now();
+    return clock.setTimer(mono + ANNOUNCE_AFTER_MS, () => {
+      const { queue, tag: consumerTag } = this.#contender;
+      this.#unannounce = session.announce?.({ queue, consumerTag, fence: this.fence, since }) ?? (() => {});
+    });
   }
 
   #release(): Promise<void> {
     return traces.release.tracePromise(async () => {
       this.#contender.dispatch({ type: 'release' });
-      this.#rejectVerifications(
+      this.#rejectPending(
         new ClosedError(`lease ${this.fence} of ${JSON.stringify(this.name)} was released`),
       );
       if (this.#isEnded) return;
@@ -153,7 +238,22 @@ export class Lease {
     }, this.#copyTrace());
   }
 
-  #rejectVerifications(error: Error): void {
+  async #releaseWith(options: ReleaseOptions<T>): Promise<void> {
+    const { state, timeoutMs } = parseReleaseOptions(options);
+    if (state === undefined) return this.release();
+    this.throwIfLost();
+    const saving = this.#state.save(state as T, timeoutMs, () => {
+      if (this.loss !== undefined) throw this.loss;
+    });
+    const releasing = saving.catch(() => {}).then(() => this.#release());
+    this.#released = releasing;
+    await Promise.allSettled([saving, releasing]);
+    await saving;
+    await releasing;
+  }
+
+  #rejectPending(error: Error): void {
+    this.#state.rejectAll(error);
     const waiting = [...this.#verifying];
     this.#verifying.clear();
     for (const { reject } of waiting) reject(error);

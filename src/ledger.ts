@@ -1,11 +1,19 @@
 import { v7 as uuid } from 'uuid';
 import type { LockBroker, QueueDepth } from './broker/port.ts';
 import type { Clock } from './clock.ts';
+import { type LockTrace, probeChannel, seedChannel } from './diagnostics.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from './errors.ts';
 import type { Settings } from './options.ts';
 import { nextBase } from './protocol/fence.ts';
+import { type Entry, encodeEntry } from './protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from './protocol/token.ts';
-import { type ConsumerIdentity, lockQueueName } from './protocol/topology.ts';
+import {
+  type ConsumerIdentity,
+  type LockPlace,
+  lockPlace,
+  processName,
+  registerQueueName,
+} from './protocol/topology.ts';
 import {
   IDLE_VIGIL,
   PROBE_TTL_MS,
@@ -31,14 +39,21 @@ interface Parts {
   readonly random: () => number;
 }
 
-/** What one process knows of one lock name, across all attempts: the highest fence, whether the queue is there, its vigil. */
+/** What one process knows of one queue, across all attempts: the highest fence, whether it is there, its vigil. */
 export class NameRecord {
+  /** What its token is called: the name of the lock, or its slot. */
   readonly name: string;
   readonly queue: string;
+  /** When the broker deletes the queue that nobody uses; Infinity is never. */
+  idleExpiryMs = Number.POSITIVE_INFINITY;
+  /** The queue of its register; only locks without slots have one. */
+  readonly register: string;
   /** Highest fence seen of any token of this name. */
   highestSeen = 0n;
   /** The queue was seen and may be consumed without a look. */
   known = false;
+  /** The register's queue was seen. */
+  registerKnown = false;
   /** Contenders that use this record. */
   users = 0;
   readonly #parts: Parts;
@@ -47,9 +62,10 @@ export class NameRecord {
   #releasedAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(name: string, parts: Parts) {
-    this.name = name;
-    this.queue = lockQueueName(parts.settings.namespace, name);
+  constructor({ queue, tokenName }: LockPlace, parts: Parts) {
+    this.name = tokenName;
+    this.queue = queue;
+    this.register = registerQueueName(parts.settings.namespace, tokenName);
     this.#parts = parts;
   }
 
@@ -82,7 +98,7 @@ export class NameRecord {
   }
 
   declare(): Promise<QueueDepth> {
-    return this.#parts.broker.declare(this.queue);
+    return this.#parts.broker.declare(this.queue, this.idleExpiryMs);
   }
 
   /** Publishes a new token, above the clock and above every fence this process has seen for the name. */
@@ -90,6 +106,21 @@ export class NameRecord {
     const at = this.#parts.clock.now().wall;
     const token = { id: uuid(), name: this.name, base: this.#nextBase(at), by: this.#by(), at };
     await this.#parts.broker.publish(this.queue, encodeToken(token));
+    if (seedChannel.hasSubscribers) seedChannel.publish({ ...this.#trace(), again: this.highestSeen > 0n });
+  }
+
+  /** Makes sure that there is a register. Says whether it shows nothing and nobody; asks only if it is not known. */
+  async declareRegister(): Promise<{ empty: boolean }> {
+    if (this.registerKnown) return { empty: false };
+    const { ready, consumers } = await this.#parts.broker.declare(this.register);
+    this.registerKnown = true;
+    return { empty: ready === 0 && consumers === 0 };
+  }
+
+  writeRegister(entry: Omit<Entry, 'id'>): Promise<void> {
+    const { broker, clock } = this.#parts;
+    const origin = { name: this.name, by: this.#by(), at: clock.now().wall };
+    return broker.publish(this.register, encodeEntry({ id: uuid(), ...entry }, origin));
   }
 
   remove(): Promise<void> {
@@ -111,9 +142,12 @@ export class NameRecord {
     this.#vigil = IDLE_VIGIL;
   }
 
+  #trace(): LockTrace {
+    return { lock: this.name, service: this.#parts.identity.service };
+  }
+
   #by(): string {
-    const { service, host, pid } = this.#parts.identity;
-    return `${service}@${host}/${pid}`;
+    return processName(this.#parts.identity);
   }
 
   #nextBase(wallMs: number): bigint {
@@ -147,6 +181,7 @@ export class NameRecord {
   #probe(): Promise<void> {
     const { broker, clock, settings } = this.#parts;
     settings.logger.info({ lock: this.name }, 'no token seen for healAfterMs: probing');
+    if (probeChannel.hasSubscribers) probeChannel.publish(this.#trace());
     const probe = { id: uuid(), name: this.name, by: this.#by(), at: clock.now().wall };
     return broker.publish(this.queue, encodeProbe(probe), { expirationMs: PROBE_TTL_MS });
   }
@@ -159,7 +194,7 @@ export class NameRecord {
   }
 }
 
-/** The records of a coordinator, by lock name. */
+/** The records of a coordinator, by queue. */
 export class Ledger {
   readonly #records = new Map<string, NameRecord>();
   readonly #parts: Parts;
@@ -168,22 +203,32 @@ export class Ledger {
     this.#parts = parts;
   }
 
-  /** The record of a name, to be given back with {@link leave}. */
-  enter(name: string): NameRecord {
-    const record = this.#records.get(name) ?? new NameRecord(name, this.#parts);
+  /**
+   * The record of a name, to be given back with {@link leave}.
+   * @throws QueueMismatchError it is in use here with another idleExpiryMs, an argument of its queue
+   */
+  enter(name: string, idleExpiryMs = this.#parts.settings.idleExpiryMs): NameRecord {
+    const { namespace, slots } = this.#parts.settings;
+    const place = lockPlace(namespace, name, slots);
+    const record = this.#records.get(place.queue) ?? new NameRecord(place, this.#parts);
+    if (record.idleExpiryMs !== idleExpiryMs) {
+      if (record.users > 0) throw otherExpiry(name, record.idleExpiryMs, idleExpiryMs);
+      record.idleExpiryMs = idleExpiryMs;
+      record.known = false; // so that the broker compares
+    }
     record.users += 1;
-    this.#records.delete(name);
-    this.#records.set(name, record); // a Map keeps the order of insertion: the first is the longest unused
+    this.#records.delete(place.queue);
+    this.#records.set(place.queue, record); // a Map keeps the order of insertion: the first is the longest unused
     return record;
   }
 
   leave(record: NameRecord): void {
     record.users -= 1;
     if (this.#records.size <= IDLE_NAMES) return;
-    for (const [name, candidate] of this.#records) {
+    for (const [queue, candidate] of this.#records) {
       if (candidate.users === 0) {
         candidate.dispose();
-        this.#records.delete(name);
+        this.#records.delete(queue);
         return;
       }
     }
@@ -193,6 +238,12 @@ export class Ledger {
     for (const record of this.#records.values()) record.dispose();
     this.#records.clear();
   }
+}
+
+function otherExpiry(name: string, used: number, asked: number): QueueMismatchError {
+  return new QueueMismatchError(
+    `lock ${JSON.stringify(name)} is in use in this process with idleExpiryMs ${used}, so it cannot be used with ${asked} as well; give everybody the same value`,
+  );
 }
 
 /** What a call on the broker failed with, as the protocol expects it. */

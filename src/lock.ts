@@ -1,9 +1,9 @@
 import { Contender } from './contender.ts';
 import type { Context } from './context.ts';
-import { traces } from './diagnostics.ts';
+import { type LockTrace, traces } from './diagnostics.ts';
 import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from './errors.ts';
 import { Lease } from './lease.ts';
-import { type AcquireOptions, type LockOptions, parseAcquireOptions } from './options.ts';
+import { type AcquireOptions, parseAcquireOptions, type StatefulLockOptions } from './options.ts';
 import type { Refusal, Rules } from './protocol/contender/types.ts';
 
 /** A try without a timeout needs a few round trips; a dead line must not make it wait longer than this. */
@@ -19,22 +19,22 @@ export interface LockHome {
 }
 
 /** How a wait ends: with the lock, without it, or without knowing who has it. */
-type Outcome = Lease | 'held' | 'unanswered';
+type Outcome<T> = Lease<T> | 'held' | 'unanswered';
 
 /** What `run` hands to its task. */
-export type Task<T> = (lease: Lease) => T | Promise<T>;
+export type Task<R, T = unknown> = (lease: Lease<T>) => R | Promise<R>;
 
 /**
  * A name. Cheap to make, holds nothing at the broker. Not reentrant: acquiring a name twice in one process waits
  * for the first lease like anyone else, and for ever if the same code holds it.
  */
-export class Lock {
+export class Lock<T = unknown> {
   readonly name: string;
   readonly #home: LockHome;
-  readonly #options: LockOptions;
+  readonly #options: Partial<StatefulLockOptions<T>>;
 
   /** @internal Locks come from `coordinator.lock(name)`. */
-  constructor(name: string, options: LockOptions, home: LockHome) {
+  constructor(name: string, options: Partial<StatefulLockOptions<T>>, home: LockHome) {
     this.name = name;
     this.#options = options;
     this.#home = home;
@@ -45,12 +45,12 @@ export class Lock {
    *
    * Waits for ever unless `timeoutMs` is given. Rejects with AcquireTimeoutError after `timeoutMs`; with the reason of
    * `signal`, untouched, when that aborts; with AccessRefusedError, QueueMismatchError, TokenVersionError,
-   * UnsupportedBrokerError or ClosedError. A timeout or an abort settles at once, even on a dead line.
+   * UnsupportedBrokerError or ClosedError; with StateError when the state does not fit the schema. A timeout or an abort settles at once, even on a dead line.
    *
    * @example
    * await using lease = await baton.lock('invoice:42').acquire({ timeoutMs: 5_000 });
    */
-  async acquire(options?: AcquireOptions): Promise<Lease> {
+  async acquire(options?: AcquireOptions): Promise<Lease<T>> {
     const { timeoutMs = Number.POSITIVE_INFINITY, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome instanceof Lease) return outcome;
@@ -65,7 +65,7 @@ export class Lock {
    * Like `acquire`, but resolves with `undefined` when somebody else holds the lock, after `timeoutMs` (default 0:
    * without waiting). Rejects with BrokerUnreachableError when no broker answered in that time (1 s without a timeout).
    */
-  async tryAcquire(options?: AcquireOptions): Promise<Lease | undefined> {
+  async tryAcquire(options?: AcquireOptions): Promise<Lease<T> | undefined> {
     const { timeoutMs = 0, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome !== 'unanswered') return outcome === 'held' ? undefined : outcome;
@@ -84,17 +84,17 @@ export class Lock {
    * @example
    * await baton.lock('invoice:42').run(async ({ fence, signal }) => writeReport({ fence, signal }));
    */
-  async run<T>(task: Task<T>, options?: AcquireOptions): Promise<T> {
+  async run<R>(task: Task<R, T>, options?: AcquireOptions): Promise<R> {
     return this.#use(await this.acquire(options), task);
   }
 
   /** Like `run`, but resolves with `undefined`, without running the task, when somebody else holds the lock. */
-  async tryRun<T>(task: Task<T>, options?: AcquireOptions): Promise<T | undefined> {
+  async tryRun<R>(task: Task<R, T>, options?: AcquireOptions): Promise<R | undefined> {
     const lease = await this.tryAcquire(options);
     return lease === undefined ? undefined : this.#use(lease, task);
   }
 
-  async #use<T>(lease: Lease, task: Task<T>): Promise<T> {
+  async #use<R>(lease: Lease<T>, task: Task<R, T>): Promise<R> {
     try {
       const result = await task(lease);
       const loss = lease.loss;
@@ -108,33 +108,35 @@ export class Lock {
     }
   }
 
-  async #contend<T>(
+  async #contend<R>(
     timeoutMs: number,
     signal: AbortSignal | undefined,
-    settle: (outcome: Outcome) => T,
-  ): Promise<T> {
+    settle: (outcome: Outcome<T>) => R,
+  ): Promise<R> {
     this.#home.assertOpen();
     signal?.throwIfAborted();
     const trace = { lock: this.name, service: this.#home.context.identity.service };
-    return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal)), trace);
+    return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal, trace)), trace);
   }
 
-  #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<Outcome> {
+  #wait(timeoutMs: number, signal: AbortSignal | undefined, trace: LockTrace): Promise<Outcome<T>> {
     const { context } = this.#home;
     const { settings, clock, ledger } = context;
+    const record = ledger.enter(this.name, this.#options.idleExpiryMs);
     const rules: Rules = {
-      name: this.name,
+      name: record.name,
       mode: timeoutMs === 0 ? 'try' : 'wait',
       grant: this.#options.grant ?? settings.grant,
       leaseMs: settings.leaseMs,
       verifyEveryMs: settings.verifyEveryMs,
+      carriesState: this.#options.state !== undefined,
     };
     return new Promise((resolve, reject) => {
-      const record = ledger.enter(this.name);
-      let lease: Lease | undefined;
+      let lease: Lease<T> | undefined;
       let wasInLine = false;
       const giveUp = () => {
-        wasInLine = contender.at === 'waiting';
+        // Whoever cannot read the register yet waits for a stale holder.
+        wasInLine = contender.at === 'waiting' || contender.at === 'reading';
         contender.dispatch({ type: 'give-up' });
       };
       const stopWaiting = () => {
@@ -142,10 +144,13 @@ export class Lock {
         signal?.removeEventListener('abort', giveUp);
       };
       const contender = new Contender(context, rules, record, {
-        granted: (fence) => {
+        lock: this.name,
+        granted: (fence, handed) => {
           stopWaiting();
-          lease = new Lease(this.name, fence, contender, context);
-          resolve(lease);
+          const granted = new Lease<T>(this.name, fence, contender, context, trace, this.#options.state);
+          lease = granted;
+          if (handed === undefined) resolve(granted);
+          else granted.onHanded(handed).then(() => resolve(granted), reject);
         },
         refused: (refusal) => {
           stopWaiting();
@@ -155,6 +160,8 @@ export class Lock {
         },
         proven: (sentAt) => lease?.onProven(sentAt),
         lost: (reason, cause) => lease?.onLost(reason, cause),
+        saved: (ticket) => lease?.onSaved(ticket),
+        saveFailed: (ticket, error) => lease?.onSaveFailed(ticket, error),
         ended: () => {
           ledger.leave(record);
           this.#home.unregister(contender);

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import type { StateSchema } from './state.ts';
+import { expects, isFunction, isObject, MAX_TIMER_MS, parse, show, wholeMs } from './validation.ts';
 
 /** When a grant is given to the caller: see {@link ConnectOptions.grant}. */
 export type GrantMode = 'auto' | 'verified' | 'immediate';
@@ -36,6 +38,17 @@ export interface ConnectOptions {
    * still; `auto`, the default, is `verified` below RabbitMQ 4.3 and `immediate` from 4.3 on.
    */
   grant?: GrantMode | undefined;
+  /**
+   * The broker deletes the queue of a lock that nobody has held or waited for during this time, in milliseconds;
+   * the next acquire makes it anew, with higher fences. At least 10000 and twice `leaseMs`. Everybody who uses the
+   * lock must give the same value. Default: `Infinity`, never.
+   */
+  idleExpiryMs?: number | undefined;
+  /**
+   * Spreads all names of the namespace over this many queues, 1 to 10000: two names in one slot exclude each other.
+   * Everybody in the namespace must give the same value. Default: a queue for every name.
+   */
+  slots?: number | undefined;
   /** How long the first connection may take over all URLs, in milliseconds. Later ones are retried for ever. Default: 10000. */
   connectTimeoutMs?: number | undefined;
   /** Passed to `net.connect` or `tls.connect` through amqplib: `ca`, `cert`, `key`, `credentials`, … `noDelay` is always on. */
@@ -48,6 +61,29 @@ export interface ConnectOptions {
 export interface LockOptions {
   /** Overrides {@link ConnectOptions.grant} for this lock. */
   grant?: GrantMode | undefined;
+  /** Overrides {@link ConnectOptions.idleExpiryMs} for this lock. Not with `slots`. */
+  idleExpiryMs?: number | undefined;
+}
+
+/** Options of `baton.lock(name, options)` for a lock that carries state. */
+export interface StatefulLockOptions<T> extends LockOptions {
+  /**
+   * What the state must be: a zod schema, or any other Standard Schema. The state is JSON, at most 4 KiB. Not with
+   * `slots`, and not with an `idleExpiryMs` other than `Infinity`.
+   */
+  state: StateSchema<T>;
+}
+
+/** Options of `lease.save`. */
+export interface SaveOptions {
+  /** How long to wait for the broker, in milliseconds; 0 or more, or `Infinity`. Default: 5000. */
+  timeoutMs?: number | undefined;
+}
+
+/** Options of `lease.release`. */
+export interface ReleaseOptions<T> extends SaveOptions {
+  /** Saved before the release. */
+  state?: T | undefined;
 }
 
 /** Options of `acquire`, `run` and their `try` forms. */
@@ -66,24 +102,11 @@ export interface CloseOptions {
 
 type Defined<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };
 
-/** {@link ConnectOptions} after validation, every default filled in but the heartbeat, which a URL may give. */
-export type Settings = Defined<Omit<ConnectOptions, 'heartbeatMs'>> & Pick<ConnectOptions, 'heartbeatMs'>;
-
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-const expects = (expectation: string) => ({
-  error: (issue: { input?: unknown }) => `must be ${expectation}, got ${show(issue.input)}`,
-});
-
-function wholeMs(min: number, max = MAX_TIMER_MS) {
-  const message = expects(`a whole number of milliseconds from ${min} to ${max}`);
-  return z.number(message).int(message).min(min, message).max(max, message);
-}
+/** {@link ConnectOptions} after validation, every default filled in but the heartbeat, which a URL may give, and the slots. */
+export type Settings = Defined<Omit<ConnectOptions, 'heartbeatMs' | 'slots'>> &
+  Pick<ConnectOptions, 'heartbeatMs' | 'slots'>;
 
 const grant = z.enum(['auto', 'verified', 'immediate'], expects("'auto', 'verified' or 'immediate'"));
-const isObject = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isFunction = (value: unknown): boolean => typeof value === 'function';
 const logger = z.custom<Logger>(
   (value) =>
     typeof value === 'object' &&
@@ -104,6 +127,19 @@ const heartbeatRule = expects(
   'whole seconds in milliseconds from 1000 to 65535000 (heartbeats cannot be turned off)',
 );
 
+/** RabbitMQ looks every 5 s for queues to expire, and clocks of clients may differ by as much as this. */
+const IDLE_EXPIRY_MIN_MS = 10_000;
+const idleExpiryRule = expects(
+  `a whole number of milliseconds from ${IDLE_EXPIRY_MIN_MS} to ${MAX_TIMER_MS}, or Infinity`,
+);
+const idleExpiryMs = z.custom<number>(
+  (value) =>
+    value === Number.POSITIVE_INFINITY ||
+    (Number.isInteger(value) && (value as number) >= IDLE_EXPIRY_MIN_MS && (value as number) <= MAX_TIMER_MS),
+  idleExpiryRule,
+);
+const slotsRule = expects('a whole number from 1 to 10000');
+
 const connectSchema = z.strictObject({
   service: service.default('batonmq'),
   namespace: z
@@ -120,12 +156,23 @@ const connectSchema = z.strictObject({
   verifyEveryMs: wholeMs(100).default(5_000),
   healAfterMs: wholeMs(100).default(30_000),
   grant: grant.default('auto'),
+  idleExpiryMs: idleExpiryMs.default(Number.POSITIVE_INFINITY),
+  slots: z.number(slotsRule).int(slotsRule).min(1, slotsRule).max(10_000, slotsRule).optional(),
   connectTimeoutMs: wholeMs(1).default(10_000),
   socketOptions: z.custom<object>(isObject, expects('an object')).default({}),
   logger: logger.default(silentLogger),
 }) satisfies z.ZodType<Settings, ConnectOptions>;
 
-const lockSchema = z.strictObject({ grant: grant.optional() }) satisfies z.ZodType<LockOptions, LockOptions>;
+const stateSchema = z.custom<StateSchema<unknown>>(
+  isStandardSchema,
+  expects('a schema that implements Standard Schema 1, such as one of zod'),
+);
+type AnyLockOptions = LockOptions & Partial<StatefulLockOptions<unknown>>;
+const lockSchema = z.strictObject({
+  grant: grant.optional(),
+  idleExpiryMs: idleExpiryMs.optional(),
+  state: stateSchema.optional(),
+}) satisfies z.ZodType<AnyLockOptions, AnyLockOptions>;
 
 const timeoutRule = expects('0 or more milliseconds, or Infinity');
 const timeout = z.custom<number>((value) => typeof value === 'number' && value >= 0, timeoutRule);
@@ -133,6 +180,14 @@ const acquireSchema = z.strictObject({
   timeoutMs: timeout.optional(),
   signal: z.instanceof(AbortSignal, expects('an AbortSignal')).optional(),
 }) satisfies z.ZodType<AcquireOptions, AcquireOptions>;
+
+const SAVE_MS = 5_000;
+const saveTimeout = timeout.default(SAVE_MS);
+const saveSchema = z.strictObject({ timeoutMs: saveTimeout }) satisfies z.ZodType<object, SaveOptions>;
+const releaseSchema = z.strictObject({ timeoutMs: saveTimeout, state: z.unknown() }) satisfies z.ZodType<
+  object,
+  ReleaseOptions<unknown>
+>;
 
 const closeSchema = z.strictObject({ drainMs: wholeMs(0).default(10_000) }) satisfies z.ZodType<
   object,
@@ -152,13 +207,55 @@ export function parseConnectOptions(options: unknown): Settings {
   if (heartbeatMs !== undefined && leaseMs >= heartbeatMs * 2) {
     problems.push(`connect: leaseMs must be under twice heartbeatMs (${heartbeatMs}), got ${leaseMs}`);
   }
+  problems.push(...idleExpiryProblems('connect', settings.idleExpiryMs, leaseMs));
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   return settings;
 }
 
-export const parseLockOptions = (options: unknown): LockOptions => parse(lockSchema, options, 'lock');
+/** Validates the options of `lock`, also against those of `connect`. Throws {@link InvalidOptionsError}. */
+export function parseLockOptions(options: unknown, settings: Settings): AnyLockOptions {
+  const parsed = parse(lockSchema, options, 'lock');
+  const problems: string[] = [];
+  if (parsed.idleExpiryMs !== undefined) {
+    problems.push(...idleExpiryProblems('lock', parsed.idleExpiryMs, settings.leaseMs));
+    if (settings.slots !== undefined) {
+      problems.push('lock: idleExpiryMs must be given to connect, because of slots');
+    }
+  }
+  if (parsed.state !== undefined)
+    problems.push(...memoryProblems(settings.slots, parsed.idleExpiryMs ?? settings.idleExpiryMs));
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  return parsed;
+}
+
+/** A holder whose connection the broker does not count any more has given up long before its queue expires. */
+function idleExpiryProblems(call: string, idleExpiryMs: number, leaseMs: number): string[] {
+  if (idleExpiryMs >= leaseMs * 2) return [];
+  return [`${call}: idleExpiryMs must be at least twice leaseMs (${leaseMs}), got ${idleExpiryMs}`];
+}
+
+/** State is kept for one name, and for as long as nobody deletes it. */
+function memoryProblems(slots: number | undefined, idleExpiryMs: number): string[] {
+  const problems: string[] = [];
+  if (slots !== undefined) {
+    problems.push(
+      `lock: slots must be left out of connect for locks with state and for schedules, got ${slots}`,
+    );
+  }
+  if (Number.isFinite(idleExpiryMs)) {
+    problems.push(
+      `lock: idleExpiryMs must be Infinity for locks with state and for schedules, got ${idleExpiryMs}`,
+    );
+  }
+  return problems;
+}
+
 export const parseAcquireOptions = (options: unknown): AcquireOptions =>
   parse(acquireSchema, options, 'acquire');
+export const parseSaveOptions = (options: unknown): { timeoutMs: number } =>
+  parse(saveSchema, options, 'save');
+export const parseReleaseOptions = (options: unknown): { timeoutMs: number; state?: unknown } =>
+  parse(releaseSchema, options, 'release');
 export const parseCloseOptions = (options: unknown): { drainMs: number } =>
   parse(closeSchema, options, 'close');
 
@@ -172,22 +269,9 @@ export function parseLockName(name: unknown): string {
   throw new InvalidOptionsError([`lock name must be a string of well-formed Unicode, got ${show(name)}`]);
 }
 
-function parse<T>(schema: z.ZodType<T>, options: unknown, call: string): T {
-  const result = schema.safeParse(options ?? {}, { reportInput: true });
-  if (result.success) return result.data;
-  throw new InvalidOptionsError(
-    result.error.issues.map((issue) => {
-      if (issue.code === 'unrecognized_keys') return `${call}: unknown option ${issue.keys.join(', ')}`;
-      const option = issue.path.length === 0 ? 'options' : issue.path.join('.');
-      return `${call}: ${option} ${issue.path.length === 0 ? `must be an object, got ${typeof options === 'string' ? 'a string' : show(options)}` : issue.message}`;
-    }),
-  );
-}
-
-/** A value as an error message shows it: short, and never a secret (strings are cut, objects are named). */
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
-  if (typeof value === 'function') return 'a function';
-  return typeof value === 'bigint' ? `${value}n` : String(value);
+/** Function or object: arktype's schemas are functions. */
+function isStandardSchema(value: unknown): boolean {
+  if (!isObject(value) && !isFunction(value)) return false;
+  const { '~standard': standard } = value as Record<string, unknown>;
+  return isObject(standard) && isFunction((standard as Record<string, unknown>).validate);
 }

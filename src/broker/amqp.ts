@@ -33,6 +33,9 @@ interface ConnectionInternals {
   readonly heartbeat: number;
   readonly channelMax: number;
   readonly stream: Socket;
+  /** By number; nothing at that of a channel that is closed. */
+  readonly channels: readonly unknown[];
+  accept(frame: { readonly channel: number }): void;
 }
 
 /** How amqplib hands a frame to a channel; `channel.close` is class 20, method 40. */
@@ -53,6 +56,18 @@ export function onCrossingClose(channel: Channel, crossed: () => void): void {
   internals.accept = (frame) => {
     accept.call(channel, frame);
     if (frame.id === CHANNEL_CLOSE) crossed();
+  };
+}
+
+/**
+ * RabbitMQ 4.3.6 can send a delivery on a channel that it has just closed (21 of 60, for a 404 with a delivery under
+ * way; never 3.10.8 and 4.0.5), and amqplib would close the whole connection with everybody's leases for it. Nobody
+ * waits for a frame of a channel that is closed.
+ */
+function dropFramesOfClosedChannels(connection: ConnectionInternals): void {
+  const accept = connection.accept;
+  connection.accept = (frame) => {
+    if (frame.channel === 0 || connection.channels[frame.channel]) accept.call(connection, frame);
   };
 }
 
@@ -88,6 +103,7 @@ export async function dialAmqp(options: DialOptions): Promise<Dialled> {
   };
   const model = await connect(target, socketOptions as SocketOptions);
   const internals = model.connection as unknown as ConnectionInternals;
+  dropFramesOfClosedChannels(internals);
   const { product, version } = model.connection.serverProperties;
   return {
     model,

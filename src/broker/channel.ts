@@ -59,8 +59,9 @@ export class LinkChannel {
     this.#listener = undefined;
   }
 
-  async prefetchOne(): Promise<void> {
-    await this.#raw.prefetch(1);
+  /** For consumers that are made from now on. */
+  async prefetch(count: number): Promise<void> {
+    await this.#raw.prefetch(count);
   }
 
   /** Messages are passed on synchronously; `null` is a cancel by the broker. */
@@ -68,8 +69,15 @@ export class LinkChannel {
     queue: string,
     tag: string,
     onMessage: (message: ConsumeMessage | null) => void,
+    args: Record<string, string | number> = {},
   ): Promise<void> {
-    await this.#raw.consume(queue, onMessage, { consumerTag: tag, noAck: false, exclusive: false });
+    const options = { consumerTag: tag, noAck: false, exclusive: false, arguments: args };
+    await this.#raw.consume(queue, onMessage, options);
+  }
+
+  /** A queue that ends with the connection, and that nobody else can use. */
+  async declareExclusive(queue: string): Promise<void> {
+    await this.#raw.assertQueue(queue, { exclusive: true, durable: false });
   }
 
   async depth(queue: string): Promise<QueueDepth> {

@@ -1,7 +1,14 @@
 import type { ConsumeMessage } from './amqp.ts';
 import type { ChannelEnd, LinkChannel } from './channel.ts';
 import { channelFault, contenderAction, isAbsence } from './faults.ts';
-import type { BrokerTraits, ConsumerChannel, ConsumerListener, QueueDepth } from './port.ts';
+import type {
+  AlsoListener,
+  BrokerTraits,
+  ConsumerChannel,
+  ConsumerListener,
+  Delivery,
+  QueueDepth,
+} from './port.ts';
 
 /** Where a consumer comes from. */
 export interface ConsumerOwner {
@@ -57,6 +64,18 @@ export class Consumer implements ConsumerChannel {
         () => {},
       );
     this.#settleAttached();
+  }
+
+  consumeAlso(queue: string, tag: string, prefetch: number, listener: AlsoListener): void {
+    const channel = this.#channel;
+    if (this.#state !== 'open' || channel === undefined) return;
+    const onMessage = (message: ConsumeMessage | null) => {
+      if (this.#state !== 'open' || this.#muted) return;
+      this.#guard(() => (message === null ? listener.cancelled() : listener.delivered(toDelivery(message))));
+    };
+    // One after the other on the wire, because the second waits for the answer to the first inside amqplib. What is
+    // refused ends the channel, which says why.
+    void Promise.allSettled([channel.prefetch(prefetch), channel.consume(queue, tag, onMessage)]);
   }
 
   requeue(deliveryTag: number): void {
@@ -118,20 +137,26 @@ export class Consumer implements ConsumerChannel {
       this.#tell((listener) => listener.cancelled());
       return;
     }
-    const { deliveryTag } = message.fields;
-    const delivery = { deliveryTag, body: message.content, returns: returnsOf(message) };
-    this.#tell((listener) => listener.delivered(delivery));
+    this.#tell((listener) => listener.delivered(toDelivery(message)));
+  }
+
+  #tell(what: (listener: ConsumerListener) => void): void {
+    this.#guard(() => what(this.#listener));
   }
 
   /** An exception would take amqplib's connection down, and with it everybody else's contenders. */
-  #tell(what: (listener: ConsumerListener) => void): void {
+  #guard(what: () => void): void {
     try {
-      what(this.#listener);
+      what();
     } catch (error) {
       this.#owner.threw(error);
       this.close();
     }
   }
+}
+
+function toDelivery(message: ConsumeMessage): Delivery {
+  return { deliveryTag: message.fields.deliveryTag, body: message.content, returns: returnsOf(message) };
 }
 
 /** RabbitMQ 4.3 counts every return in the first header and crashes in both; older ones know only the second. */

@@ -99,8 +99,10 @@ export function channelFault(error: unknown, action: Action, queue: string): Bat
   if (raw.code === 540 || (raw.code === 406 && isWithoutQuorum(raw))) return unsupported(raw);
   // A 406 in the middle of consuming is another thing: the consumer timeout up to RabbitMQ 4.2, or a stale tag.
   if (raw.code === 405 || (raw.code === 406 && action === 'declare')) {
-    const sentence = `Queue ${JSON.stringify(queue)} exists and is not a lock of this version of batonmq`;
-    return new QueueMismatchError(`${sentence}; use another namespace, or delete it: ${raw.said}`, { cause });
+    const sentence = raw.said.includes("'x-expires'")
+      ? `Queue ${JSON.stringify(queue)} was made with another idleExpiryMs; give every client the same value, or delete it`
+      : `Queue ${JSON.stringify(queue)} exists and is not a lock of this version of batonmq; use another namespace, or delete it`;
+    return new QueueMismatchError(`${sentence}: ${raw.said}`, { cause });
   }
   if (isAbsence(error)) return new BrokerUnreachableError(`${raw.said}; declare it and try again`, { cause });
   return new BrokerUnreachableError(

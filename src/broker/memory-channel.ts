@@ -1,7 +1,7 @@
 import type { BatonError } from '../errors.ts';
+import { BrokerChannel, type ChannelHost } from './memory-broker-channel.ts';
 import type { Connection } from './memory-connection.ts';
-import { BrokerChannel, type ChannelHost } from './memory-consumer.ts';
-import type { ClosedScope, ConsumerChannel, ConsumerListener, QueueDepth } from './port.ts';
+import type { AlsoListener, ClosedScope, ConsumerChannel, ConsumerListener, QueueDepth } from './port.ts';
 
 type ChannelEnd = { scope: ClosedScope; error?: BatonError; absent?: boolean };
 
@@ -40,12 +40,20 @@ export class MemoryChannel implements ConsumerChannel {
     connection.up.send(() => far.consume(host));
   }
 
+  consumeAlso(queue: string, consumerTag: string, prefetch: number, listener: AlsoListener): void {
+    const heard: AlsoListener = {
+      delivered: (delivery) => this.#state === 'open' && listener.delivered(delivery),
+      cancelled: () => this.#state === 'open' && listener.cancelled(),
+    };
+    this.#send((far) => far.consumeAlso(queue, consumerTag, prefetch, heard));
+  }
+
   requeue(deliveryTag: number): void {
-    this.#send((far) => far.requeue(deliveryTag));
+    this.#send((far) => far.settle(deliveryTag, 'requeue'));
   }
 
   ack(deliveryTag: number): void {
-    this.#send((far) => far.ack(deliveryTag));
+    this.#send((far) => far.settle(deliveryTag, 'ack'));
   }
 
   barrier(): Promise<QueueDepth | undefined> {

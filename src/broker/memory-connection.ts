@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { BatonError } from '../errors.ts';
-import type { BrokerChannel } from './memory-consumer.ts';
+import type { BrokerChannel } from './memory-broker-channel.ts';
 import { Line } from './memory-line.ts';
 
 /** What the client's side of a connection is told. */

@@ -1,122 +1,84 @@
-import { type BatonError, BrokerUnreachableError } from '../errors.ts';
-import type { Connection } from './memory-connection.ts';
 import type { MemoryQueue, Message, QueueConsumer } from './memory-queue.ts';
-import type { BrokerTraits, ConsumerListener, QueueDepth } from './port.ts';
+import type { AlsoListener } from './port.ts';
 
-export const absentQueue = (queue: string): BrokerUnreachableError =>
-  new BrokerUnreachableError(`queue ${queue} is not there; it has to be declared first`);
-
-/** What a channel needs of the broker's node. */
-export interface ChannelHost {
-  readonly traits: BrokerTraits;
-  find(queue: string): MemoryQueue | undefined;
+/** What a consumer needs of the channel that it is on. */
+export interface ConsumerHost {
+  /** The next delivery tag: they are the channel's, whatever it consumes. */
+  nextTag(): number;
+  /** Tells the client something, in order. */
+  tell(what: () => void): void;
+  /** The channel ends, by an error of the broker. */
+  fail(reason: string): void;
 }
 
-/** The broker's end of a channel with one consumer. */
-export class BrokerChannel implements QueueConsumer {
+/** The broker's end of one consumer: what it holds unacked, by delivery tag. */
+export class BrokerConsumer implements QueueConsumer {
   readonly consumerTag: string;
-  readonly #connection: Connection;
-  readonly #client: ConsumerListener;
-  readonly #name: string;
-  #host: ChannelHost | undefined;
-  #queue: MemoryQueue | undefined;
-  #held: Message | undefined;
-  #lastTag = 0;
+  readonly prefetch: number;
+  readonly #channel: ConsumerHost;
+  readonly #client: AlsoListener;
+  readonly #queue: MemoryQueue;
+  readonly #unacked = new Map<number, Message>();
+  #attached = true;
   /** Tags of messages that the queue took back behind this channel's back: settling them does nothing. */
   readonly #takenTags = new Set<number>();
 
-  constructor(connection: Connection, client: ConsumerListener, queue: string, consumerTag: string) {
-    this.#connection = connection;
+  constructor(
+    channel: ConsumerHost,
+    client: AlsoListener,
+    queue: MemoryQueue,
+    options: { consumerTag: string; prefetch: number },
+  ) {
+    this.consumerTag = options.consumerTag;
+    this.prefetch = options.prefetch;
+    this.#channel = channel;
     this.#client = client;
-    this.#name = queue;
-    this.consumerTag = consumerTag;
+    this.#queue = queue;
   }
 
-  get held(): Message | undefined {
-    return this.#held;
+  get unacked(): readonly Message[] {
+    return [...this.#unacked.values()];
   }
 
-  consume(host: ChannelHost): void {
-    this.#host = host;
-    const queue = host.find(this.#name);
-    if (queue === undefined) {
-      this.#endAbsent();
-    } else {
-      this.#connection.served.add(this);
-      this.#connection.down.send(() => this.#client.consuming(host.traits));
-      this.#queue = queue;
-      queue.attach(this);
-    }
+  attach(): void {
+    this.#queue.attach(this);
   }
 
-  requeue(deliveryTag: number): void {
-    this.#settle(deliveryTag, (queue) => queue.requeue(this));
+  get queue(): MemoryQueue {
+    return this.#queue;
   }
 
-  ack(deliveryTag: number): void {
-    this.#settle(deliveryTag, (queue) => queue.ack(this));
-  }
-
-  /** A passive declare. On a queue that is gone it costs the channel, like any 404. */
-  depth(answer: (depth: QueueDepth) => void): void {
-    if (this.#host === undefined) return;
-    const depth = this.#host.find(this.#name)?.depth();
-    if (depth === undefined) this.#endAbsent();
-    else this.#connection.down.send(() => answer(depth));
-  }
-
-  /** channel.close by the client, or (with an error) by the broker. */
-  endWith(error?: BatonError, absent?: true): void {
-    if (this.#host === undefined) return;
-    this.#host = undefined;
-    this.#connection.served.delete(this);
-    this.#queue?.detach(new Set([this]));
-    this.#connection.down.send(() => this.#client.closed({ scope: 'channel', error, absent }));
-  }
-
-  #endAbsent(): void {
-    this.endWith(absentQueue(this.#name), true);
-  }
-
-  /** The broker gave the whole connection up, and the queue has already been told. */
-  abandon(): void {
-    this.#host = undefined;
+  /** False when this tag is not of this consumer. */
+  settle(deliveryTag: number, how: 'requeue' | 'ack'): boolean {
+    if (this.#takenTags.delete(deliveryTag)) return true;
+    const message = this.#unacked.get(deliveryTag);
+    if (message === undefined) return false;
+    this.#unacked.delete(deliveryTag);
+    if (this.#attached) this.#queue.settled(message, how);
+    return true;
   }
 
   hand(message: Message): void {
-    this.#held = message;
-    this.#lastTag += 1;
+    const deliveryTag = this.#channel.nextTag();
+    this.#unacked.set(deliveryTag, message);
     // A copy, as over a wire: a receiver that writes into its body must not change the message in the queue.
-    const delivery = {
-      deliveryTag: this.#lastTag,
-      body: new Uint8Array(message.body),
-      returns: message.returns,
-    };
-    this.#connection.down.send(() => this.#client.delivered(delivery));
+    const delivery = { deliveryTag, body: new Uint8Array(message.body), returns: message.returns };
+    this.#channel.tell(() => this.#client.delivered(delivery));
   }
 
-  take(): Message | undefined {
-    const message = this.#held;
-    if (message !== undefined) this.#takenTags.add(this.#lastTag);
-    this.#held = undefined;
-    return message;
+  takeAll(): readonly Message[] {
+    const messages = this.unacked;
+    for (const tag of this.#unacked.keys()) this.#takenTags.add(tag);
+    this.#unacked.clear();
+    return messages;
   }
 
   cancel(): void {
-    this.#queue = undefined;
-    this.#connection.down.send(() => this.#client.cancelled());
+    this.#attached = false;
+    this.#channel.tell(() => this.#client.cancelled());
   }
 
-  /** A tag that was never given or is already settled is a channel error on RabbitMQ: it shows double settles. */
-  #settle(deliveryTag: number, settle: (queue: MemoryQueue) => void): void {
-    if (this.#host === undefined || this.#takenTags.delete(deliveryTag)) return;
-    if (this.#queue !== undefined && this.#held !== undefined && deliveryTag === this.#lastTag) {
-      settle(this.#queue);
-      this.#takenTags.delete(deliveryTag);
-    } else {
-      this.endWith(
-        new BrokerUnreachableError(`406 PRECONDITION_FAILED - unknown delivery tag ${deliveryTag}`),
-      );
-    }
+  fail(reason: string): void {
+    this.#channel.fail(reason);
   }
 }

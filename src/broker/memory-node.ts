@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { type BatonError, QueueMismatchError } from '../errors.ts';
+import { absentQueue, type BrokerChannel, type ChannelHost } from './memory-broker-channel.ts';
 import type { Connection } from './memory-connection.ts';
-import { absentQueue, type BrokerChannel, type ChannelHost } from './memory-consumer.ts';
 import { MemoryQueue } from './memory-queue.ts';
 import type { BrokerTraits, QueueDepth } from './port.ts';
 
@@ -31,20 +31,26 @@ export class MemoryNode implements ChannelHost {
     this.traits = { version };
   }
 
+  /** An idle queue expires when somebody looks for it. RabbitMQ does it within 5 s, but nobody sees the difference. */
   find(name: string): MemoryQueue | undefined {
+    if (this.#queues.get(name)?.expired) this.remove(name);
     return this.#queues.get(name);
   }
 
   look(name: string): QueueDepth | 'absent' {
-    return this.#queues.get(name)?.depth() ?? 'absent';
+    return this.find(name)?.depth() ?? 'absent';
   }
 
-  declare(name: string, reply: Reply<QueueDepth>): void {
+  declare(name: string, idleExpiryMs: number | undefined, reply: Reply<QueueDepth>): void {
+    const queue = this.#create(name, idleExpiryMs);
     if (this.#foreign.has(name)) {
       const remedy = 'delete it or use another name';
       reply.reject(new QueueMismatchError(`queue ${name} exists with other arguments: ${remedy}`));
+    } else if (queue.idleExpiryMs !== (idleExpiryMs ?? Number.POSITIVE_INFINITY)) {
+      const remedy = 'give every client the same value, or delete it';
+      reply.reject(new QueueMismatchError(`queue ${name} was made with another idleExpiryMs: ${remedy}`));
     } else {
-      reply.resolve(this.#create(name).depth());
+      reply.resolve(queue.depth());
     }
   }
 
@@ -76,7 +82,7 @@ export class MemoryNode implements ChannelHost {
 
   /** False when there is no such queue: a mandatory publish comes back. */
   deposit(name: string, body: Uint8Array, options: { expirationMs: number; returns?: number }): boolean {
-    const queue = this.#queues.get(name);
+    const queue = this.find(name);
     const expiresAtMono = this.clock.now().mono + options.expirationMs;
     queue?.publish({ body: new Uint8Array(body), returns: options.returns ?? 0, expiresAtMono });
     return queue !== undefined;
@@ -107,15 +113,16 @@ export class MemoryNode implements ChannelHost {
       connection.served.clear();
     }
     for (const channel of leaving) channel.abandon();
-    for (const queue of this.#queues.values()) queue.detach(leaving);
+    const consumers = new Set([...leaving].flatMap((channel) => channel.consumers));
+    for (const queue of this.#queues.values()) queue.detach(consumers);
   }
 
-  #create(name: string): MemoryQueue {
-    const known = this.#queues.get(name);
+  #create(name: string, idleExpiryMs = Number.POSITIVE_INFINITY): MemoryQueue {
+    const known = this.find(name);
     if (known !== undefined) return known;
     const [major, minor] = this.traits.version;
     const closeIncrement = major > 4 || (major === 4 && minor >= 3) ? 2 : 1;
-    const queue = new MemoryQueue(() => this.clock.now().mono, closeIncrement);
+    const queue = new MemoryQueue(() => this.clock.now().mono, closeIncrement, idleExpiryMs);
     this.#queues.set(name, queue);
     return queue;
   }

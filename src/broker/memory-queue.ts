@@ -1,4 +1,3 @@
-import type { BatonError } from '../errors.ts';
 import type { QueueDepth } from './port.ts';
 
 export interface Message {
@@ -8,36 +7,48 @@ export interface Message {
   readonly expiresAtMono: number;
 }
 
-/** A consumer as its queue sees it. Prefetch is 1: it has at most one unacked message, `held`. */
+/** A consumer as its queue sees it. It has at most `prefetch` unacked messages. */
 export interface QueueConsumer {
   readonly consumerTag: string;
-  readonly held: Message | undefined;
-  /** Delivers a message, which is then held. */
+  readonly prefetch: number;
+  /** In the order of delivery. */
+  readonly unacked: readonly Message[];
+  /** Delivers a message, which is then unacked. */
   hand(message: Message): void;
-  /** Forgets the message held and returns it. The client is not told. */
-  take(): Message | undefined;
+  /** Forgets the unacked messages and returns them. The client is not told. */
+  takeAll(): readonly Message[];
   /** Tells the client that the queue no longer serves it. */
   cancel(): void;
   /** Closes the channel, from the broker's side. */
-  endWith(error: BatonError): void;
+  fail(reason: string): void;
 }
 
 /** A quorum queue with a single active consumer: the first in line is active, the others wait in order of arrival. */
 export class MemoryQueue {
+  /** Without a consumer for so long it is gone; Infinity is never. */
+  readonly idleExpiryMs: number;
   readonly #nowMono: () => number;
   /** What a return other than a nack adds to the count: 2 on 4.3 (`x-acquired-count` and `x-delivery-count`), 1 before. */
   readonly #closeIncrement: number;
   readonly #ready: Message[] = [];
   #destroyNext = false;
   #line: QueueConsumer[] = [];
+  #idleSinceMono: number;
 
-  constructor(nowMono: () => number, closeIncrement: number) {
+  constructor(nowMono: () => number, closeIncrement: number, idleExpiryMs: number) {
     this.#nowMono = nowMono;
     this.#closeIncrement = closeIncrement;
+    this.idleExpiryMs = idleExpiryMs;
+    this.#idleSinceMono = nowMono();
   }
 
   get line(): readonly QueueConsumer[] {
     return this.#line;
+  }
+
+  /** Counted from when the last consumer left, or from its making; looks, declarations and publishes do not count (seen, all versions). */
+  get expired(): boolean {
+    return this.#line.length === 0 && this.#nowMono() - this.#idleSinceMono > this.idleExpiryMs;
   }
 
   /** Only the active consumer is counted, however many wait (3.10, 4.0 and 4.3 alike). */
@@ -61,30 +72,29 @@ export class MemoryQueue {
     const leaving = this.#line.filter((consumer) => consumers.has(consumer));
     if (leaving.length === 0) return;
     this.#line = this.#line.filter((consumer) => !consumers.has(consumer));
-    for (const consumer of leaving) this.#return(consumer.take(), this.#closeIncrement);
+    for (const consumer of leaving) this.#return(consumer.takeAll(), this.#closeIncrement);
+    this.#idleSinceMono = this.#nowMono();
     this.#serve();
   }
 
-  /** basic.nack(requeue): to the head and, as the consumer stays active, straight back to it, counted once on every version. */
-  requeue(consumer: QueueConsumer): void {
-    this.#return(consumer.take(), 1);
+  /**
+   * basic.nack(requeue): to the head and, as the consumer stays active, straight back to it, counted once on every
+   * version. basic.ack: gone.
+   */
+  settled(message: Message, how: 'requeue' | 'ack'): void {
+    if (how === 'requeue') this.#return([message], 1);
     this.#serve();
   }
 
-  ack(consumer: QueueConsumer): void {
-    consumer.take();
-    this.#serve();
-  }
-
-  /** The active consumer loses its message and its place without being told, and is a waiter again (4.0.5, link drop). */
+  /** The active consumer loses its messages and its place without being told, and is a waiter again (4.0.5, link drop). */
   takeBack(): boolean {
     const active = this.#line.shift();
     if (active === undefined) return false;
-    const message = active.take();
+    const messages = active.takeAll();
     this.#line.push(active);
-    this.#return(message, this.#closeIncrement);
+    this.#return(messages, this.#closeIncrement);
     this.#serve();
-    return message !== undefined;
+    return messages.length > 0;
   }
 
   /** The broker cancels the active consumer and takes back what it held (4.3, consumer timeout). */
@@ -111,23 +121,29 @@ export class MemoryQueue {
     this.#line = [];
     this.#ready.length = 0;
     for (const consumer of line) {
-      consumer.take();
+      consumer.takeAll();
       consumer.cancel();
     }
   }
 
-  #return(message: Message | undefined, increment: number): void {
-    if (message === undefined) return;
-    if (!this.#destroyNext) this.#ready.unshift({ ...message, returns: message.returns + increment });
-    this.#destroyNext = false;
+  /** To the head, in the order in which they were delivered. */
+  #return(messages: readonly Message[], increment: number): void {
+    for (const message of messages.toReversed()) {
+      if (!this.#destroyNext) this.#ready.unshift({ ...message, returns: message.returns + increment });
+      this.#destroyNext = false;
+    }
   }
 
   #serve(): void {
     const active = this.#line[0];
-    if (active === undefined || active.held !== undefined) return;
+    if (active === undefined) return;
     this.#expire();
-    const message = this.#ready.shift();
-    if (message !== undefined) active.hand(message);
+    while (active.unacked.length < active.prefetch) {
+      const message = this.#ready.shift();
+      if (message === undefined) return;
+      active.hand(message);
+      this.#expire();
+    }
   }
 
   /**

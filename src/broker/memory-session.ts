@@ -56,8 +56,8 @@ export class MemorySession implements LockSession {
     return this.#call((_, reply) => reply.resolve(this.#node.look(queue)));
   }
 
-  declare(queue: string): Promise<QueueDepth> {
-    return this.#call((_, reply) => this.#node.declare(queue, reply));
+  declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth> {
+    return this.#call((_, reply) => this.#node.declare(queue, idleExpiryMs, reply));
   }
 
   remove(queue: string): Promise<void> {

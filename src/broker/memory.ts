@@ -16,7 +16,7 @@ export interface MemoryBrokerOptions {
 /** One place in a queue's line; the first is the active consumer. */
 export interface LinePlace {
   readonly consumerTag: string;
-  /** The count of the message that it holds unacked; undefined when it holds none. */
+  /** The count of the first message that it holds unacked; undefined when it holds none. */
   readonly heldReturns: number | undefined;
 }
 
@@ -39,9 +39,9 @@ export class MemoryBroker {
 
   /** Who is attached, in order of arrival. */
   line(queue: string): readonly LinePlace[] {
-    return this.#queue(queue).line.map(({ consumerTag, held }) => ({
+    return this.#queue(queue).line.map(({ consumerTag, unacked }) => ({
       consumerTag,
-      heldReturns: held?.returns,
+      heldReturns: unacked[0]?.returns,
     }));
   }
 
@@ -50,6 +50,10 @@ export class MemoryBroker {
     const expirationMs = options?.expirationMs ?? Number.POSITIVE_INFINITY;
     this.#queue(queue);
     this.#node.deposit(queue, body, { expirationMs, returns: options?.returns ?? 0 });
+  }
+
+  exists(queue: string): boolean {
+    return this.#node.find(queue) !== undefined;
   }
 
   /** How many messages nobody holds. */
@@ -90,7 +94,7 @@ export class MemoryBroker {
   /** Closes the active consumer's channel with an error (consumer timeout up to 4.2). False without a consumer. */
   closeChannel(queue: string): boolean {
     const active = this.#queue(queue).line[0];
-    active?.endWith(new BrokerUnreachableError('the broker closed the channel: 406 PRECONDITION_FAILED'));
+    active?.fail('the broker closed the channel: 406 PRECONDITION_FAILED');
     return active !== undefined;
   }
 

@@ -37,6 +37,9 @@ export interface ConsumerListener {
   closed(end: { scope: ClosedScope; error?: BatonError; absent?: boolean }): void;
 }
 
+/** What happens to a channel's second consumer; its end is that of the channel. */
+export type AlsoListener = Pick<ConsumerListener, 'delivered' | 'cancelled'>;
+
 /**
  * One contender's own channel. All methods are synchronous, never throw, and do nothing once it is closed.
  * It can be used at once: until the channel exists, only `close` has an effect, and then nothing is opened.
@@ -44,7 +47,12 @@ export interface ConsumerListener {
 export interface ConsumerChannel {
   /** basic.nack(requeue=true), multiple=false. */
   requeue(deliveryTag: number): void;
-  /** basic.ack, multiple=false. For probes and strays only, never for a token. */
+  /**
+   * Consumes from a second queue with a prefetch of its own; delivery tags are those of the channel. A queue that is
+   * not there ends the channel with `absent`.
+   */
+  consumeAlso(queue: string, consumerTag: string, prefetch: number, listener: AlsoListener): void;
+  /** basic.ack, multiple=false. For probes, strays and outdated state, never for a token. */
   ack(deliveryTag: number): void;
   /**
    * A passive declare on this channel. Resolves with its answer, or with undefined when the channel ends
@@ -62,8 +70,11 @@ export interface LockBroker {
    * Rejects only with {@link BatonError}.
    */
   look(queue: string): Promise<QueueDepth | 'absent'>;
-  /** Declares the lock queue with the arguments of topology.ts. Rejects with QueueMismatchError on 406. */
-  declare(queue: string): Promise<QueueDepth>;
+  /**
+   * Declares the queue of a lock or of a register with the arguments of topology.ts; the broker deletes it when it had
+   * no consumer for `idleExpiryMs` (default: never). Rejects with QueueMismatchError on 406.
+   */
+  declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth>;
   /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. */
   remove(queue: string): Promise<void>;
   /**
@@ -73,6 +84,16 @@ export interface LockBroker {
   publish(queue: string, body: Uint8Array, options?: { expirationMs?: number }): Promise<void>;
   /** Opens a fresh channel with prefetch 1 and consumes. Waits for a connection while there is none. */
   consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel;
+}
+
+/** What operators can read of a hold while it lasts. */
+export interface HoldNotice {
+  readonly queue: string;
+  /** Of the holder's consumer: tells a hold of now from one that its holder only believes in. */
+  readonly consumerTag: string;
+  readonly fence: bigint;
+  /** When it was granted, epoch milliseconds of the holder's clock. */
+  readonly since: number;
 }
 
 /** States of a session with the broker, as `coordinator.on('state')` reports them. */
@@ -90,6 +111,11 @@ export interface LockSession extends LockBroker {
   /** Of the broker that was connected to last. */
   readonly traits: BrokerTraits;
   onStateChange(listener: (change: SessionStateChange) => void): void;
+  /**
+   * Puts a notice where the broker's own tools show it, and returns a function that takes it away. Nothing depends on
+   * it: it never throws, and a session that cannot do it does nothing.
+   */
+  announce?(notice: HoldNotice): () => void;
   /**
    * Closes every connection, gracefully where the broker answers, by destroying sockets where it does not.
    * Resolves within `timeoutMs`. Every open channel gets `closed`; calls under way and later ones reject

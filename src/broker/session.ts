@@ -7,10 +7,12 @@ import { type CheckedLink, Dialer, type Role } from './dialer.ts';
 import { type Action, channelFault, isAbsence, QueueGoneError } from './faults.ts';
 import { type KeeperEvents, LinkKeeper } from './link-keeper.ts';
 import { LockPool } from './lock-pool.ts';
+import { NoticeBoard } from './notices.ts';
 import type {
   BrokerTraits,
   ConsumerChannel,
   ConsumerListener,
+  HoldNotice,
   LockSession,
   QueueDepth,
   SessionState,
@@ -50,6 +52,7 @@ class AmqpSession implements LockSession {
   readonly #publisher: LinkKeeper;
   readonly #services: CallPool<LinkChannel>;
   readonly #publishers: CallPool<ConfirmLinkChannel>;
+  readonly #notices: NoticeBoard;
   /** Rejects the calls that have no answer yet. */
   readonly #calls = new Set<(error: BatonError) => void>();
   #state: SessionState = 'connecting';
@@ -76,7 +79,8 @@ class AmqpSession implements LockSession {
         blocked: () => this.#refresh(),
         released: () => own?.released(),
       });
-    this.#service = keep('service');
+    this.#notices = new NoticeBoard(settings.namespace, settings.logger);
+    this.#service = keep('service', { up: (link) => this.#notices.moveTo(link), lost() {}, released() {} });
     // On a connection of its own: one that publishes during an alarm is not read any more (3.10.8 to 4.3.6), and
     // looks and deletions must go on.
     this.#publisher = keep('publisher');
@@ -110,8 +114,10 @@ class AmqpSession implements LockSession {
     });
   }
 
-  declare(queue: string): Promise<QueueDepth> {
-    return this.#onService('declare', queue, (channel) => channel.declare(queue, lockQueueArguments()));
+  declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth> {
+    return this.#onService('declare', queue, (channel) =>
+      channel.declare(queue, lockQueueArguments(idleExpiryMs)),
+    );
   }
 
   remove(queue: string): Promise<void> {
@@ -138,6 +144,10 @@ class AmqpSession implements LockSession {
 
   consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel {
     return this.#locks.consume(queue, consumerTag, listener);
+  }
+
+  announce(notice: HoldNotice): () => void {
+    return this.#notices.post(notice);
   }
 
   close(timeoutMs: number): Promise<void> {

@@ -49,7 +49,7 @@ export class SpareChannels {
     this.#opening += 1;
     try {
       const channel = await this.#link.openChannel();
-      await channel.prefetchOne();
+      await channel.prefetch(1);
       this.#spares.push(channel);
       channel.onEnd(() => {
         this.#spares = this.#spares.filter((spare) => spare !== channel);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BASE_MAX, fenceOf, INT64_MAX } from './fence.ts';
+import { decodeJson, encodeJson } from './json.ts';
 
 /** The one message that a lock is: whoever has it unacked holds the lock. Never acked, never replaced. */
 export interface Token {
@@ -30,7 +31,7 @@ const decimalBase = z
   .transform((digits) => BigInt(digits))
   .refine((base) => base <= BASE_MAX);
 
-const envelope = z.looseObject({ v: z.int().min(1), kind: z.string().optional() });
+const envelope = z.looseObject({ v: z.int().min(1), kind: z.unknown().optional() });
 const tokenShape = z.looseObject({
   v: z.literal(VERSION),
   kind: z.literal('token'),
@@ -43,17 +44,17 @@ const tokenShape = z.looseObject({
 
 /** The wire form of a token: UTF-8 JSON, base in decimal because JSON numbers end at 2^53. */
 export function encodeToken({ id, name, base, by, at }: Token): Uint8Array {
-  return encode({ v: VERSION, kind: 'token', id, name, base: String(base), by, at });
+  return encodeJson({ v: VERSION, kind: 'token', id, name, base: String(base), by, at });
 }
 
 /** The wire form of a probe, which asks "is there a token?" by being delivered only if there is none. */
 export function encodeProbe(probe: { id: string; name: string; by: string; at: number }): Uint8Array {
-  return encode({ v: VERSION, kind: 'probe', ...probe });
+  return encodeJson({ v: VERSION, kind: 'probe', ...probe });
 }
 
 /** Reads any message of the queue of lock `name`. Never throws: what it cannot read is a stray. */
 export function decodeMessage(body: Uint8Array, returns: number, name: string): Message {
-  const json = parseJson(body);
+  const json = decodeJson(body);
   const head = envelope.safeParse(json);
   if (!head.success) return { kind: 'stray', why: 'not a message of this protocol' };
   if (head.data.v > VERSION) return { kind: 'newer', version: head.data.v };
@@ -66,16 +67,4 @@ export function decodeMessage(body: Uint8Array, returns: number, name: string): 
   const fence = fenceOf(base, returns);
   if (fence > INT64_MAX) return { kind: 'stray', why: 'fence beyond int64' };
   return { kind: 'token', token: { id, name, base, by, at }, returns, fence };
-}
-
-function encode(message: object): Uint8Array {
-  return Buffer.from(JSON.stringify(message), 'utf8');
-}
-
-function parseJson(body: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-  } catch {
-    return undefined;
-  }
 }

@@ -4,12 +4,37 @@ const SHORTSTR_BYTES = 255;
 const READABLE_CHARS = 100;
 
 /**
- * Arguments of a lock queue. They are a wire format: a client with others is answered 406.
+ * Arguments of a lock queue. They are a wire format: a client with others, `x-expires` included, is answered 406.
  * The delivery limit must be there and large: none destroys the token at its 21st return on RabbitMQ 4, and -1
  * destroys it at the first on 3.x (measured on 3.10.8, 4.0.5, 4.3.6).
  */
-export function lockQueueArguments(): Record<string, string | number | boolean> {
-  return { 'x-queue-type': 'quorum', 'x-single-active-consumer': true, 'x-delivery-limit': 1_000_000_000 };
+export function lockQueueArguments(
+  idleExpiryMs = Number.POSITIVE_INFINITY,
+): Record<string, string | number | boolean> {
+  const args = {
+    'x-queue-type': 'quorum',
+    'x-single-active-consumer': true,
+    'x-delivery-limit': 1_000_000_000,
+  };
+  return Number.isFinite(idleExpiryMs) ? { ...args, 'x-expires': idleExpiryMs } : args;
+}
+
+/** Where a lock lives: its queue, and the name that the token in it carries. */
+export interface LockPlace {
+  readonly queue: string;
+  readonly tokenName: string;
+}
+
+/** A queue of its own for every name, or with `slots` one of that many queues, which it shares with other names. */
+export function lockPlace(namespace: string, name: string, slots: number | undefined): LockPlace {
+  if (slots === undefined) return { queue: lockQueueName(namespace, name), tokenName: name };
+  const tokenName = `${slotOf(name, slots)}-of-${slots}`;
+  return { queue: `baton.${namespace}.slot.${tokenName}`, tokenName };
+}
+
+/** The slot of a name, 0 to slots - 1. A wire format: clients that count otherwise do not exclude each other. */
+export function slotOf(name: string, slots: number): number {
+  return createHash('sha256').update(name, 'utf8').digest().readUIntBE(0, 6) % slots;
 }
 
 /**
@@ -18,7 +43,15 @@ export function lockQueueArguments(): Record<string, string | number | boolean> 
  * `#<sha-256>.<beginning>`; `#` never begins an encoded name, so the two forms cannot collide.
  */
 export function lockQueueName(namespace: string, name: string): string {
-  const prefix = `baton.${namespace}.lock.`;
+  return queueName(`baton.${namespace}.lock.`, name);
+}
+
+/** The queue of a lock's register: like that of the lock, with `state` in the place of `lock` and the same arguments. */
+export function registerQueueName(namespace: string, name: string): string {
+  return queueName(`baton.${namespace}.state.`, name);
+}
+
+function queueName(prefix: string, name: string): string {
   const escaped = escapeName(name);
   if (prefix.length + escaped.length <= SHORTSTR_BYTES) return prefix + escaped;
   const hash = createHash('sha256').update(name, 'utf8').digest('base64url');
@@ -32,10 +65,58 @@ export interface ConsumerIdentity {
   readonly pid: number;
 }
 
+/** `service@host/pid`. */
+export function processName({ service, host, pid }: ConsumerIdentity): string {
+  return `${service}@${host}/${pid}`;
+}
+
+/**
+ * What tells two places in line apart, and when the place was taken: epoch milliseconds in 12 hex digits, and the last 6
+ * of `random`. The broker itself tells nobody how long a consumer has been there.
+ */
+export function contenderId(wallMs: number, random: string): string {
+  return Math.max(0, Math.floor(wallMs)).toString(16).padStart(12, '0') + random.slice(-6);
+}
+
 /** `service@host/pid/id/name`: the broker's own tools show who holds (the active consumer) and who waits. */
 export function consumerTag({ service, host, pid }: ConsumerIdentity, id: string, name: string): string {
   const head = `${escapeName(service).slice(0, 96)}@${escapeName(host).slice(0, 64)}/${pid}/${id}/`;
   return head + escapeName(name).slice(0, SHORTSTR_BYTES - head.length);
+}
+
+/** The queue on which a session tells of its holds (notices.ts); it ends with its connection. */
+export function noticeQueueName(namespace: string, id: string): string {
+  return `baton.${namespace}.notices.${id}`;
+}
+
+/** Who stands behind a consumer, as far as its tag tells. */
+export interface ConsumerClaim extends ConsumerIdentity {
+  /** When it took its place in line, epoch milliseconds of its own clock. Other clients may not say. */
+  readonly since: number | undefined;
+}
+
+/** Reads a tag of {@link consumerTag}; undefined for one that is nothing of the kind. */
+export function readConsumerTag(tag: string): ConsumerClaim | undefined {
+  const [, service, host, pid, id = ''] = /^(.*?)@([^/@]*)\/(\d+)\/([^/]*)\//.exec(tag) ?? [];
+  if (service === undefined || host === undefined) return undefined;
+  const since = /^[0-9a-f]{18}$/.test(id) ? Number.parseInt(id.slice(0, 12), 16) : undefined;
+  return { service: unescapeName(service), host: unescapeName(host), pid: Number(pid), since };
+}
+
+/** What lies behind the prefix of a lock queue's name: the lock's name, or the hash and beginning of a long one. */
+export function lockNameOf(namespace: string, queue: string): string | undefined {
+  const prefix = `baton.${namespace}.lock.`;
+  if (!queue.startsWith(prefix)) return undefined;
+  const escaped = queue.slice(prefix.length);
+  return escaped.startsWith('#') ? escaped : unescapeName(escaped);
+}
+
+function unescapeName(escaped: string): string {
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    return escaped; // cut in the middle of a character
+  }
 }
 
 function escapeName(name: string): string {

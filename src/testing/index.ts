@@ -2,7 +2,7 @@ import { MemoryBroker, type MemorySession } from '../broker/memory.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { Coordinator } from '../coordinator.ts';
 import { type ConnectOptions, parseConnectOptions } from '../options.ts';
-import { lockQueueName } from '../protocol/topology.ts';
+import { lockPlace, registerQueueName } from '../protocol/topology.ts';
 
 export type { Clock } from '../clock.ts';
 export { ManualClock } from './manual-clock.ts';
@@ -20,6 +20,10 @@ export interface LockAddress {
   readonly name: string;
   /** Default: `default`. */
   readonly namespace?: string | undefined;
+  /** As given to `connect`. Default: a queue for every name. */
+  readonly slots?: number | undefined;
+  /** Which of its two queues: the one with the token, or the register with its state. Default: `lock`. */
+  readonly part?: 'lock' | 'register' | undefined;
 }
 
 /** The line between one coordinator and the broker. */
@@ -69,7 +73,10 @@ export class TestBroker {
     this.#broker.closeChannel(queueOf(lock));
   }
 
-  /** Hands the lock to the next waiter and tells the holder nothing: it finds out with its next verification (`superseded`). */
+  /**
+   * Hands the lock to the next waiter and tells the holder nothing: it finds out with its next verification
+   * (`superseded`). The next one is granted a lock with state only when the register was taken back as well, or let go.
+   */
   takeBack(lock: LockAddress): void {
     this.#broker.takeBack(queueOf(lock));
   }
@@ -79,12 +86,15 @@ export class TestBroker {
     this.#broker.limitReached(queueOf(lock));
   }
 
-  /** Deletes the lock as an operator does: its lease is lost with `queue-deleted`, waiters make it anew. */
+  /**
+   * Deletes the lock as an operator does: its lease is lost with `queue-deleted`, waiters make it anew. Without its
+   * register the lock's memory is lost: the lease with `consumer-cancelled`, and the next one is `minted`.
+   */
   deleteLock(lock: LockAddress): void {
     this.#broker.deleteQueue(queueOf(lock));
   }
 
-  /** Purges the lock as an operator does: a token that nobody holds is destroyed, and heals. */
+  /** Purges the lock as an operator does: a token (or state) that nobody holds is destroyed, and heals. */
   purgeLock(lock: LockAddress): void {
     this.#broker.purge(queueOf(lock));
   }
@@ -99,6 +109,11 @@ export class TestBroker {
     return this.#broker.ready(queueOf(lock));
   }
 
+  /** Whether the lock has a queue: false before it was first used, and once its idle expiry is over. */
+  exists(lock: LockAddress): boolean {
+    return this.#broker.exists(queueOf(lock));
+  }
+
   /** Memory alarm on or off: new locks cannot be made, existing ones work at normal speed. */
   alarm(on: boolean): void {
     this.#broker.alarm(on);
@@ -110,6 +125,6 @@ export class TestBroker {
   }
 }
 
-function queueOf({ name, namespace }: LockAddress): string {
-  return lockQueueName(namespace ?? 'default', name);
+function queueOf({ name, namespace = 'default', slots, part }: LockAddress): string {
+  return part === 'register' ? registerQueueName(namespace, name) : lockPlace(namespace, name, slots).queue;
 }

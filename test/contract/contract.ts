@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { ConnectOptions, Coordinator } from '../../src/index.ts';
+import type { LockAddress } from '../../src/testing/index.ts';
 import type { BrokerControl } from '../support/broker/index.ts';
 import type { Program } from '../support/processes.ts';
 import type { FaultProxy } from '../support/proxy.ts';
@@ -22,12 +23,14 @@ export type Capability =
   /** Users, permissions, virtual hosts, policies, other kinds of queues. */
   | 'administration';
 
-/** Direct access to the lock's queue, past the product. */
+/** Direct access to a queue of the lock, past the product. */
 export interface QueueAccess {
   put(body: string | Uint8Array, options?: { returns?: number }): Promise<void>;
   purge(): Promise<void>;
   remove(): Promise<void>;
   ready(): Promise<number>;
+  /** Whether this lock, by default the scene's, has a queue. */
+  exists(lock?: LockAddress): Promise<boolean>;
 }
 
 export interface Line {
@@ -45,8 +48,10 @@ export interface Scene {
   readonly url: string;
   connect(options?: ConnectOptions): Promise<Coordinator>;
   readonly queue: QueueAccess;
+  /** The queue of its state. */
+  readonly register: QueueAccess;
   /** Removes the queues of further locks that the case made. */
-  forget(names: readonly string[], namespace?: string): Promise<void>;
+  forget(names: readonly string[], namespace?: string, slots?: number): Promise<void>;
   /** Declares the lock's queue with these arguments. Rejects when it exists with others. */
   declareQueue(args: Record<string, unknown>): Promise<void>;
   line(coordinator: Coordinator): Line;
@@ -54,7 +59,7 @@ export interface Scene {
   process(options?: ConnectOptions): Promise<Program>;
   alarm(on: boolean): Promise<void>;
   restart(): Promise<void>;
-  takeBack(): void;
+  takeBack(part?: 'lock' | 'register'): void;
   destroyToken(): void;
   readonly control: BrokerControl;
 }

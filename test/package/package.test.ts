@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, symlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -26,7 +27,9 @@ it('publishes the build, the documents and nothing else', async () => {
   expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/index.js']));
   const allowed = /^(?:LICENSE|README\.md|package\.json|docs\/.*|dist\/.*\.(?:js|d\.ts))$/;
   expect(files.filter((path) => !allowed.test(path))).toEqual([]);
-  expect(files.filter((path) => /(?<!\.d)\.ts$|\.test\.|^dist\/(?:src|test)\//.test(path))).toEqual([]);
+  expect(files.filter((path) => /^dist\/.*(?<!\.d)\.ts$|\.test\.|^dist\/(?:src|test)\//.test(path))).toEqual(
+    [],
+  );
 });
 
 it('publishes every file that its exports name', async () => {
@@ -36,6 +39,18 @@ it('publishes every file that its exports name', async () => {
     typeof it === 'string' ? [it] : Object.values(it as object),
   );
   expect(named.map((it) => posix.normalize(String(it))).filter((it) => !files.has(it))).toEqual([]);
+});
+
+it('installs a command that runs', async () => {
+  const command = join(packed.project, 'node_modules/.bin/baton');
+  const { version } = JSON.parse(await packed.read('package.json')) as { version: string };
+  expect(await mustRun(command, ['--version'], packed.project, 30_000)).toBe(`${version}\n`);
+  const { code, stdout } = await run(
+    command,
+    ['run', 'x', '--url', 'amqp://127.0.0.1:1', '--', 'true'],
+    packed.project,
+  );
+  expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
 });
 
 it('gives publint nothing to say', async () => {
@@ -52,8 +67,8 @@ it('has types that are right for everyone who can import it', async () => {
   const how = ['--profile', 'esm-only', '--format', 'ascii', '--no-color', '--no-emoji'];
   const { code, stdout } = await run(bin('attw'), [packed.tarball, ...how], ROOT);
   expect(code, stdout).toBe(0);
-  // It did look, at both entries.
-  expect(stdout.match(/"batonmq(?:\/testing)?"\s+node16 \(from ESM\): OK \(ESM\)/g)).toHaveLength(2);
+  // It did look, at every entry.
+  expect(stdout.match(/"batonmq(?:\/\w+)?"\s+node16 \(from ESM\): OK \(ESM\)/g)).toHaveLength(3);
 });
 
 it('tells plain JavaScript that nobody answers, before connectTimeoutMs is over', async () => {
@@ -93,6 +108,46 @@ it('has a testing entry', async () => {
     console.log(JSON.stringify(Object.keys(testing)));
   `);
   expect(names).not.toEqual([]);
+});
+
+it('works without OpenTelemetry, and only batonmq/otel asks for it', async () => {
+  expect(existsSync(join(packed.project, 'node_modules/@opentelemetry'))).toBe(false);
+  const result = await inProject(`
+    import { TestBroker } from 'batonmq/testing';
+    const baton = new TestBroker().connect();
+    const fence = await baton.lock('a').run((lease) => typeof lease.fence);
+    await baton.close();
+    const error = await import('batonmq/otel').catch((error) => error);
+    console.log(JSON.stringify({ fence, code: error.code, asked: error.message.includes('@opentelemetry/api') }));
+  `);
+  expect(result).toEqual({ fence: 'bigint', code: 'ERR_MODULE_NOT_FOUND', asked: true });
+});
+
+it('records on OpenTelemetry where it is installed', async () => {
+  await symlink(
+    join(ROOT, 'node_modules/@opentelemetry'),
+    join(packed.project, 'node_modules/@opentelemetry'),
+  );
+  const result = await inProject(`
+    import { metrics } from '@opentelemetry/api';
+    import { instrument } from 'batonmq/otel';
+    import { TestBroker } from 'batonmq/testing';
+    const added = [];
+    const noop = metrics.getMeter('none');
+    const meter = Object.create(noop, {
+      createCounter: { value: (name) => ({ add: (value) => added.push([name, value]) }) },
+    });
+    instrument({ meterProvider: { getMeter: () => meter } });
+    const baton = new TestBroker().connect();
+    await baton.lock('a').run(() => {});
+    await baton.close();
+    console.log(JSON.stringify(added));
+  `);
+  expect(result).toEqual([
+    ['batonmq.acquire.attempts', 1],
+    ['batonmq.seeds', 1],
+    ['batonmq.grants', 1],
+  ]);
 });
 
 it('keeps its inner files to itself', async () => {

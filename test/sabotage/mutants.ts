@@ -1,5 +1,6 @@
 import type { Mutant } from './mutant.ts';
 import { protocolMutants } from './protocol-mutants.ts';
+import { registerMutants } from './register-mutants.ts';
 import { wireMutants } from './wire-mutants.ts';
 
-export const mutants: readonly Mutant[] = [...wireMutants, ...protocolMutants];
+export const mutants: readonly Mutant[] = [...wireMutants, ...protocolMutants, ...registerMutants];

@@ -106,8 +106,8 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/topology.ts',
-        find: ", 'x-delivery-limit': 1_000_000_000 }",
-        replace: ' }',
+        find: "    'x-delivery-limit': 1_000_000_000,",
+        replace: '',
       },
     ],
     caughtBy: {
@@ -128,7 +128,7 @@ export const wireMutants: readonly Mutant[] = [
   {
     name: 'prefetch left out',
     why: 'The holder is handed everything that lies behind its token, and loses its lease to the first stray.',
-    edits: [{ file: 'src/broker/spare-channels.ts', find: 'await channel.prefetchOne();', replace: '' }],
+    edits: [{ file: 'src/broker/spare-channels.ts', find: 'await channel.prefetch(1);', replace: '' }],
     caughtBy: { harness: 'rabbitmq', title: behindTheToken('a second seed') },
   },
 ];

@@ -1,11 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import {
   parseAcquireOptions,
   parseCloseOptions,
+  parseConnectOptions,
+  parseLockOptions as parseFor,
   parseLockName,
-  parseLockOptions,
 } from '../../src/options.ts';
-import { GRANT, ms, problems } from './options-problems.ts';
+import { GRANT, IDLE_EXPIRY, ms, problems } from './options-problems.ts';
+
+const parseLockOptions = (options: unknown, connectOptions = {}) =>
+  parseFor(options, parseConnectOptions(connectOptions));
 
 describe('options of lock', () => {
   test('an undefined grant is the same as none', () => {
@@ -19,6 +24,37 @@ describe('options of lock', () => {
       `lock: grant ${GRANT}, got "x"`,
       'lock: unknown option leaseMs',
     ]);
+  });
+
+  test('an idle expiry is checked as that of connect is, against its leaseMs, and goes with no slots', () => {
+    expect(parseLockOptions({ idleExpiryMs: 30_000 })).toEqual({ idleExpiryMs: 30_000 });
+    expect(parseLockOptions({ idleExpiryMs: Infinity }, { idleExpiryMs: 60_000 }).idleExpiryMs).toBe(
+      Infinity,
+    );
+    expect(problems(() => parseLockOptions({ idleExpiryMs: 1 }))).toEqual([
+      `lock: idleExpiryMs ${IDLE_EXPIRY}, got 1`,
+    ]);
+    expect(problems(() => parseLockOptions({ idleExpiryMs: 29_999 }))).toEqual([
+      'lock: idleExpiryMs must be at least twice leaseMs (15000), got 29999',
+    ]);
+    expect(problems(() => parseLockOptions({ idleExpiryMs: 60_000 }, { slots: 8 }))).toEqual([
+      'lock: idleExpiryMs must be given to connect, because of slots',
+    ]);
+  });
+
+  test('state goes with neither slots nor an idle expiry, and a lock can do without the expiry of connect', () => {
+    const state = z.object({ cursor: z.number() });
+    const expiry = 'lock: idleExpiryMs must be Infinity for locks with state and for schedules, got 60000';
+    expect(parseLockOptions({ state })).toEqual({ state });
+    expect(problems(() => parseLockOptions({ state }, { slots: 8 }))).toEqual([
+      'lock: slots must be left out of connect for locks with state and for schedules, got 8',
+    ]);
+    expect(problems(() => parseLockOptions({ state, idleExpiryMs: 60_000 }))).toEqual([expiry]);
+    expect(problems(() => parseLockOptions({ state }, { idleExpiryMs: 60_000 }))).toEqual([expiry]);
+    expect(parseLockOptions({ state, idleExpiryMs: Infinity }, { idleExpiryMs: 60_000 })).toEqual({
+      state,
+      idleExpiryMs: Infinity,
+    });
   });
 });
 

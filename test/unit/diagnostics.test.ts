@@ -1,6 +1,8 @@
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel';
 import { expect, onTestFinished, test } from 'vitest';
-import type { LockTrace } from '../../src/index.ts';
+import { z } from 'zod';
+import type { LockTrace, StartOverTrace } from '../../src/index.ts';
+import { encodeToken } from '../../src/protocol/token.ts';
 import { TestBroker } from '../../src/testing/index.ts';
 
 const STAGES = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const;
@@ -75,4 +77,33 @@ test('a contender that has got its place in line says so once', async () => {
   await (await next).release();
   expect(waiting).toEqual(['e', 'e']);
   await baton.close();
+});
+
+test('a lock whose state is ahead of its token starts over, and says why', async () => {
+  const reasons: string[] = [];
+  const listener = (message: unknown) => {
+    const trace = message as StartOverTrace;
+    if (trace.lock === 'ahead') reasons.push(trace.reason);
+  };
+  subscribe('batonmq:start-over', listener);
+  onTestFinished(() => void unsubscribe('batonmq:start-over', listener));
+  const broker = new TestBroker();
+  const options = { state: z.number() };
+  const one = broker.connect();
+  const first = await one.lock('ahead', options).acquire();
+  await first.release({ state: 7 });
+  broker.purgeLock({ name: 'ahead' });
+  const token = {
+    id: '0198c5d0-0000-7000-8000-000000000001',
+    name: 'ahead',
+    base: 1n,
+    by: 'test',
+    at: Date.now(),
+  };
+  broker.publish({ name: 'ahead' }, encodeToken(token));
+  const two = broker.connect();
+  const second = await two.lock('ahead', options).acquire();
+  expect([second.state, second.fence > first.fence, reasons]).toEqual([7, true, ['state-ahead']]);
+  await second.release();
+  for (const baton of [one, two]) await baton.close();
 });

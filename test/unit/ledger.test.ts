@@ -42,6 +42,20 @@ function setUp() {
   return { clock, asked, published, pending, ledger };
 }
 
+describe('the idle expiry of a name', () => {
+  test('is refused while the name is in use here with another one, and compared by the broker later', () => {
+    const { ledger } = setUp();
+    const record = ledger.enter('jobs', 60_000);
+    record.known = true;
+    expect(() => ledger.enter('jobs')).toThrow(QueueMismatchError);
+    expect(ledger.enter('jobs', 60_000)).toBe(record);
+    for (const _ of [1, 2]) ledger.leave(record);
+    expect(record.known).toBe(true);
+    expect(ledger.enter('jobs')).toBe(record);
+    expect(record.known).toBe(false);
+  });
+});
+
 describe('the highest fence of a name', () => {
   test('is kept whatever is seen afterwards, and begins at 0', () => {
     const record = setUp().ledger.enter('jobs');

@@ -12,5 +12,6 @@ export function problems(call: () => unknown): readonly string[] {
   }
 }
 
+export const IDLE_EXPIRY = `must be a whole number of milliseconds from 10000 to ${2 ** 31 - 1}, or Infinity`;
 export const GRANT = "must be 'auto', 'verified' or 'immediate'";
 export const ms = (min: number) => `must be a whole number of milliseconds from ${min} to ${2 ** 31 - 1}`;

@@ -14,6 +14,7 @@ const DEFAULTS = {
   verifyEveryMs: 5_000,
   healAfterMs: 30_000,
   grant: 'auto',
+  idleExpiryMs: Number.POSITIVE_INFINITY,
   connectTimeoutMs: 10_000,
   socketOptions: {},
 };
@@ -30,11 +31,12 @@ describe('options of connect', () => {
       const settings = parseConnectOptions(options);
       expect(settings).toMatchObject(DEFAULTS);
       expect(settings.heartbeatMs).toBeUndefined();
+      expect(settings.slots).toBeUndefined();
       expect(settings.logger.info({}, 'nobody sees this')).toBeUndefined();
     }
   });
 
-  test.each([...Object.keys(DEFAULTS), 'heartbeatMs', 'logger'])(
+  test.each([...Object.keys(DEFAULTS), 'heartbeatMs', 'slots', 'logger'])(
     'an undefined %s is the same as none',
     (option) => {
       expect(parseConnectOptions({ [option]: undefined })).toEqual(parseConnectOptions({}));
@@ -56,6 +58,10 @@ describe('options of connect', () => {
     ['healAfterMs', MAX],
     ['grant', 'verified'],
     ['grant', 'immediate'],
+    ['idleExpiryMs', 30_000],
+    ['idleExpiryMs', MAX],
+    ['slots', 1],
+    ['slots', 10_000],
     ['connectTimeoutMs', 1],
     ['socketOptions', { ca: ['pem'], servername: 'rabbit' }],
     ['logger', console],
@@ -191,7 +197,9 @@ describe('what an error says of a value', () => {
     const sentence = 'must be an object, got a string';
     for (const url of ['amqp://me:hunter2@rabbit', '', 'x'.repeat(500)]) {
       expect(problems(() => parseConnectOptions(url))).toEqual([`connect: options ${sentence}`]);
-      expect(problems(() => parseLockOptions(url))).toEqual([`lock: options ${sentence}`]);
+      expect(problems(() => parseLockOptions(url, parseConnectOptions({})))).toEqual([
+        `lock: options ${sentence}`,
+      ]);
       expect(problems(() => parseAcquireOptions(url))).toEqual([`acquire: options ${sentence}`]);
       expect(problems(() => parseCloseOptions(url))).toEqual([`close: options ${sentence}`]);
     }

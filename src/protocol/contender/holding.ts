@@ -211,7 +211,8 @@ function release(state: Holding): Step {
   return [{ at: 'closing', turn, line, phase: 'channel', until: undefined }, [{ do: 'close', line }]];
 }
 
-function lose(state: Holding, reason: LostReason, cause?: BatonError, open = true): Step {
+/** Ends a hold that cannot be vouched for any more. */
+export function lose(state: Holding, reason: LostReason, cause?: BatonError, open = true): Step {
   const effects: Effect[] = [{ do: 'lose', reason, cause }];
   if (open) effects.push({ do: 'close', line: state.line });
   return [{ at: 'lost', turn: state.turn, reason }, effects];

@@ -2,16 +2,20 @@ import type { BrokerTraits, ClosedScope, Delivery, QueueDepth } from '../../brok
 import type { BatonError, LostReason } from '../../errors.ts';
 import type { GrantMode } from '../../options.ts';
 import type { Instant } from '../instant.ts';
+import type { Handed } from '../register/types.ts';
 import type { Recreation } from '../topology.ts';
 
 /** What stays the same for one contender. */
 export interface Rules {
+  /** What the token is called: the name of the lock, or its slot. */
   readonly name: string;
   /** `try` looks first and gives up when the token does not come at once; `wait` stays in line. */
   readonly mode: 'wait' | 'try';
   readonly grant: GrantMode;
   readonly leaseMs: number;
   readonly verifyEveryMs: number;
+  /** The lock carries state, which is read from its register before the grant (register/step.ts). */
+  readonly carriesState?: boolean;
 }
 
 /** What the world looks like at an event. */
@@ -187,7 +191,8 @@ export type Effect =
   | { readonly do: 'saw'; readonly fence: bigint }
   /** Whether the queue may be consumed without a look next time. */
   | { readonly do: 'know'; readonly known: boolean }
-  | { readonly do: 'grant'; readonly fence: bigint }
+  /** `handed` is what the register of a lock with state held. */
+  | { readonly do: 'grant'; readonly fence: bigint; readonly handed?: Handed | undefined }
   | { readonly do: 'refuse'; readonly refusal: Refusal }
   /** A verification that was sent at `sentAt` has been answered with proof. */
   | { readonly do: 'prove'; readonly sentAt: Instant }

@@ -3,8 +3,12 @@ import { administration } from './administration.ts';
 import { exclusion } from './exclusion.ts';
 import { faults } from './faults.ts';
 import { fences } from './fences.ts';
+import { idleExpiry } from './idle-expiry.ts';
 import { leases } from './leases.ts';
 import { lines } from './lines.ts';
+import { register } from './register.ts';
+import { slots } from './slots.ts';
+import { state } from './state.ts';
 import { strays } from './strays.ts';
 import { waiting } from './waiting.ts';
 import { wire } from './wire.ts';
@@ -17,7 +21,11 @@ export const cases: readonly Case[] = [
   ...fences,
   ...lines,
   ...strays,
+  ...idleExpiry,
+  ...slots,
   ...faults,
+  ...state,
+  ...register,
   ...administration,
   ...wire,
 ];

@@ -1,5 +1,5 @@
 import { TestBroker } from '../../../src/testing/index.ts';
-import { cannot, type Harness } from '../contract.ts';
+import { cannot, type Harness, type QueueAccess } from '../contract.ts';
 
 /** When the in-memory broker gives up a silent client: as late as RabbitMQ does with a heartbeat of 1 s. */
 const DROP_MS = 2_500;
@@ -11,6 +11,22 @@ export const memory: Harness = {
   async scene(lock, onEnd) {
     const broker = new TestBroker();
     const address = { name: lock };
+    const access = (part: 'lock' | 'register'): QueueAccess => {
+      const queue = { name: lock, part };
+      return {
+        async put(body, options) {
+          broker.publish(queue, Buffer.from(body), options);
+        },
+        purge: async () => broker.purgeLock(queue),
+        async remove() {
+          broker.deleteLock(queue);
+          // To make a quorum queue takes a real broker several milliseconds, and a base is a millisecond's.
+          await new Promise((resolve) => setTimeout(resolve, 2));
+        },
+        ready: async () => broker.readyMessages(queue),
+        exists: async (lock = queue) => broker.exists(lock),
+      };
+    };
     return {
       lock,
       url: 'memory',
@@ -19,18 +35,8 @@ export const memory: Harness = {
         onEnd(() => coordinator.close({ drainMs: 0 }));
         return coordinator;
       },
-      queue: {
-        async put(body, options) {
-          broker.publish(address, Buffer.from(body), options);
-        },
-        purge: async () => broker.purgeLock(address),
-        async remove() {
-          broker.deleteLock(address);
-          // To make a quorum queue takes a real broker several milliseconds, and a base is a millisecond's.
-          await new Promise((resolve) => setTimeout(resolve, 2));
-        },
-        ready: async () => broker.readyMessages(address),
-      },
+      queue: access('lock'),
+      register: access('register'),
       forget: async () => {}, // the whole broker goes with the test
       line(coordinator) {
         const line = broker.line(coordinator);
@@ -51,7 +57,7 @@ export const memory: Harness = {
       alarm: async (on) => broker.alarm(on),
       restart: async () => broker.restart(),
       declareQueue: () => cannot('declare queues'),
-      takeBack: () => broker.takeBack(address),
+      takeBack: (part) => broker.takeBack({ name: lock, part }),
       destroyToken: () => broker.destroyToken(address),
       proxy: () => cannot('count frames'),
       process: () => cannot('start processes'),

@@ -29,7 +29,7 @@ async function brokerScene(
   proxies: Map<object, FaultProxy> | undefined,
 ): Promise<Omit<Scene, 'onEnd'>> {
   const broker = sharedBroker();
-  const queue = await openQueueAccess(broker.url, lock, onEnd);
+  const queues = await openQueueAccess(broker.url, lock, onEnd);
   const proxyOf = (coordinator: object): FaultProxy => proxies?.get(coordinator) ?? cannot('touch this line');
   return {
     lock,
@@ -42,9 +42,7 @@ async function brokerScene(
       if (proxy !== undefined) proxies?.set(coordinator, proxy);
       return coordinator;
     },
-    queue,
-    forget: queue.forget,
-    declareQueue: queue.declareQueue,
+    ...queues,
     line: (coordinator) => proxyOf(coordinator),
     proxy: proxyOf,
     async process(options) {

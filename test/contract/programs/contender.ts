@@ -1,15 +1,18 @@
 /** A contender in a process of its own, driven over IPC: `{ do, lock, ... }` in, `{ type, ... }` out. */
 import { subscribe } from 'node:diagnostics_channel';
+import { z } from 'zod';
 import { type ConnectOptions, connect, isBatonError, type Lease } from '../../../src/index.ts';
 
 export type Command =
-  | { readonly do: 'acquire'; readonly lock: string }
+  /** With `state` the lock carries a number. */
+  | { readonly do: 'acquire'; readonly lock: string; readonly state?: boolean }
+  | { readonly do: 'save'; readonly value: number }
   /** Says what `throwIfLost` and `signal` say at the first instruction after this message was read. */
   | { readonly do: 'check' }
   | { readonly do: 'release' };
 
 export type Report =
-  | { readonly type: 'ready' | 'waiting' | 'released' }
+  | { readonly type: 'ready' | 'waiting' | 'saved' | 'released' }
   | { readonly type: 'granted'; readonly fence: string }
   | { readonly type: 'lost'; readonly reason: string; readonly at: number }
   | { readonly type: 'checked'; readonly threw: string | undefined };
@@ -17,7 +20,8 @@ export type Report =
 const report = (message: Report) => process.send?.(message);
 const options = JSON.parse(process.env.CONTENDER_OPTIONS ?? '{}') as ConnectOptions;
 const baton = await connect(process.env.CONTENDER_URL ?? '', options);
-let lease: Lease | undefined;
+let lease: Lease<number> | Lease<undefined> | undefined;
+const number = { state: z.number() };
 
 subscribe('batonmq:waiting', () => report({ type: 'waiting' }));
 
@@ -34,7 +38,7 @@ report({ type: 'ready' });
 async function carryOut(command: Command): Promise<void> {
   switch (command.do) {
     case 'acquire':
-      lease = await baton.lock(command.lock).acquire();
+      lease = await (command.state ? baton.lock(command.lock, number) : baton.lock(command.lock)).acquire();
       lease.signal.addEventListener('abort', () => {
         report({ type: 'lost', reason: lease?.signal.reason.reason, at: Date.now() });
       });
@@ -50,6 +54,10 @@ async function carryOut(command: Command): Promise<void> {
       report({ type: 'checked', threw });
       return;
     }
+    case 'save':
+      await (lease as Lease<number>).save(command.value);
+      report({ type: 'saved' });
+      return;
     case 'release':
       await lease?.release();
       report({ type: 'released' });

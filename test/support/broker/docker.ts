@@ -61,7 +61,10 @@ async function ping(place: NetConnectOpts): Promise<boolean> {
 }
 
 /** Starts a container; throws when the image is not to be had within a minute or the container does not start. */
-export async function startContainer(log: (line: string) => void): Promise<ProvidedBroker> {
+export async function startContainer(
+  log: (line: string) => void,
+  management = false,
+): Promise<ProvidedBroker> {
   // Loaded here only: half a second that nobody without Docker should pay.
   const { GenericContainer, getContainerRuntimeClient, ImageName, Wait } = await import('testcontainers');
   const image = await readImageName();
@@ -73,8 +76,12 @@ export async function startContainer(log: (line: string) => void): Promise<Provi
   log(`starting ${image}`);
   // A fixed port: Docker gives a container with a random one another at each start.
   const port = await freePort();
+  const managementPort = management ? await freePort() : undefined;
   const starting = new GenericContainer(image)
-    .withExposedPorts({ container: 5672, host: port })
+    .withExposedPorts(
+      { container: 5672, host: port },
+      ...(managementPort === undefined ? [] : [{ container: 15672, host: managementPort }]),
+    )
     .withWaitStrategy(Wait.forLogMessage(/Server startup complete/))
     .withStartupTimeout(START_TIMEOUT_MS)
     .start();
@@ -85,14 +92,17 @@ export async function startContainer(log: (line: string) => void): Promise<Provi
   try {
     const url = `amqp://guest:guest@${container.getHost()}:${port}`;
     const version = await waitUntilOpen(url);
-    const handle = { how: 'docker', url, version, containerId: container.getId() } as const;
+    if (management) await container.exec(['rabbitmq-plugins', '-q', 'enable', 'rabbitmq_management']);
+    const managementUrl = managementPort && `http://${container.getHost()}:${managementPort}`;
+    const found = { how: 'docker', url, version, ...(managementUrl && { managementUrl }) } as const;
+    const handle = { ...found, containerId: container.getId() };
     const control = new RemoteControl(new DockerRemote(handle));
     let stopped: Promise<unknown> | undefined;
     const stop = async (): Promise<void> => {
       stopped ??= container.stop({ remove: true, removeVolumes: true, timeout: 0 });
       await stopped;
     };
-    return { url, version, how: 'docker', control, handle, stop, [Symbol.asyncDispose]: stop };
+    return { ...found, control, handle, stop, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await container.stop();
     throw error;

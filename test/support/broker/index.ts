@@ -15,7 +15,7 @@ type Log = (line: string) => void;
 
 const SHARED = 'BATON_TEST_BROKER';
 
-export type SharedBroker = Pick<ProvidedBroker, 'url' | 'version' | 'how' | 'control'>;
+export type SharedBroker = Pick<ProvidedBroker, 'url' | 'managementUrl' | 'version' | 'how' | 'control'>;
 
 /**
  * A real broker, by the first of these that is possible: `BATON_URL`; a container, when a Docker engine answers and
@@ -25,12 +25,12 @@ export type SharedBroker = Pick<ProvidedBroker, 'url' | 'version' | 'how' | 'con
  * @throws Error with one sentence that says what to install.
  */
 export async function provideBroker(options: ProvideOptions = {}): Promise<ProvidedBroker> {
-  const { version = requestedVersion(), log = () => {} } = options;
+  const { version = requestedVersion(), log = () => {}, management = false } = options;
   const given = process.env.BATON_URL;
   if (given) return useGiven(given);
-  if (version === '4.0' || version === '4.3') return startVersion(version, log);
-  const container = version === undefined ? await tryDocker(log) : undefined;
-  return container ?? startPrivateNode(findInstallation() ?? (await install(log)));
+  if (version === '4.0' || version === '4.3') return startVersion(version, log, management);
+  const container = version === undefined ? await tryDocker(log, management) : undefined;
+  return container ?? startPrivateNode(findInstallation() ?? (await install(log)), management);
 }
 
 function requestedVersion(): BrokerVersion | undefined {
@@ -40,17 +40,17 @@ function requestedVersion(): BrokerVersion | undefined {
   throw new Error(`BATON_BROKER_VERSION must be machine, 4.0 or 4.3, not ${version}`);
 }
 
-async function startVersion(version: '4.0' | '4.3', log: Log): Promise<ProvidedBroker> {
-  const broker = await startPrivateNode(await provideRoot(version, log));
+async function startVersion(version: '4.0' | '4.3', log: Log, management: boolean): Promise<ProvidedBroker> {
+  const broker = await startPrivateNode(await provideRoot(version, log), management);
   // Debian testing moves on.
   if (!broker.version.startsWith(`${version}.`)) log(`asked for RabbitMQ ${version}, got ${broker.version}`);
   return broker;
 }
 
-async function tryDocker(log: Log): Promise<ProvidedBroker | undefined> {
+async function tryDocker(log: Log, management: boolean): Promise<ProvidedBroker | undefined> {
   if (!(await dockerAnswers())) return undefined;
   try {
-    return await startContainer(log);
+    return await startContainer(log, management);
   } catch (error) {
     log(`not with Docker: ${error instanceof Error ? error.message : error}`);
     return undefined;
@@ -75,11 +75,11 @@ async function useGiven(url: string): Promise<ProvidedBroker> {
     throw new Error(`BATON_URL is set, but no RabbitMQ answers at ${new URL(url).host}`, { cause: error });
   });
   const stop = async (): Promise<void> => {};
+  const managementUrl = process.env.BATON_MANAGEMENT_URL;
+  const found = { how: 'url', url, version, ...(managementUrl && { managementUrl }) } as const;
   return {
-    url,
-    version,
-    how: 'url',
-    handle: { how: 'url', url, version },
+    ...found,
+    handle: found,
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -103,9 +103,9 @@ export function shareBroker(broker: ProvidedBroker): void {
 /** The broker of this test run, in any of its processes. */
 export function sharedBroker(): SharedBroker {
   const handle = sharedHandle();
-  const { url, version, how } = handle;
+  const { url, managementUrl, version, how } = handle;
   const control = connectControl(handle);
-  return control === undefined ? { url, version, how } : { url, version, how, control };
+  return { url, version, how, ...(managementUrl && { managementUrl }), ...(control && { control }) };
 }
 
 function sharedHandle(): BrokerHandle {

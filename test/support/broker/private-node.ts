@@ -21,17 +21,20 @@ export interface Installation {
 const ATTEMPTS = 3;
 
 /** Starts a node of our own beside whatever else this machine runs: own name, ports, cookie, data and config. */
-export async function startPrivateNode(installation: Installation): Promise<ProvidedBroker> {
+export async function startPrivateNode(
+  installation: Installation,
+  management = false,
+): Promise<ProvidedBroker> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await boot(installation);
+      return await boot(installation, management);
     } catch (error) {
       if (attempt === ATTEMPTS || !String(error).includes('eaddrinuse')) throw error;
     }
   }
 }
 
-async function boot({ how, root, bin }: Installation): Promise<ProvidedBroker> {
+async function boot({ how, root, bin }: Installation, management: boolean): Promise<ProvidedBroker> {
   // The guard's socket must lie outside the root: the path of a unix socket must stay under 108 bytes.
   const outer = await mkdtemp(join(tmpdir(), 'batonmq-'));
   const id = randomBytes(6).toString('hex');
@@ -41,8 +44,22 @@ async function boot({ how, root, bin }: Installation): Promise<ProvidedBroker> {
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
   const socket = join(outer, 'guard.sock');
   const nodeName = `batonmq-${id}@localhost`;
-  const handle = { how, url, version: '', nodeName, port, distributionPort, root, home, socket, bin };
-  await writeHome(join(root, home), port);
+  const managementPort = management ? await freePort() : undefined;
+  const managementUrl = managementPort && `http://127.0.0.1:${managementPort}`;
+  const handle = {
+    how,
+    url,
+    ...(managementUrl && { managementUrl }),
+    version: '',
+    nodeName,
+    port,
+    distributionPort,
+    root,
+    home,
+    socket,
+    bin,
+  };
+  await writeHome(join(root, home), port, managementPort);
 
   const output = join(outer, 'output.log');
   const command = enterRoot(root, [join(bin, 'rabbitmq-server')], { dieWithParent: true });
@@ -61,7 +78,16 @@ async function boot({ how, root, bin }: Installation): Promise<ProvidedBroker> {
     const provided = { ...handle, version };
     const control = new RemoteControl(new NodeRemote(provided));
     const stop = (): Promise<void> => guard.stop();
-    return { url, version, how, control, handle: provided, stop, [Symbol.asyncDispose]: stop };
+    return {
+      url,
+      ...(managementUrl && { managementUrl }),
+      version,
+      how,
+      control,
+      handle: provided,
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     const text = (await readFile(output, 'utf8').catch(() => '')).trim();
     await guard.stop();
@@ -69,16 +95,22 @@ async function boot({ how, root, bin }: Installation): Promise<ProvidedBroker> {
   }
 }
 
-async function writeHome(home: string, port: number): Promise<void> {
+async function writeHome(home: string, port: number, managementPort: number | undefined): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   const config = [
     `listeners.tcp.1 = 127.0.0.1:${port}`,
     'loopback_users = none',
     // The default is 50 MB free on the disk, relative ones depend on the machine's memory: no alarm of that kind here.
     'disk_free_limit.absolute = 1MB',
+    ...(managementPort === undefined
+      ? []
+      : [`management.tcp.port = ${managementPort}`, 'management.tcp.ip = 127.0.0.1']),
   ];
   await writeFile(join(home, 'rabbitmq.conf'), `${config.join('\n')}\n`);
-  await writeFile(join(home, 'enabled_plugins'), '[].\n');
+  await writeFile(
+    join(home, 'enabled_plugins'),
+    managementPort === undefined ? '[].\n' : '[rabbitmq_management].\n',
+  );
   // Stands in for the distribution's /etc/rabbitmq/rabbitmq-env.conf, which would win over our environment.
   await writeFile(join(home, 'env.conf'), '');
   await writeFile(join(home, '.erlang.cookie'), randomBytes(15).toString('hex'), { mode: 0o400 });

@@ -6,6 +6,8 @@ export interface ProvideOptions {
   readonly version?: BrokerVersion;
   /** One line per step that takes long or changes the machine. Silent by default. */
   readonly log?: (line: string) => void;
+  /** With the management plugin, on a port of its own. Off by default. */
+  readonly management?: boolean;
 }
 
 export interface ProvidedBroker extends AsyncDisposable {
@@ -13,6 +15,8 @@ export interface ProvidedBroker extends AsyncDisposable {
   /** As the broker says in connection.start. */
   readonly version: string;
   readonly how: 'url' | 'docker' | 'machine' | 'debian-root';
+  /** Of the HTTP API, without login; undefined without the management plugin. */
+  readonly managementUrl?: string;
   /** Undefined when the broker is somebody else's (`BATON_URL`): such a one is never touched. */
   readonly control?: BrokerControl;
   /** What another process needs for {@link connectControl}: plain JSON. */
@@ -69,6 +73,7 @@ export interface BrokerControl {
 export interface NodeHandle {
   readonly how: 'machine' | 'debian-root';
   readonly url: string;
+  readonly managementUrl?: string;
   readonly version: string;
   readonly nodeName: string;
   readonly port: number;
@@ -85,6 +90,7 @@ export interface NodeHandle {
 export interface DockerHandle {
   readonly how: 'docker';
   readonly url: string;
+  readonly managementUrl?: string;
   readonly version: string;
   readonly containerId: string;
 }
@@ -92,6 +98,7 @@ export interface DockerHandle {
 export interface UrlHandle {
   readonly how: 'url';
   readonly url: string;
+  readonly managementUrl?: string;
   readonly version: string;
 }
 

@@ -32,7 +32,15 @@ const inFolder = (path: string, folder: string) => path.startsWith(`${folder}/`)
 /** Which files may import which packages; the packages that are not listed may not be imported at all. */
 const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
   amqplib: (path) => path === 'src/broker/amqp.ts',
-  zod: (path) => path === 'src/options.ts' || path === 'src/protocol/token.ts',
+  zod: (path) =>
+    [
+      'src/options.ts',
+      'src/validation.ts',
+      'src/protocol/token.ts',
+      'src/protocol/register/entry.ts',
+      'src/jobs/options.ts',
+      'src/jobs/record.ts',
+    ].includes(path),
   uuid: (path) => !inFolder(path, 'src/protocol'),
   croner: (path) => inFolder(path, 'src/jobs'),
   pino: (path) => inFolder(path, 'src/cli'),

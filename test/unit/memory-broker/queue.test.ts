@@ -37,6 +37,39 @@ describe('a queue that goes away', () => {
     await expect(scene.broker.connect().declare(Q)).rejects.toBeInstanceOf(QueueMismatchError);
   });
 
+  it('expires when it had no consumer for longer than its idle expiry, whatever else was done with it', async () => {
+    const scene = new Scene();
+    const session = scene.broker.connect();
+    await session.declare(Q, 10_000);
+    await scene.clock.advance(9_000);
+    await session.declare(Q, 10_000);
+    await session.publish(Q, bytes('token'));
+    expect(await session.look(Q)).toEqual({ ready: 1, consumers: 0 });
+    await scene.clock.advance(1_001);
+    expect(await session.look(Q)).toBe('absent');
+  });
+
+  it('does not expire while it has a consumer, and then counts from when the last one left', async () => {
+    const scene = new Scene();
+    const session = scene.broker.connect();
+    await session.declare(Q, 10_000);
+    const { channel } = scene.attach(session, 'a');
+    await scene.clock.advance(60_000);
+    expect(await session.look(Q)).toEqual({ ready: 0, consumers: 1 });
+    channel.close();
+    await scene.clock.advance(10_000);
+    expect(await session.look(Q)).toEqual({ ready: 0, consumers: 0 });
+    await scene.clock.advance(1);
+    expect(await session.look(Q)).toBe('absent');
+  });
+
+  it('refuses to be declared with another idle expiry, or with none', async () => {
+    const session = new Scene().broker.connect();
+    await session.declare(Q, 10_000);
+    await expect(session.declare(Q, 20_000)).rejects.toThrow(/another idleExpiryMs/);
+    await expect(session.declare(Q)).rejects.toBeInstanceOf(QueueMismatchError);
+  });
+
   it('keeps a held token through a purge, and loses a ready one', async () => {
     const scene = new Scene();
     const [a, b] = await scene.contenders('a', 'b');

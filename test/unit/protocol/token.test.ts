@@ -94,6 +94,17 @@ describe('a probe', () => {
 });
 
 describe('a newer version', () => {
+  test('is newer whatever its other fields have become, so that it is given back and not taken for a stray', () => {
+    for (const kind of [7, null, { what: 'token' }, ['token'], undefined]) {
+      expect(decodeMessage(wire({ v: 2, kind }), 0, 'jobs')).toEqual({ kind: 'newer', version: 2 });
+    }
+  });
+
+  test('is not told from a message that begins with a byte order mark: that is a stray, as in other languages', () => {
+    expect(kindOf(Buffer.from(`\ufeff${JSON.stringify({ ...WIRE, v: 2 })}`))).toBe('stray');
+    expect(kindOf(Buffer.from(`\ufeff${JSON.stringify(WIRE)}`))).toBe('stray');
+  });
+
   test('is told apart from a stray, with its number, whatever it looks like otherwise', () => {
     expect(decodeMessage(wire({ v: 2 }), 3, 'jobs')).toEqual({ kind: 'newer', version: 2 });
     expect(decodeMessage(json({ v: 7 }), 3, 'jobs')).toEqual({ kind: 'newer', version: 7 });

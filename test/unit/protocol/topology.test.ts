@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { consumerTag, lockQueueArguments, lockQueueName } from '../../../src/protocol/topology.ts';
+import {
+  consumerTag,
+  contenderId,
+  lockNameOf,
+  lockPlace,
+  lockQueueArguments,
+  lockQueueName,
+  readConsumerTag,
+  slotOf,
+} from '../../../src/protocol/topology.ts';
 
 const bytes = (text: string) => Buffer.byteLength(text, 'utf8');
 const character = fc.integer({ min: 0, max: 0x10ffff }).filter((code) => code < 0xd800 || code > 0xdfff);
@@ -145,6 +154,58 @@ describe('queue arguments', () => {
   });
 });
 
+describe('idle expiry', () => {
+  test('is x-expires, in milliseconds, and no argument at all when it is Infinity', () => {
+    expect(lockQueueArguments(60_000)).toStrictEqual({ ...lockQueueArguments(), 'x-expires': 60_000 });
+    expect(lockQueueArguments(Number.POSITIVE_INFINITY)).toStrictEqual(lockQueueArguments());
+  });
+});
+
+describe('slots', () => {
+  test('are the first six bytes of the SHA-256 of the name, modulo their number, as the protocol page has it', () => {
+    expect(lockPlace('default', 'invoice:42', 64)).toStrictEqual({
+      queue: 'baton.default.slot.26-of-64',
+      tokenName: '26-of-64',
+    });
+    expect(lockPlace('billing', 'Grüße', 64).queue).toBe('baton.billing.slot.6-of-64');
+    expect(lockPlace('default', 'invoice:42', 10_000).queue).toBe('baton.default.slot.1018-of-10000');
+    expect(lockPlace('default', 'invoice:42', 1).queue).toBe('baton.default.slot.0-of-1');
+  });
+
+  test('are all used, evenly, and never left, whatever the names', () => {
+    fc.assert(
+      fc.property(lockName, fc.integer({ min: 1, max: 10_000 }), (name, slots) => {
+        const slot = slotOf(name, slots);
+        expect(Number.isInteger(slot) && slot >= 0 && slot < slots).toBe(true);
+      }),
+    );
+    const counts = new Array<number>(64).fill(0);
+    for (let i = 0; i < 64_000; i += 1) {
+      const slot = slotOf(`job:${i}`, 64);
+      counts[slot] = (counts[slot] ?? 0) + 1;
+    }
+    expect(Math.min(...counts)).toBeGreaterThan(850);
+    expect(Math.max(...counts)).toBeLessThan(1_150);
+  });
+
+  test('have queues that no name of any namespace has, nor another number of slots', () => {
+    fc.assert(
+      fc.property(namespace, namespace, lockName, lockName, (space, other, name, second) => {
+        expect(lockPlace(space, name, 64).queue).not.toBe(lockPlace(other, second, undefined).queue);
+        expect(lockPlace(space, name, 64).queue).not.toBe(lockPlace(space, name, 65).queue);
+      }),
+    );
+  });
+
+  test('are none by default: the queue is that of the name, and so is the name of the token', () => {
+    const name = 'invoice:42';
+    expect(lockPlace('x', name, undefined)).toStrictEqual({
+      queue: lockQueueName('x', name),
+      tokenName: name,
+    });
+  });
+});
+
 describe('consumer tag', () => {
   const text = fc.string({ unit: anyCharacter, maxLength: 300 });
 
@@ -171,5 +232,58 @@ describe('consumer tag', () => {
     const identity = { service: '語'.repeat(64), host: 'h'.repeat(255), pid: 1 };
     const name = '𝕏'.repeat(255);
     expect(consumerTag(identity, 'aaaaaaaaaaaa', name)).not.toBe(consumerTag(identity, 'bbbbbbbbbbbb', name));
+  });
+});
+
+describe('what a tag tells', () => {
+  const id = contenderId(1_893_456_000_123.9, '01930b4c-7a3e-7c55-9d1f-0a1b2c3d4e5f');
+  // A service that itself looks like a tag cannot be told from one.
+  const printable = fc
+    .string({ unit: anyCharacter, minLength: 1, maxLength: 20 })
+    .filter((service) => !/@.*\/\d+\//s.test(service));
+
+  test('an id is the time in 12 hex digits, and 6 more that tell two of one millisecond apart', () => {
+    expect(id).toBe('01b8dac5b47b3d4e5f');
+    expect(contenderId(-1, 'abcdef')).toBe('000000000000abcdef');
+  });
+
+  test('is read back for every service, host and process, with when its place in line was taken', () => {
+    fc.assert(
+      fc.property(
+        printable,
+        fc.constantFrom('web-1', '語.example'),
+        fc.nat(),
+        lockName,
+        (service, host, pid, name) => {
+          const claim = readConsumerTag(consumerTag({ service, host, pid }, id, name));
+          // A long service is cut, perhaps in the middle of a character.
+          if (encodeURIComponent(service).length > 96) return;
+          expect(claim).toEqual({ service, host, pid, since: 1_893_456_000_123 });
+        },
+      ),
+    );
+  });
+
+  test('is less for other clients, and nothing for a tag of another kind', () => {
+    expect(readConsumerTag('billing@web-1/4711/3f9c0d2ab41e/x')).toEqual({
+      service: 'billing',
+      host: 'web-1',
+      pid: 4711,
+      since: undefined,
+    });
+    for (const tag of ['amq.ctag-1', 'doctor/1', 'a@b', 'a@b/c/d/e', ''])
+      expect(readConsumerTag(tag)).toBeUndefined();
+  });
+
+  test('a lock’s name is read from its queue, in its own namespace only; of a long one the hash is left', () => {
+    fc.assert(
+      fc.property(lockName, (name) => {
+        const queue = lockQueueName('ns', name);
+        const rest = queue.slice('baton.ns.lock.'.length);
+        expect(lockNameOf('ns', queue)).toBe(rest.startsWith('#') ? rest : name);
+      }),
+    );
+    expect(lockNameOf('ns', lockQueueName('other', 'x'))).toBeUndefined();
+    expect(lockNameOf('ns', 'baton.ns.notices.x')).toBeUndefined();
   });
 });

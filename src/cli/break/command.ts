@@ -1,0 +1,57 @@
+import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
+import { parseLockName } from '../../options.ts';
+import { EXIT } from '../exit-codes.ts';
+import { Inspection, inspectionArgs } from '../inspection.ts';
+import { type Details, readDetails } from '../locks/details.ts';
+import { personText, sinceText } from '../locks/text.ts';
+import { say } from '../talk.ts';
+import { UsageError } from '../usage-error.ts';
+
+export { HELP } from './help.ts';
+
+const OPTIONS = { ...inspectionArgs, yes: { type: 'boolean', short: 'y' } } as const;
+
+/** `baton break LOCK`: takes a lock from whoever has it, by deleting its queue. Resolves with the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  const [name, ...surplus] = positionals;
+  if (name === undefined || surplus.length > 0)
+    throw new UsageError('baton break needs the name of one lock');
+  const lock = parseLockName(name);
+  if (values.yes !== true && process.stdin.isTTY !== true) {
+    throw new UsageError('baton break asks before it deletes anything: call it on a terminal, or with --yes');
+  }
+  await using inspection = await Inspection.open(values);
+  const details = await readDetails(inspection, lock);
+  if (details.report.state === 'absent') {
+    say(`there is no lock ${JSON.stringify(lock)} in namespace ${inspection.namespace}`);
+    return EXIT.no;
+  }
+  if (values.yes !== true && !(await confirms(question(details)))) {
+    say('nothing was changed');
+    return EXIT.no;
+  }
+  await inspection.session.remove(details.report.queue);
+  say(
+    `lock ${JSON.stringify(lock)} is broken: who held it has been told, who waits makes it anew with higher fences`,
+  );
+  return EXIT.ok;
+}
+
+function question({ report }: Details): string {
+  const { lock, state, holder, waiters } = report;
+  const held = holder === null ? 'held' : `held by ${personText(holder)} since ${sinceText(holder)}`;
+  const now = state === 'held' ? held : state === 'free' ? 'free' : 'without a token';
+  const line = waiters === null ? '' : `, ${waiters.length} waiting`;
+  return `Lock ${JSON.stringify(lock)} is ${now}${line}. Its holder loses it at once, and must stop by itself. Break it? [y/N] `;
+}
+
+async function confirms(text: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(text)).trim());
+  } finally {
+    terminal.close();
+  }
+}

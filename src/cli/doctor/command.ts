@@ -1,0 +1,156 @@
+import { hostname } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { parseAddresses, withLogin } from '../../broker/address.ts';
+import type { LockSession } from '../../broker/port.ts';
+import { connect, isBatonError } from '../../index.ts';
+import { lockQueueName, registerQueueName } from '../../protocol/topology.ts';
+import { inFlags } from '../connect-flags.ts';
+import { formatDuration } from '../duration.ts';
+import { exitCodeOf } from '../exit-codes.ts';
+import { Inspection, inspectionArgs } from '../inspection.ts';
+import { accessFindings } from './access.ts';
+import { clusterFindings } from './cluster.ts';
+import { Facts } from './facts.ts';
+import type { Finding, Level } from './finding.ts';
+import { latencyFindings } from './latency.ts';
+import { policyFindings } from './policies.ts';
+import { isSuspicious, tokenFindings, type Whereabouts } from './tokens.ts';
+import { versionFindings } from './version.ts';
+
+export { HELP } from './help.ts';
+
+const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' } } as const;
+const LEVELS: readonly Level[] = ['ok', 'note', 'warning', 'problem'];
+/** Longer than a probe lives, and than the management API needs to know of a new queue (up to 10 s). */
+const DOUBT_MS = 12_000;
+const LOOK_AGAIN_MS = 1_000;
+
+/** `baton doctor`: what is wrong, or could go wrong, with the broker as a place for locks. Resolves with the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...argv], options: OPTIONS });
+  const started = performance.now();
+  const inspection = await Inspection.open(values).catch((error: unknown) => {
+    if (!isBatonError(error)) throw error;
+    return error;
+  });
+  if (!(inspection instanceof Inspection)) {
+    print(
+      [{ check: 'connection', level: 'problem', says: inFlags(inspection.message) }],
+      values.json === true,
+    );
+    return exitCodeOf(inspection);
+  }
+  await using _ = inspection;
+  const findings = await examine(inspection, performance.now() - started);
+  print(findings, values.json === true);
+  const worst = worstOf(findings);
+  return worst === 'problem' ? 2 : worst === 'warning' ? 1 : 0;
+}
+
+async function examine(inspection: Inspection, connectMs: number): Promise<Finding[]> {
+  const { session, management, namespace, settings, connection } = inspection;
+  const [address] = parseAddresses(connection.urls).map((it) =>
+    withLogin(it, Reflect.get(settings.socketOptions, 'credentials')),
+  );
+  const { user = '', vhost = '/' } = address ?? {};
+  const facts = new Facts(management);
+  // Before anything of doctor's own is there.
+  const tokens = await examineTokens(facts, session, { namespace, vhost });
+  const lock = `baton-doctor@${hostname()}`;
+  const queue = lockQueueName(namespace, lock);
+  const access = await accessFindings({ session, queue, lock, user, vhost });
+  const latency = access.every(({ level }) => level === 'ok')
+    ? await examineLatency(inspection, lock, connectMs)
+    : [];
+  const [policies, nodes] = [await facts.policies(), await facts.nodes()];
+  const register = registerQueueName(namespace, lock);
+  const known = tokens.queues.map(({ name }) => name);
+  return [
+    ...versionFindings(session.traits.version),
+    ...heartbeat(inspection),
+    ...access,
+    ...latency,
+    ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.khepri(session.traits.version))),
+    ...(policies === undefined
+      ? []
+      : policyFindings(policies, [queue, register, ...known], settings.verifyEveryMs)),
+    ...consumerTimeout(await facts.consumerTimeoutMs(namespace), settings.verifyEveryMs),
+    ...tokens.findings,
+    ...facts.untold(),
+  ];
+}
+
+async function examineTokens(facts: Facts, session: LockSession, where: Whereabouts) {
+  const first = await facts.lockQueues(where.namespace, session);
+  if (first === undefined) return { queues: [], findings: [] };
+  let queues = first;
+  let suspects = new Set(first.filter(isSuspicious).map(({ name }) => name));
+  for (let waitedMs = 0; suspects.size > 0 && waitedMs < DOUBT_MS; waitedMs += LOOK_AGAIN_MS) {
+    await pause(LOOK_AGAIN_MS);
+    queues = (await facts.lockQueues(where.namespace, session)) ?? [];
+    const still = queues.filter((queue) => suspects.has(queue.name) && isSuspicious(queue));
+    suspects = new Set(still.map(({ name }) => name));
+  }
+  // Only what was wrong at every look.
+  const believed = queues.filter((queue) => !isSuspicious(queue) || suspects.has(queue.name));
+  return { queues, findings: tokenFindings(believed, where) };
+}
+
+async function examineLatency(
+  { connection, session, settings, namespace }: Inspection,
+  lock: string,
+  connectMs: number,
+) {
+  // A queue of doctor's own, which it removes: with slots it would be that of others.
+  const options = { ...connection.options, slots: undefined, idleExpiryMs: undefined };
+  await using baton = await connect(connection.urls, options);
+  const queue = lockQueueName(namespace, lock);
+  return await latencyFindings({ baton, session, lock, queue, connectMs, leaseMs: settings.leaseMs });
+}
+
+/** `connect` has refused a lease that does not fit what was negotiated. */
+function heartbeat({ settings: { leaseMs, verifyEveryMs } }: Inspection): Finding[] {
+  const says = `a lease of ${formatDuration(leaseMs)}, proven every ${formatDuration(verifyEveryMs)}, fits the negotiated heartbeat: a holder gives up before the broker does`;
+  return [{ check: 'heartbeat', level: 'ok', says }];
+}
+
+function consumerTimeout(timeoutMs: number | undefined, verifyEveryMs: number): Finding[] {
+  if (timeoutMs === undefined) return [];
+  const check = 'consumer-timeout';
+  const shown = formatDuration(timeoutMs);
+  if (timeoutMs >= 2 * verifyEveryMs) {
+    return [
+      {
+        check,
+        level: 'ok',
+        says: `consumers time out after ${shown}, and a holder is proven every ${formatDuration(verifyEveryMs)}`,
+      },
+    ];
+  }
+  const says = `consumers time out after ${shown}, under two verifications (${formatDuration(verifyEveryMs)}): the broker takes locks from healthy holders`;
+  return [
+    {
+      check,
+      level: 'problem',
+      says,
+      fix: "rabbitmqctl eval 'application:set_env(rabbit, consumer_timeout, 1800000).'   # and consumer_timeout in rabbitmq.conf",
+    },
+  ];
+}
+
+function worstOf(findings: readonly Finding[]): Level {
+  return LEVELS[Math.max(0, ...findings.map(({ level }) => LEVELS.indexOf(level)))] ?? 'ok';
+}
+
+function print(findings: readonly Finding[], asJson: boolean): void {
+  const text = asJson
+    ? JSON.stringify({ worst: worstOf(findings), findings })
+    : findings
+        .map(({ check, level, says, fix }) => {
+          const line = `${level.padEnd(8)} ${check.padEnd(16)} ${says}`;
+          return fix === undefined ? line : `${line}\n${' '.repeat(26)}${fix}`;
+        })
+        .join('\n');
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,131 @@
+import type { BrokerTraits, LockSession } from '../../broker/port.ts';
+import { lockNameOf } from '../../protocol/topology.ts';
+import { type Management, ManagementError } from '../management/client.ts';
+import type { Node } from './cluster.ts';
+import type { Finding } from './finding.ts';
+import type { Policy } from './policies.ts';
+import type { LockQueue } from './tokens.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+
+const rowsOf = (answer: unknown): readonly Row[] => (Array.isArray(answer) ? (answer as Row[]) : []);
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
+
+/** Reads what the management API knows; what it does not tell becomes a finding of its own. */
+export class Facts {
+  readonly #management: Management;
+  /** What could not be looked at, by the reason. */
+  readonly #untold = new Map<string, string[]>();
+
+  constructor(management: Management) {
+    this.#management = management;
+  }
+
+  /** One finding for each reason why something could not be looked at. */
+  untold(): Finding[] {
+    return [...this.#untold].map(([reason, what]) => ({
+      check: 'management',
+      level: 'note',
+      says: `not looked at (${what.join(', ')}): ${reason}`,
+    }));
+  }
+
+  async nodes(): Promise<readonly Node[] | undefined> {
+    const columns = 'name,running,mem_alarm,disk_free_alarm,partitions';
+    const rows = await this.#get('alarms and nodes', `nodes?columns=${columns}`);
+    return rows?.map((row) => ({
+      name: textOf(row.name),
+      running: row.running === true,
+      memoryAlarm: row.mem_alarm === true,
+      diskAlarm: row.disk_free_alarm === true,
+      partitions: rowsOf(row.partitions).map(String),
+    }));
+  }
+
+  /** Whether the cluster keeps its metadata by Raft: never below 3.13, always from 4.3 on. */
+  async khepri([major, minor]: BrokerTraits['version']): Promise<boolean> {
+    if (major > 4 || (major === 4 && minor >= 3)) return true;
+    if (major < 3 || (major === 3 && minor < 13)) return false;
+    const rows = await this.#get('feature flags', 'feature-flags?columns=name,state');
+    return rows?.some(({ name, state }) => name === 'khepri_db' && state === 'enabled') ?? false;
+  }
+
+  /** Policies and operator policies of the virtual host. */
+  async policies(): Promise<readonly Policy[] | undefined> {
+    const { vhost } = this.#management;
+    const [own, operators] = [
+      await this.#get('policies', `policies/${vhost}`),
+      await this.#get('operator policies', `operator-policies/${vhost}`),
+    ];
+    if (own === undefined && operators === undefined) return undefined;
+    const read = (rows: readonly Row[] | undefined, operator: boolean) =>
+      (rows ?? []).map((row) => ({
+        vhost: textOf(row.vhost),
+        name: textOf(row.name),
+        pattern: textOf(row.pattern),
+        priority: numberOf(row.priority) ?? 0,
+        applyTo: textOf(row['apply-to']),
+        definition: (typeof row.definition === 'object' ? row.definition : {}) as Row,
+        operator,
+      }));
+    return [...read(own, false), ...read(operators, true)];
+  }
+
+  /** Every queue under the name of a lock of this namespace. */
+  async lockQueues(namespace: string, session: LockSession): Promise<readonly LockQueue[] | undefined> {
+    const columns = 'name,type,arguments,messages_unacknowledged,members,online';
+    const query = { name: `^baton\\.${namespace}\\.(?:lock|slot)\\.`, use_regex: 'true', columns };
+    const rows = await this.#told('locks', () =>
+      this.#management.list(`queues/${this.#management.vhost}`, query),
+    );
+    if (rows === undefined) return undefined;
+    const queues = await Promise.all(
+      (rows as readonly Row[]).map(async (row) => {
+        const name = textOf(row.name);
+        // What the API counts is up to 5 s old; this is the state of now.
+        const depth = await session.look(name);
+        if (depth === 'absent') return [];
+        return {
+          name,
+          lock: lockNameOf(namespace, name) ?? name,
+          type: textOf(row.type),
+          singleActiveConsumer: (row.arguments as Row | undefined)?.['x-single-active-consumer'] === true,
+          ready: depth.ready,
+          unacknowledged: numberOf(row.messages_unacknowledged),
+          used: depth.consumers > 0,
+          members: rowsOf(row.members).length,
+          online: rowsOf(row.online).length,
+        };
+      }),
+    );
+    return queues.flat();
+  }
+
+  /** The shortest consumer timeout of the namespace's lock consumers; undefined when nothing tells (below 4.0). */
+  async consumerTimeoutMs(namespace: string): Promise<number | undefined> {
+    const path = `consumers/${this.#management.vhost}?columns=queue.name,consumer_timeout`;
+    const timeouts = (await this.#get('consumer timeouts', path))
+      ?.filter(({ queue }) => {
+        const name = textOf((queue as Row | undefined)?.name);
+        return name.startsWith(`baton.${namespace}.lock.`) || name.startsWith(`baton.${namespace}.slot.`);
+      })
+      .flatMap(({ consumer_timeout }) => numberOf(consumer_timeout) ?? []);
+    return timeouts === undefined || timeouts.length === 0 ? undefined : Math.min(...timeouts);
+  }
+
+  async #get(what: string, path: string): Promise<readonly Row[] | undefined> {
+    const answer = await this.#told(what, () => this.#management.get(path));
+    return answer === undefined ? undefined : rowsOf(answer);
+  }
+
+  async #told<T>(what: string, ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof ManagementError)) throw error;
+      this.#untold.set(error.message, [...(this.#untold.get(error.message) ?? []), what]);
+      return undefined;
+    }
+  }
+}

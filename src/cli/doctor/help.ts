@@ -1,0 +1,22 @@
+import { COMMON_CODES, columns, connectionHelp, MANAGEMENT_HELP } from '../help.ts';
+
+export const HELP = `Usage: baton doctor [options]
+
+Examines the broker as a place for the locks of a namespace: connection and latency, version and its known defects,
+permissions, alarms, partition handling, policies and operator policies that can destroy or hide a token, consumer
+timeout, heartbeat, number of locks, and locks whose token is missing or double. Each finding says what it means, and
+the command that mends it. Makes a lock of its own, baton-doctor@HOST, and removes it.
+
+Options:
+${columns([['--json', 'one JSON object: worst level, and findings with check, level, says and fix'], MANAGEMENT_HELP])}
+
+${connectionHelp()}
+
+Exit codes:
+${columns([
+  ['0', 'nothing to do'],
+  ['1', 'warnings: works, and will not under some fault'],
+  ['2', 'problems: something does not work'],
+  ...COMMON_CODES,
+])}
+`;

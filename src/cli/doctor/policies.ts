@@ -1,0 +1,101 @@
+import type { Finding, Level } from './finding.ts';
+
+/** As the management API shows it. */
+export interface Policy {
+  readonly vhost: string;
+  readonly name: string;
+  readonly pattern: string;
+  readonly priority: number;
+  readonly applyTo: string;
+  readonly definition: Readonly<Record<string, unknown>>;
+  readonly operator: boolean;
+}
+
+const DELIVERY_LIMIT = 1_000_000_000;
+
+interface Danger {
+  readonly level: Level;
+  readonly does: string;
+  /** Not every value does harm. */
+  readonly harms?: (value: unknown, verifyEveryMs: number) => boolean;
+}
+
+const DANGERS: Readonly<Record<string, Danger>> = {
+  'message-ttl': { level: 'problem', does: 'destroys the token of a lock that is free for that long' },
+  expires: { level: 'problem', does: 'deletes a lock that nobody uses for that long' },
+  'max-length': { level: 'problem', does: 'destroys the token when anything else comes into its queue' },
+  'max-length-bytes': {
+    level: 'problem',
+    does: 'destroys the token when anything else comes into its queue',
+  },
+  'delivery-limit': {
+    level: 'problem',
+    does: 'destroys the token after that many returns (a policy wins over the queue’s own argument)',
+    harms: (value) => !(typeof value === 'number' && value >= DELIVERY_LIMIT),
+  },
+  'delayed-retry-type': {
+    level: 'problem',
+    does: 'hides the token after each return, so no hold outlasts its first lease',
+    harms: (value) => value === 'all' || value === 'returned',
+  },
+  'consumer-timeout': {
+    level: 'problem',
+    does: 'takes the lock from a holder between two verifications',
+    harms: (value, verifyEveryMs) => typeof value === 'number' && value < 2 * verifyEveryMs,
+  },
+  'dead-letter-exchange': {
+    level: 'warning',
+    does: 'sends what is destroyed elsewhere: a probe or token there is of no use to anybody',
+  },
+};
+
+/** One finding for each policy that is in force on one of these queues and can destroy or hide a token. */
+export function policyFindings(
+  policies: readonly Policy[],
+  queues: readonly string[],
+  verifyEveryMs: number,
+): Finding[] {
+  const findings = [true, false].flatMap((operator) => {
+    const ranked = policies
+      .filter(
+        (policy) => policy.operator === operator && /^(?:all|queues|quorum_queues)$/.test(policy.applyTo),
+      )
+      .sort((a, b) => b.priority - a.priority);
+    const inForce = new Set(queues.map((queue) => ranked.find(({ pattern }) => matches(pattern, queue))));
+    return ranked
+      .filter((policy) => inForce.has(policy))
+      .flatMap((policy) => dangersOf(policy, verifyEveryMs));
+  });
+  return findings.length > 0
+    ? findings
+    : [{ check: 'policies', level: 'ok', says: 'no policy can destroy or hide a token' }];
+}
+
+function dangersOf({ name, vhost, pattern, definition, operator }: Policy, verifyEveryMs: number): Finding[] {
+  const what = operator ? 'operator policy' : 'policy';
+  return Object.entries(definition).flatMap(([key, value]): Finding[] => {
+    const danger = DANGERS[key];
+    if (danger === undefined || danger.harms?.(value, verifyEveryMs) === false) return [];
+    return [
+      {
+        check: 'policies',
+        level: danger.level,
+        says: `${what} ${JSON.stringify(name)} (${pattern}) sets ${key} to ${JSON.stringify(value)} on locks: it ${danger.does}`,
+        fix: `rabbitmqctl ${operator ? 'clear_operator_policy' : 'clear_policy'} -p '${vhost}' '${name}'`,
+      },
+    ];
+  });
+}
+
+/** RabbitMQ's patterns are PCRE. One that cannot be read here is taken to match: better a needless word than none. */
+function matches(pattern: string, queue: string): boolean {
+  try {
+    return new RegExp(pattern, 'u').test(queue);
+  } catch {
+    try {
+      return new RegExp(pattern).test(queue);
+    } catch {
+      return true;
+    }
+  }
+}

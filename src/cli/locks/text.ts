@@ -1,0 +1,22 @@
+import { ago } from '../table.ts';
+import type { Holder, LockReport, LockState, Person } from './report.ts';
+
+const STATES: Readonly<Record<LockState, string>> = {
+  held: 'held',
+  free: 'free',
+  'no-token': 'no token',
+  absent: 'absent',
+};
+
+export const stateText = ({ state }: LockReport): string => STATES[state];
+
+/** `billing@web-1/4711`, or the tag of a consumer that is not of batonmq. */
+export function personText({ service, host, pid, consumerTag }: Person): string {
+  return service === null || host === null ? consumerTag : `${service}@${host}/${pid}`;
+}
+
+/** Since when a lock is held, or, where its holder has not told, since when it has been in line. */
+export function sinceText({ heldSince, inLineSince }: Holder): string {
+  if (heldSince !== null) return ago(heldSince);
+  return inLineSince === null ? '?' : `after ${ago(inLineSince)}`;
+}

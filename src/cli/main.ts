@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { InvalidOptionsError, isBatonError } from '../index.ts';
+import { inFlags } from './connect-flags.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { columns } from './help.ts';
+import { Interrupted } from './run/interrupts.ts';
+import { say } from './talk.ts';
+import { UsageError } from './usage-error.ts';
+
+/** One folder for each; loaded when it is called. */
+interface CommandModule {
+  readonly HELP: string;
+  main(argv: readonly string[]): Promise<number>;
+}
+
+const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<CommandModule> }>> = {
+  run: { about: 'run a command while holding a lock', load: () => import('./run/command.ts') },
+  ls: { about: 'list locks: held or free, by whom, how many wait', load: () => import('./ls/command.ts') },
+  show: { about: 'who holds a lock, who waits, in order', load: () => import('./show/command.ts') },
+  break: { about: 'take a lock from whoever has it', load: () => import('./break/command.ts') },
+  doctor: { about: 'examine the broker as a place for locks', load: () => import('./doctor/command.ts') },
+};
+
+const HELP = `Usage: baton COMMAND [options]
+
+Distributed locks on RabbitMQ.
+
+${columns(Object.entries(COMMANDS).map(([name, { about }]) => [name, about]))}
+
+baton COMMAND --help tells the rest. baton --version names the version.
+`;
+
+async function main([name, ...argv]: readonly string[]): Promise<number> {
+  if (name === '--version') return print(`${version()}\n`);
+  if (name === '--help' || name === '-h' || name === 'help') return print(HELP);
+  const command = name === undefined ? undefined : COMMANDS[name];
+  if (command === undefined) {
+    const problem = name === undefined ? 'which command?' : `there is no command ${JSON.stringify(name)}`;
+    throw new UsageError(`${problem} ${Object.keys(COMMANDS).join(', ')}; see baton --help`);
+  }
+  const module = await command.load();
+  const dashes = argv.indexOf('--');
+  const own = dashes < 0 ? argv : argv.slice(0, dashes);
+  return own.includes('--help') || own.includes('-h') ? print(module.HELP) : module.main(argv);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return EXIT.ok;
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+/** Tells what went wrong, and with which code to exit. */
+function fail(error: unknown): number {
+  if (error instanceof Interrupted) return error.exitCode;
+  const usage = wrongUsage(error);
+  if (usage !== undefined) {
+    say(usage);
+    return EXIT.usage;
+  }
+  if (isBatonError(error) || !(error instanceof Error))
+    say(error instanceof Error ? error.message : String(error));
+  else say(error.stack ?? error.message);
+  return exitCodeOf(error);
+}
+
+function wrongUsage(error: unknown): string | undefined {
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof InvalidOptionsError) return inFlags(error.message);
+  if (error instanceof TypeError && /^ERR_PARSE_ARGS_/.test(String(Reflect.get(error, 'code'))))
+    return error.message;
+  return undefined;
+}
+
+// Not by letting the event loop run empty: a broker that does not answer may not keep the command alive.
+process.exit(await main(process.argv.slice(2)).catch(fail));

@@ -1,0 +1,141 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { type BrokerAddress, labelOf, parseAddresses, withLogin } from '../../broker/address.ts';
+import type { Connection, Given } from '../connect-flags.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** Nobody there, or nobody who may be asked: what the management API could have told stays unknown. */
+export class ManagementError extends Error {
+  override readonly name = 'ManagementError';
+}
+
+const PORTS = { http: 15672, https: 15671 };
+const TIMEOUT_MS = 10_000;
+/** The most that RabbitMQ gives at once. */
+const PAGE_SIZE = 500;
+
+interface Place {
+  readonly url: URL;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** The broker's management API, for one virtual host. */
+export class Management {
+  readonly #places: readonly Place[];
+  readonly #socketOptions: object;
+  /** Percent-encoded. */
+  readonly vhost: string;
+
+  /**
+   * @param givenUrl `--management-url`; without one, port 15672 (15671 with TLS) of the brokers' hosts
+   * @throws UsageError for a URL that cannot be read; it is not quoted, a password may be in it
+   */
+  constructor({ urls, options }: Connection, givenUrl: Given | undefined) {
+    this.#socketOptions = options.socketOptions ?? {};
+    const credentials: unknown = Reflect.get(this.#socketOptions, 'credentials');
+    const addresses = parseAddresses(urls).map((address) => withLogin(address, credentials));
+    const [first] = addresses;
+    this.vhost = encodeURIComponent(first?.vhost ?? '/');
+    this.#places =
+      givenUrl === undefined || first === undefined
+        ? addresses.map(placeOf)
+        : [givenPlace(givenUrl.text, givenUrl.what, first)];
+  }
+
+  /** GET of `/api/…`, from the first host that answers. Rejects with {@link ManagementError}; 404 is undefined. */
+  async get(path: string): Promise<unknown> {
+    const failures: string[] = [];
+    for (const place of this.#places) {
+      try {
+        return await this.#getFrom(place, path);
+      } catch (error) {
+        if (!(error instanceof ManagementError)) throw error;
+        failures.push(error.message);
+      }
+    }
+    throw new ManagementError(failures.join('. '));
+  }
+
+  /** Every item of a list that RabbitMQ gives in pages. */
+  async list(path: string, query: Readonly<Record<string, string>>): Promise<readonly unknown[]> {
+    const items: unknown[] = [];
+    for (let page = 1; ; page += 1) {
+      const search = new URLSearchParams({ ...query, page: String(page), page_size: String(PAGE_SIZE) });
+      const answer = (await this.get(`${path}?${search}`)) as
+        | { items?: unknown[]; page_count?: number }
+        | undefined;
+      items.push(...(answer?.items ?? []));
+      if (page >= (answer?.page_count ?? 0)) return items;
+    }
+  }
+
+  async #getFrom({ url, user, password }: Place, path: string): Promise<unknown> {
+    const where = labelOf({ host: url.hostname, port: Number(url.port) });
+    const ask = url.protocol === 'https:' ? requestHttps : requestHttp;
+    const target = new URL(`${url.pathname.replace(/\/+$/, '')}/api/${path}`, url);
+    const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+      const options = {
+        ...(url.protocol === 'https:' ? this.#socketOptions : {}),
+        auth: `${user}:${password}`,
+        timeout: TIMEOUT_MS,
+        agent: false as const,
+      };
+      const asking = ask(target, options, (answer) => {
+        readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject);
+      });
+      asking.on('timeout', () => asking.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+      asking.on('error', reject);
+      asking.end();
+    }).catch((error: unknown) => {
+      throw new ManagementError(
+        `the management API does not answer at ${where} (${reasonOf(error)}): enable it with "rabbitmq-plugins enable rabbitmq_management", or say where it is with --management-url`,
+      );
+    });
+    if (status === 404) return undefined;
+    if (status === 401 || status === 403) {
+      throw new ManagementError(
+        `the management API at ${where} refused user '${user}': give it the tag "monitoring" with "rabbitmqctl set_user_tags ${user} monitoring"`,
+      );
+    }
+    try {
+      if (status === 200) return JSON.parse(text) as unknown;
+    } catch {
+      // Something else listens there.
+    }
+    throw new ManagementError(
+      `what listens at ${where} is not the management API of RabbitMQ (status ${status})`,
+    );
+  }
+}
+
+function placeOf({ tls, host, user, password }: BrokerAddress): Place {
+  const scheme = tls ? 'https' : 'http';
+  return { url: new URL(`${scheme}://${labelOf({ host, port: PORTS[scheme] })}`), user, password };
+}
+
+function givenPlace(text: string, what: string, broker: BrokerAddress): Place {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw new UsageError(`${what} must be an http:// or https:// URL such as http://mq1:15672`);
+  }
+  const { user, password } =
+    url.username === ''
+      ? broker
+      : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+  url.username = '';
+  url.password = '';
+  return { url, user, password };
+}
+
+async function readText(answer: IncomingMessage): Promise<string> {
+  answer.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of answer) text += chunk;
+  return text;
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return String(code ?? message);
+}

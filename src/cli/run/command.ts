@@ -1,0 +1,89 @@
+import { connect, isBatonError, type Lease, LeaseLostError } from '../../index.ts';
+import { formatDuration } from '../duration.ts';
+import { EXIT } from '../exit-codes.ts';
+import { say } from '../talk.ts';
+import { type Ending, Guard } from './guard-client.ts';
+import { exitCodeOfSignal, Interrupts } from './interrupts.ts';
+import { type RunOrder, readOrder } from './order.ts';
+
+export { HELP } from './help.ts';
+
+/** `baton run`: holds a lock while a command runs. Resolves with the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const order = await readOrder(argv, process.env);
+  const interrupts = new Interrupts();
+  const { urls, options } = order.connection;
+  await using baton = await interrupted(connect(urls, options), interrupts.signal);
+  const { waitMs: timeoutMs, lock } = order;
+  const lease = await baton.lock(lock).tryAcquire({ timeoutMs, signal: interrupts.signal });
+  if (lease === undefined) {
+    const within = timeoutMs === 0 ? '' : ` within ${formatDuration(timeoutMs)}`;
+    say(`lock ${JSON.stringify(lock)} was not acquired${within}: somebody else holds it`);
+    return EXIT.notAcquired;
+  }
+  try {
+    return await runUnder(lease, order, interrupts);
+  } finally {
+    await lease
+      .release()
+      .catch((error: unknown) => say(error instanceof Error ? error.message : String(error)));
+  }
+}
+
+/** Whatever it is, waiting for it ends with a signal. */
+async function interrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([promise, aborted]);
+}
+
+async function runUnder(lease: Lease, order: RunOrder, interrupts: Interrupts): Promise<number> {
+  const guard = await Guard.start(lease.name);
+  const beats = setInterval(() => {
+    if (lossOf(lease) === undefined) guard.beat(lease.remainingMs);
+  }, order.beatEveryMs);
+  try {
+    lease.signal.addEventListener('abort', () => guard.kill(), { once: true });
+    interrupts.signal.throwIfAborted();
+    interrupts.passTo((signal) => guard.signal(signal));
+    lease.throwIfLost();
+    // Set last: in a nested run the command sees the inner lock.
+    const env = { ...process.env, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
+    guard.run({ file: order.file, args: order.args, env }, lease.remainingMs, order.killAfterMs);
+    return settle(await guard.ended, lossOf(lease), order);
+  } finally {
+    clearInterval(beats);
+    guard.close();
+  }
+}
+
+/** Reads the clocks, so it also sees a loss that nobody was told of yet. */
+function lossOf(lease: Lease): LeaseLostError | undefined {
+  try {
+    lease.throwIfLost();
+    return undefined;
+  } catch (error) {
+    if (error instanceof LeaseLostError && isBatonError(error)) return error;
+    throw error;
+  }
+}
+
+/** The command's own failure wins over a loss; a success under a lease that was lost is none. */
+function settle(ending: Ending, loss: LeaseLostError | undefined, { file }: RunOrder): number {
+  switch (ending.say) {
+    case 'guard-died':
+      say('the guard process was killed, so the command was killed as well');
+      return EXIT.internal;
+    case 'failed':
+      say(`cannot run ${JSON.stringify(file)}: ${ending.errno}`);
+      return ending.errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
+    case 'ended':
+      if (loss !== undefined)
+        say(`${loss.message} (${loss.reason})${ending.stopped ? '; the command was killed' : ''}`);
+      else if (ending.stopped) say('the hold could not be proven in time; the command was stopped');
+      if (ending.stopped || (loss !== undefined && ending.code === 0)) return EXIT.lost;
+      return ending.signal === null ? (ending.code ?? EXIT.internal) : exitCodeOfSignal(ending.signal);
+  }
+}

@@ -1,0 +1,27 @@
+import { COMMON_CODES, columns, connectionHelp } from '../help.ts';
+
+export const HELP = `Usage: baton run LOCK [options] -- COMMAND [ARGS…]
+
+Runs COMMAND while holding LOCK, and releases it afterwards. Waits for LOCK for ever unless told otherwise.
+COMMAND gets BATON_LOCK and BATON_FENCE in its environment, and is dead when the lease ends, with all its children.
+
+Options:
+${columns([
+  ['--wait TIME', 'give up after this time (500ms, 30s, 5m, 2h, 1d)'],
+  ['--no-wait', 'give up at once if somebody else holds LOCK'],
+  ['--kill-after TIME', 'SIGTERM comes so long before the lease ends, SIGKILL at its end (default: 5s)'],
+  ['--label TEXT', 'shown to operators (default: COMMAND)'],
+])}
+
+${connectionHelp()}
+
+Exit codes: those of COMMAND, 128 + n when signal n killed it, and
+${columns([
+  ['75', 'not acquired in time; COMMAND did not run'],
+  ['79', 'LOCK was lost; COMMAND was killed, or its success cannot be vouched for'],
+  ...COMMON_CODES,
+  ['126', 'COMMAND cannot be run'],
+  ['127', 'COMMAND was not found'],
+  ['128 + n', 'interrupted by signal n while waiting; COMMAND did not run'],
+])}
+`;

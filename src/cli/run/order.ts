@@ -1,0 +1,83 @@
+import { parseArgs } from 'node:util';
+import { parseConnectOptions, parseLockName } from '../../options.ts';
+import { type Connection, connectArgs, type Environment, readConnection } from '../connect-flags.ts';
+import { formatDuration, parseDuration } from '../duration.ts';
+import { UsageError } from '../usage-error.ts';
+
+const DEFAULT_KILL_AFTER_MS = 5_000;
+const LONGEST_BEAT_MS = 250;
+
+/** One call of `baton run`, read and judged. */
+export interface RunOrder {
+  readonly lock: string;
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly connection: Connection;
+  /** How long to wait for the lock; Infinity waits for ever, 0 not at all. */
+  readonly waitMs: number;
+  /** How long before the lease's end the command is told to stop. */
+  readonly killAfterMs: number;
+  /** How often the guard hears of the lease's end; also how soon a machine that woke up notices that it is over. */
+  readonly beatEveryMs: number;
+}
+
+const OPTIONS = {
+  ...connectArgs,
+  wait: { type: 'string' },
+  'no-wait': { type: 'boolean' },
+  'kill-after': { type: 'string' },
+  label: { type: 'string' },
+} as const;
+
+/** Throws UsageError, or InvalidOptionsError for what the library does not take. */
+export async function readOrder(argv: readonly string[], env: Environment): Promise<RunOrder> {
+  const dashes = argv.indexOf('--');
+  const own = dashes < 0 ? argv : argv.slice(0, dashes);
+  const { values, positionals } = parseArgs({ args: [...own], options: OPTIONS, allowPositionals: true });
+  const [name, ...surplus] = positionals;
+  if (name === undefined)
+    throw new UsageError('baton run needs the name of a lock: baton run LOCK -- COMMAND');
+  const [file, ...args] = dashes < 0 ? [] : argv.slice(dashes + 1);
+  if (file === undefined || surplus.length > 0) {
+    throw new UsageError(
+      `put -- before the command: baton run ${name} -- ${(surplus.length > 0 ? surplus : [file ?? 'COMMAND']).join(' ')}`,
+    );
+  }
+  const connection = await readConnection(values, env);
+  const { leaseMs, verifyEveryMs } = parseConnectOptions(connection.options);
+  return {
+    lock: parseLockName(name),
+    file,
+    args,
+    connection: labelled(connection, values.label ?? file),
+    waitMs: readWait(values.wait, values['no-wait']),
+    killAfterMs: readKillAfter(values['kill-after'], leaseMs - 1.5 * verifyEveryMs),
+    beatEveryMs: Math.min(LONGEST_BEAT_MS, verifyEveryMs / 4),
+  };
+}
+
+function readWait(wait: string | undefined, noWait: boolean | undefined): number {
+  if (noWait !== true) return wait === undefined ? Number.POSITIVE_INFINITY : parseDuration(wait, '--wait');
+  if (wait !== undefined) throw new UsageError('--wait and --no-wait exclude each other');
+  return 0;
+}
+
+/**
+ * A hold in good order is proven again when `verifyEveryMs` have passed, the answer takes a while, and so does the
+ * beat: the command must not be told to stop before half as long again.
+ */
+function readKillAfter(given: string | undefined, most: number): number {
+  if (given === undefined) return Math.min(DEFAULT_KILL_AFTER_MS, most);
+  const killAfterMs = parseDuration(given, '--kill-after');
+  if (killAfterMs <= most) return killAfterMs;
+  const rule = `at most --lease less one and a half --verify-every (${formatDuration(Math.floor(most))})`;
+  throw new UsageError(`--kill-after must be ${rule}, got ${given}`);
+}
+
+/** The label goes into the properties of the connections, where operators can read it. */
+function labelled({ urls, options }: Connection, label: string): Connection {
+  const socketOptions = options.socketOptions ?? {};
+  const given: unknown = Reflect.get(socketOptions, 'clientProperties');
+  const clientProperties = { ...(typeof given === 'object' ? given : {}), baton_label: label.slice(0, 200) };
+  return { urls, options: { ...options, socketOptions: { ...socketOptions, clientProperties } } };
+}

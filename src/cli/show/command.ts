@@ -1,0 +1,79 @@
+import { parseArgs } from 'node:util';
+import { parseLockName } from '../../options.ts';
+import { EXIT } from '../exit-codes.ts';
+import { Inspection, inspectionArgs } from '../inspection.ts';
+import { type Details, readDetails } from '../locks/details.ts';
+import type { LockReport, Person } from '../locks/report.ts';
+import { personText, stateText } from '../locks/text.ts';
+import { ago, table } from '../table.ts';
+import { say } from '../talk.ts';
+import { UsageError } from '../usage-error.ts';
+
+export { HELP } from './help.ts';
+
+const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' } } as const;
+
+/** `baton show LOCK`: who holds it, who waits. Resolves with the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  const [name, ...surplus] = positionals;
+  if (name === undefined || surplus.length > 0) throw new UsageError('baton show needs the name of one lock');
+  const lock = parseLockName(name);
+  await using inspection = await Inspection.open(values);
+  const details = await readDetails(inspection, lock);
+  const { withoutManagement: reason } = details;
+  if (reason !== undefined) say(`holder and waiters are unknown: ${reason}`);
+  process.stdout.write(`${values.json ? json(details, inspection) : text(details)}\n`);
+  return details.report.state === 'absent' ? EXIT.no : EXIT.ok;
+}
+
+function json({ report, connections, withoutManagement }: Details, { namespace }: Inspection): string {
+  const full = <P extends Person>(person: P) => ({
+    ...person,
+    label: connections.get(person.connection)?.label ?? null,
+    connectedSince: connections.get(person.connection)?.since ?? null,
+  });
+  const { holder, waiters } = report;
+  return JSON.stringify({
+    namespace,
+    management: withoutManagement === undefined,
+    ...report,
+    holder: holder && full(holder),
+    waiters: waiters?.map(full) ?? null,
+  });
+}
+
+function text({ report, connections, withoutManagement }: Details): string {
+  const { lock, queue, holder, waiters } = report;
+  const labelOf = ({ connection }: Person) => connections.get(connection)?.label ?? '-';
+  const facts = [
+    ['lock', lock],
+    ['queue', queue],
+    ['state', EXPLAINED[report.state] ?? stateText(report)],
+  ];
+  if (holder !== null) {
+    facts.push(['holder', personText(holder)], ['label', labelOf(holder)], ['connection', holder.connection]);
+    facts.push(['in line since', ago(holder.inLineSince)]);
+    facts.push(['held since', holder.heldSince === null ? 'its holder has not told' : ago(holder.heldSince)]);
+    facts.push(['fence', holder.fence ?? 'its holder has not told']);
+  } else if (report.state === 'held') {
+    const why = withoutManagement === undefined ? 'unknown yet: it came less than 5 s ago' : 'unknown';
+    facts.push(['holder', why]);
+  }
+  const head = facts.map(([what = '', value = '']) => `${`${what}:`.padEnd(15)}${value}`).join('\n');
+  if (waiters === null || waiters.length === 0)
+    return waiters === null ? head : `${head}\nwaiters:       none`;
+  const rows = waiters.map((waiter, index) => [
+    String(index + 1),
+    personText(waiter),
+    labelOf(waiter),
+    ago(waiter.inLineSince),
+    waiter.connection,
+  ]);
+  return `${head}\n\n${table(['#', 'WAITER', 'LABEL', 'IN LINE SINCE', 'CONNECTION'], rows)}`;
+}
+
+const EXPLAINED: Readonly<Partial<Record<LockReport['state'], string>>> = {
+  'no-token': 'no token, and nobody in line: the next who comes makes it anew',
+  absent: 'absent: nobody has used it yet, or it was deleted',
+};

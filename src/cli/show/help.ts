@@ -1,0 +1,16 @@
+import { COMMON_CODES, columns, connectionHelp, MANAGEMENT_HELP } from '../help.ts';
+
+export const HELP = `Usage: baton show LOCK [options]
+
+Shows who holds LOCK, since when and with which fence, and who waits, in order. The state is asked of the broker and is
+that of now; the rest comes from its management API, where newcomers show after up to 5 s. Since when and with which
+fence a lock is held is told by its holder, a second after the grant. Times and order are of the waiters' own clocks.
+
+Options:
+${columns([['--json', 'one JSON object'], MANAGEMENT_HELP])}
+
+${connectionHelp()}
+
+Exit codes:
+${columns([['0', 'shown'], ['1', 'there is no such lock'], ...COMMON_CODES])}
+`;

@@ -1,0 +1,27 @@
+/** Rows under headings, in columns two spaces apart; the last column is not padded. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [headings, ...rows];
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** `2026-03-01 12:00:00Z, 5 min`: a time as it is written in logs, and how long ago it was. */
+export function ago(iso: string | null, nowMs = Date.now()): string {
+  if (iso === null) return '?';
+  const seconds = Math.max(0, Math.round((nowMs - Date.parse(iso)) / 1_000));
+  return `${iso.slice(0, 19).replace('T', ' ')}Z, ${spanOf(seconds)}`;
+}
+
+function spanOf(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}

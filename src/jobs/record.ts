@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { StateSchema } from '../state.ts';
+
+/** The memory of a job, which travels with its lock. Instants are milliseconds since 1970. */
+export interface JobRecord {
+  v: 1;
+  /** Every tick up to this one is done or dropped. */
+  done: number;
+  /** The last run. While a run is under way it is known only with at-most-once. */
+  last?: LastRun | undefined;
+}
+
+export interface LastRun {
+  tick: number;
+  /** service@host/pid */
+  by: string;
+  fence: string;
+  startedAt: number;
+  /** Absent while it runs, and for ever when its worker died. */
+  tookMs?: number | undefined;
+  outcome: 'started' | 'done' | 'failed';
+  /** Of a command. */
+  exitCode?: number | undefined;
+}
+
+const ms = z.int().nonnegative();
+
+export const jobRecordSchema: StateSchema<JobRecord> = z.object({
+  v: z.literal(1),
+  done: ms,
+  last: z
+    .object({
+      tick: ms,
+      by: z.string().max(400),
+      fence: z.string(),
+      startedAt: ms,
+      tookMs: ms.optional(),
+      outcome: z.enum(['started', 'done', 'failed']),
+      exitCode: z.int().optional(),
+    })
+    .optional(),
+});

@@ -1,0 +1,75 @@
+import { decide, doneAfter, type Policy } from './decide.ts';
+import type { JobRecord, LastRun } from './record.ts';
+
+/** What a job needs of a lease with state. */
+export interface JobLease {
+  readonly fence: bigint;
+  readonly signal: AbortSignal;
+  readonly state: JobRecord | undefined;
+  throwIfLost(): void;
+  save(record: JobRecord): Promise<void>;
+  release(options?: { state: JobRecord }): Promise<void>;
+}
+
+/** What became of a run that was not interrupted. */
+export interface Ending {
+  readonly outcome: 'done' | 'failed';
+  readonly exitCode?: number | undefined;
+}
+
+export type Turn =
+  | { readonly did: 'nothing'; readonly done: number }
+  /** Began to remember; `memory-lost`: a tick that may have been run before was dropped. */
+  | { readonly did: 'begin'; readonly done: number; readonly why: 'first' | 'memory-lost' }
+  | { readonly did: 'run'; readonly done: number; readonly last: LastRun };
+
+export interface Turning {
+  readonly policy: Policy;
+  readonly presentSinceMs: number;
+  /** service@host/pid */
+  readonly by: string;
+  /** The wall clock. */
+  readonly now: () => number;
+}
+
+/**
+ * With the job's lock in hand: decides, runs, records and releases. Rejects when the lease was lost before the end
+ * was recorded, and when the broker does not take the record: what has run is then recorded with at-most-once only.
+ */
+export async function takeTurn(
+  lease: JobLease,
+  { policy, presentSinceMs, by, now }: Turning,
+  run: (tick: number) => Promise<Ending>,
+): Promise<Turn> {
+  const record = lease.state;
+  const decision = decide(policy, { record, nowMs: now(), presentSinceMs });
+  switch (decision.do) {
+    case 'leave':
+      await lease.release();
+      return { did: 'nothing', done: record?.done ?? 0 };
+    case 'begin':
+      await lease.release({ state: { v: 1, done: decision.done } });
+      return { did: 'begin', done: decision.done, why: decision.why };
+    case 'run':
+      break;
+  }
+  const { tick } = decision;
+  const startedAt = now();
+  const started: LastRun = { tick, by, fence: String(lease.fence), startedAt, outcome: 'started' };
+  const before = record?.done ?? tick - 1;
+  const atMostOnce = policy.semantics === 'at-most-once';
+  if (atMostOnce) await lease.save({ v: 1, done: tick, last: started });
+  const { outcome, exitCode } = await run(tick);
+  lease.throwIfLost();
+  const endedAt = now();
+  const last: LastRun = {
+    ...started,
+    tookMs: Math.max(0, endedAt - startedAt),
+    outcome,
+    ...(exitCode !== undefined && { exitCode }),
+  };
+  const isDone = outcome === 'done' || atMostOnce;
+  const done = isDone ? doneAfter(policy, tick, endedAt) : before;
+  await lease.release({ state: { v: 1, done, last } });
+  return { did: 'run', done, last };
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { INT64_MAX } from '../fence.ts';
+import { decodeJson, encodeJson } from '../json.ts';
+
+/** How much JSON a lock can carry, in bytes of UTF-8. */
+export const STATE_BYTES = 4_096;
+
+/**
+ * One message of a register. The highest (fence, seq) is the state. A seed has fence 0 and seq 0: it is below
+ * everything, so it can be published at any time and undoes nothing.
+ */
+export interface Entry {
+  readonly id: string;
+  /** Of the hold that wrote it. */
+  readonly fence: bigint;
+  /** Counts what one hold wrote, from 1. */
+  readonly seq: number;
+  /** Any JSON value; undefined when nothing was ever saved, or what was saved is lost. */
+  readonly state: unknown;
+}
+
+/** Who wrote an entry, when and for which lock: for people, but the name, which shows that it is not astray. */
+export interface Origin {
+  readonly name: string;
+  readonly by: string;
+  readonly at: number;
+}
+
+/** What a message of a register turned out to be. */
+export type RegisterMessage =
+  | { readonly kind: 'entry'; readonly entry: Entry }
+  | { readonly kind: 'newer'; readonly version: number }
+  | { readonly kind: 'stray'; readonly why: string };
+
+const VERSION = 1;
+
+const fence = z
+  .string()
+  .regex(/^(0|[1-9]\d{0,18})$/)
+  .transform((digits) => BigInt(digits))
+  .refine((value) => value <= INT64_MAX);
+
+const envelope = z.looseObject({ v: z.int().min(1) });
+const entryShape = z.looseObject({
+  v: z.literal(VERSION),
+  kind: z.literal('state'),
+  id: z.uuid(),
+  name: z.string(),
+  fence,
+  seq: z.int().min(0),
+  state: z.unknown().optional(),
+});
+
+/** The wire form: UTF-8 JSON, the fence in decimal because JSON numbers end at 2^53, no `state` when there is none. */
+export function encodeEntry({ id, fence, seq, state }: Entry, { name, by, at }: Origin): Uint8Array {
+  return encodeJson({ v: VERSION, kind: 'state', id, name, fence: String(fence), seq, state, by, at });
+}
+
+/** Reads any message of the register of lock `name`. Never throws: what it cannot read is a stray. */
+export function decodeEntry(body: Uint8Array, name: string): RegisterMessage {
+  const json = decodeJson(body);
+  const head = envelope.safeParse(json);
+  if (!head.success) return { kind: 'stray', why: 'not a message of this protocol' };
+  if (head.data.v > VERSION) return { kind: 'newer', version: head.data.v };
+  const shape = entryShape.safeParse(json);
+  if (!shape.success) return { kind: 'stray', why: 'malformed state' };
+  if (shape.data.name !== name) return { kind: 'stray', why: 'state of another lock' };
+  const { id, seq, state } = shape.data;
+  return { kind: 'entry', entry: { id, fence: shape.data.fence, seq, state } };
+}

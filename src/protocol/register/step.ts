@@ -1,0 +1,234 @@
+import { lose } from '../contender/holding.ts';
+import { ask, consume, recreate, rest } from '../contender/opening.ts';
+import { IDLE, step, wakeAt } from '../contender/step.ts';
+import type {
+  ContenderEvent,
+  ContenderState,
+  Effect,
+  HeldState,
+  Refusal,
+  Rules,
+  Step,
+  Surroundings,
+  VerifyingState,
+} from '../contender/types.ts';
+import { keeping, wakeKeeping } from './keeping.ts';
+import { declare, declaring, reading, type Turn, wakeReading } from './reading.ts';
+import type { RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
+
+/**
+ * A contender, and the register of the hold that it has. The contender's protocol is not changed by it: it holds and
+ * verifies the token while the register is read, and its `grant` is kept back until then. A hold that ends before was
+ * told to nobody, so it is not lost: the contender takes a fresh place in line.
+ */
+export interface StatefulState {
+  readonly contender: ContenderState;
+  /** From the contender's grant on. */
+  readonly register: RegisterState | undefined;
+}
+
+export type StatefulEvent = ContenderEvent | RegisterEvent;
+export type StatefulEffect = Effect | RegisterEffect;
+export type StatefulStep = readonly [StatefulState, readonly StatefulEffect[]];
+
+type Holding = HeldState | VerifyingState;
+
+export const STATEFUL_IDLE: StatefulState = { contender: IDLE, register: undefined };
+
+/** The protocol of a contender with or without state: a state and an event give the next state and what to do. */
+export function statefulStep(
+  state: StatefulState,
+  event: StatefulEvent,
+  around: Surroundings,
+  rules: Rules,
+): StatefulStep {
+  if (isOfRegister(event)) {
+    if (state.register === undefined) return [state, []];
+    if ('line' in event && event.line !== state.register.place.line) return [state, []];
+    // A lease that is over ends at any event, before that is looked at.
+    const [checked, effects] = ofContender(state, { type: 'wake' }, around, rules);
+    if (checked.register === undefined) return [checked, effects];
+    const turn = ofRegister(checked.register, event, around, rules);
+    return after(effects, carry(checked, turn, around, rules));
+  }
+  if (isWithheld(state) && event.type === 'closed' && event.line === state.register?.place.line) {
+    return closedWhileReading(state, event, around);
+  }
+  if (isWithheld(state) && (event.type === 'give-up' || event.type === 'shutdown')) {
+    return withdraw(state, { why: event.type === 'give-up' ? 'gave-up' : 'shutdown' }, around, rules);
+  }
+  const next = ofContender(state, event, around, rules);
+  const { register } = next[0];
+  if (event.type !== 'wake' || register === undefined) return next;
+  const nowMono = around.now.mono;
+  const turn = register.at === 'kept' ? wakeKeeping(register, nowMono) : wakeReading(register, nowMono);
+  return after(next[1], carry(next[0], turn, around, rules));
+}
+
+/** When time alone can change this state: the monotonic instant of the next `wake`, or undefined. */
+export function statefulWakeAt({ contender, register }: StatefulState, rules: Rules): number | undefined {
+  const times = [wakeAt(contender, rules), registerWakeAt(register)].filter((at) => at !== undefined);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** The hold has the token, but its caller has not been told: the register is being read. */
+export function isWithheld({ contender, register }: StatefulState): boolean {
+  return isHolding(contender) && register !== undefined && !(register.at === 'kept' && register.proofs === 0);
+}
+
+function registerWakeAt(register: RegisterState | undefined): number | undefined {
+  switch (register?.at) {
+    case 'declaring':
+      return register.askAt;
+    case 'reading':
+      return register.actAt;
+    case 'kept':
+      return register.refreshAt;
+    default:
+      return undefined;
+  }
+}
+
+const begin = ({ line, hold }: Holding): Turn => declare({ line, fence: hold.fence });
+
+const isHolding = (state: ContenderState): state is Holding =>
+  state.at === 'held' || state.at === 'verifying';
+
+function isOfRegister(event: StatefulEvent): event is RegisterEvent {
+  return event.type === 'save' || event.type.startsWith('register-');
+}
+
+function ofRegister(register: RegisterState, event: RegisterEvent, around: Surroundings, rules: Rules): Turn {
+  const nowMono = around.now.mono;
+  switch (register.at) {
+    case 'declaring':
+      return declaring(register, event, nowMono);
+    case 'reading':
+      return reading(register, event, nowMono, rules.name);
+    case 'overtaken':
+      return { state: register, effects: [] };
+    case 'kept':
+      return keeping(register, event, rules.name);
+  }
+}
+
+/** What the contender does with an event, its grant kept back and its untold losses turned into a fresh place. */
+function ofContender(
+  state: StatefulState,
+  event: ContenderEvent,
+  around: Surroundings,
+  rules: Rules,
+): StatefulStep {
+  const [contender, done] = step(state.contender, event, around, rules);
+  const effects: StatefulEffect[] = [];
+  let register = isHolding(contender) ? state.register : undefined;
+  let again: Step | undefined;
+  for (const effect of done) {
+    if (effect.do === 'grant') {
+      const turn = rules.carriesState && isHolding(contender) ? begin(contender) : undefined;
+      register = turn?.state;
+      effects.push(...(turn?.effects ?? [effect]));
+    } else if (effect.do === 'lose' && isWithheld(state)) {
+      const isGone = effect.reason === 'queue-deleted' || effect.reason === 'consumer-cancelled';
+      again = isGone ? recreate(contender, around) : consume(contender);
+    } else {
+      effects.push(effect);
+      if (effect.do === 'prove' && register !== undefined) register = oneProofLess(register);
+    }
+  }
+  const next: StatefulState = { contender, register };
+  if (again === undefined) return isWithheld(state) ? after(effects, proven(next)) : [next, effects];
+  return after(effects, untold(again));
+}
+
+/** What a turn of the register means for the hold. */
+function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Rules): StatefulStep {
+  const { contender } = state;
+  const { effects, verdict } = turn;
+  const next: StatefulState = { contender, register: turn.state };
+  if (verdict === undefined || !isHolding(contender)) return [next, effects];
+  switch (verdict.is) {
+    case 'read': {
+      const awaited = { ...turn.state, proofs: contender.at === 'verifying' ? 2 : 1 } as RegisterState;
+      return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, around, rules));
+    }
+    case 'void':
+      return after(
+        [...effects, { do: 'close', line: contender.line }],
+        untold(rest({ turn: contender.turn }, around)),
+      );
+    case 'refused':
+      return after(effects, withdraw(next, { why: 'failed', error: verdict.error }, around, rules));
+    case 'forfeit':
+      if (isWithheld(state)) {
+        const closes: StatefulEffect = { do: 'close', line: contender.line };
+        return after([...effects, closes], untold(consume(contender)));
+      }
+      return after(effects, untold(lose(contender, verdict.reason, verdict.cause)));
+  }
+}
+
+function oneProofLess(register: RegisterState): RegisterState {
+  const awaited = register.at === 'kept' || register.at === 'overtaken' ? register.proofs : 0;
+  return awaited === 0 ? register : ({ ...register, proofs: awaited - 1 } as RegisterState);
+}
+
+/** The register has been read, and the token was still there afterwards: nobody else can have been granted before. */
+function proven(state: StatefulState): StatefulStep {
+  const { contender, register } = state;
+  if (!isHolding(contender) || register === undefined || !('proofs' in register) || register.proofs > 0)
+    return [state, []];
+  if (register.at === 'overtaken') return startOver(contender);
+  const { state: value } = register.kept.entry;
+  const handed = { state: value, minted: value === undefined };
+  return [state, [{ do: 'grant', fence: contender.hold.fence, handed }]];
+}
+
+/** The channel has gone, with the token and the register. Nobody was told of the hold. */
+function closedWhileReading(
+  { contender, register }: StatefulState,
+  event: Extract<ContenderEvent, { type: 'closed' }>,
+  around: Surroundings,
+): StatefulStep {
+  const { turn } = contender;
+  const refused = register?.at === 'reading' && event.absent ? register.refused : undefined;
+  const error = refused ?? event.error;
+  if (error !== undefined && !error.retryable) {
+    return [
+      { contender: { at: 'released', turn }, register: undefined },
+      [{ do: 'refuse', refusal: { why: 'failed', error } }, { do: 'register-forget' }, { do: 'end' }],
+    ];
+  }
+  if (event.scope === 'connection' || error === undefined) return untold(consume({ turn }));
+  return after([{ do: 'register-forget' }], untold(rest({ turn }, around)));
+}
+
+/** The caller is told to go; the token is given back as with any release. */
+function withdraw(
+  { contender }: StatefulState,
+  refusal: Refusal,
+  around: Surroundings,
+  rules: Rules,
+): StatefulStep {
+  const [next, effects] = step(contender, { type: 'release' }, around, rules);
+  const told: StatefulEffect = { do: 'refuse', refusal };
+  if (next.at !== 'lost') return [{ contender: next, register: undefined }, [told, ...effects]];
+  const released: ContenderState = { at: 'released', turn: next.turn };
+  const closes = effects.filter((effect) => effect.do !== 'lose');
+  return [{ contender: released, register: undefined }, [told, ...closes, { do: 'end' }]];
+}
+
+/**
+ * The register knows a fence that is not below that of a token which is proven to be the live one: the lock was made
+ * anew by a clock that was behind. What this hold saved would be outranked, so the lock starts over above that fence.
+ */
+function startOver(contender: Holding): StatefulStep {
+  return untold(ask('remove', contender, { line: contender.line }));
+}
+
+const untold = ([contender, effects]: Step): StatefulStep => [{ contender, register: undefined }, effects];
+
+const after = (effects: readonly StatefulEffect[], [state, more]: StatefulStep): StatefulStep => [
+  state,
+  [...effects, ...more],
+];

@@ -1,0 +1,188 @@
+import { hostname } from 'node:os';
+import { connect as connectAmqp } from 'amqplib';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Finding } from '../../../src/cli/doctor/finding.ts';
+import { lockQueueName } from '../../../src/protocol/topology.ts';
+import { BROKER, batonResult, coordinator } from '../support/baton.ts';
+import { control, management, namespace, withChannel } from '../support/queues.ts';
+
+interface Report {
+  readonly code: number | null;
+  readonly worst: string;
+  readonly findings: readonly Finding[];
+}
+
+async function doctor(ns: string, ...args: string[]): Promise<Report> {
+  const run = await batonResult(['doctor', '--json', '--namespace', ns, ...management(), ...args]);
+  expect(run.stderr).toBe('');
+  return { code: run.code, ...(JSON.parse(run.stdout) as Omit<Report, 'code'>) };
+}
+
+/** The findings of a check that want something done. */
+const worries = ({ findings }: Report, check: string) =>
+  findings.filter((it) => it.check === check && it.level !== 'ok');
+
+/** Carries out what a finding says: `rabbitmqctl …` or `baton …`, words that may be quoted. */
+async function carryOut(fix: string | undefined): Promise<void> {
+  const [program, ...args] = [...(fix ?? '').matchAll(/'([^']*)'|(\S+)/g)].map(
+    ([, quoted, plain]) => quoted ?? plain ?? '',
+  );
+  if (program === 'rabbitmqctl') await control().ctl(...args);
+  else expect((await batonResult(args)).code).toBe(0);
+}
+
+test('a broker in good order: every check is made, nothing is left behind, and the code is 0', async () => {
+  const ns = namespace();
+  const it = await coordinator({ namespace: ns });
+  await (await it.lock('x').acquire()).release();
+  const report = await doctor(ns);
+  expect(report.findings.filter(({ level }) => level === 'warning' || level === 'problem')).toEqual([]);
+  expect(report.code).toBe(0);
+  const checks = [
+    'version',
+    'heartbeat',
+    'permissions',
+    'latency',
+    'alarms',
+    'partitions',
+    'nodes',
+    'policies',
+    'tokens',
+  ];
+  expect(
+    [...new Set(report.findings.map(({ check }) => check))].filter((it) => it !== 'consumer-timeout'),
+  ).toEqual(checks);
+  expect(report.findings.find(({ check }) => check === 'latency')?.says).toMatch(
+    /^connect [\d.]+ ms, acquire [\d.]+ ms, proof [\d.]+ ms, release [\d.]+ ms$/,
+  );
+  const queues = await control().ctl('list_queues', 'name');
+  expect(queues).not.toContain(`baton.${ns}.lock.baton-doctor@${hostname()}`);
+});
+
+test('is told in lines for people as well', async () => {
+  const { code, stdout } = await batonResult(['doctor', '--namespace', namespace(), ...management()]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ok {7}version {10}RabbitMQ \d+\.\d+\.\d+\n/);
+  expect(stdout).toMatch(/\nok {7}permissions {6}user 'guest' may make, hold and mend the locks/);
+});
+
+test.each([
+  [
+    'A policy',
+    (name: string, ns: string) =>
+      control().setPolicy(name, `^baton\\.${ns}\\.`, { 'message-ttl': 3_600_000 }),
+  ],
+  [
+    'An operator policy',
+    (name: string, ns: string) =>
+      control().ctl(
+        'set_operator_policy',
+        name,
+        `^baton\\.${ns}\\.`,
+        '{"expires":3600000}',
+        '--apply-to',
+        'queues',
+      ),
+  ],
+])('%s that could destroy a token is a problem, and its command mends it', async (what, set) => {
+  const ns = namespace();
+  const name = `danger-${ns}`;
+  await set(name, ns);
+  const report = await doctor(ns);
+  const [finding] = worries(report, 'policies');
+  expect(report.code).toBe(2);
+  expect(finding?.says).toMatch(new RegExp(`^${what.replace(/^An? /, '')} "${name}"`));
+  await carryOut(finding?.fix);
+  expect((await doctor(ns)).code).toBe(0);
+});
+
+test('a memory alarm is a warning', async () => {
+  onTestFinished(() => control().clearMemoryAlarm());
+  await control().raiseMemoryAlarm();
+  const report = await doctor(namespace());
+  expect(report.code).toBe(1);
+  expect(worries(report, 'alarms').map(({ level }) => level)).toContain('warning');
+  expect(report.findings.some(({ check }) => check === 'latency')).toBe(false);
+});
+
+test('a lock without a token for which somebody waits is a warning, and its command mends it', async () => {
+  const ns = namespace();
+  const it = await coordinator({ namespace: ns });
+  await (await it.lock('x').acquire()).release();
+  await control().purge(lockQueueName(ns, 'x'));
+  // A client in line that does not mend it yet.
+  const amqp = await connectAmqp(BROKER.url);
+  onTestFinished(() => amqp.close());
+  await (await amqp.createChannel()).consume(lockQueueName(ns, 'x'), () => {});
+  const report = await doctor(ns);
+  const [finding] = worries(report, 'tokens');
+  expect(report.code).toBe(1);
+  expect(finding?.says).toMatch(/^lock "x" has no token, and somebody waits for it/);
+  await carryOut(finding?.fix);
+  const lease = await it.lock('x').acquire({ timeoutMs: 10_000 });
+  await lease.release();
+  expect((await doctor(ns)).code).toBe(0);
+});
+
+test('a second message behind a token is told, and does not change the code', async () => {
+  const ns = namespace();
+  const it = await coordinator({ namespace: ns });
+  await (await it.lock('x').acquire()).release();
+  await withChannel(async (channel) => {
+    channel.sendToQueue(lockQueueName(ns, 'x'), Buffer.from('a stray'), { persistent: true });
+    await channel.waitForConfirms();
+  });
+  const report = await doctor(ns);
+  expect(worries(report, 'tokens')).toMatchObject([{ level: 'note' }]);
+  expect(worries(report, 'tokens')[0]?.says).toMatch(/^lock "x" has 2 messages/);
+  expect(report.code).toBe(0);
+});
+
+test('a queue under the name of a lock that is none is a problem, and its command mends it', async () => {
+  const ns = namespace();
+  await withChannel((channel) => channel.assertQueue(lockQueueName(ns, 'x'), { durable: true }));
+  const report = await doctor(ns);
+  const [finding] = worries(report, 'tokens');
+  expect(report.code).toBe(2);
+  expect(finding?.says).toMatch(/^lock "x" is a classic queue/);
+  await carryOut(finding?.fix);
+  expect((await doctor(ns)).code).toBe(0);
+});
+
+test.each([
+  ['nothing but read', { configure: '^$', write: '^$', read: '^baton\\.' }, 1, /lacks configure .*; write /],
+  ['no read', { configure: '^baton\\.', write: '^amq\\.default$', read: '^$' }, 2, /lacks read /],
+])('a user with %s is told what is missing, and the command gives it', async (_, permissions, code, says) => {
+  const user = `cli-doctor-${code}`;
+  await control().addUser(user, 'secret', permissions);
+  const { host } = new URL(BROKER.url);
+  const ns = namespace();
+  const as = ['doctor', '--json', '--namespace', ns, '--url', `amqp://${user}:secret@${host}`];
+  const admin = ['--management-url', BROKER.managementUrl?.replace('://', '://guest:guest@') ?? ''];
+  const run = await batonResult([...as, ...admin]);
+  expect(run.code).toBe(code);
+  const { findings } = JSON.parse(run.stdout) as Report;
+  const finding = findings.find(({ check }) => check === 'permissions');
+  expect(finding?.says).toMatch(says);
+  await carryOut(finding?.fix);
+  expect((await batonResult([...as, ...admin])).code).toBe(0);
+});
+
+test('a broker that does not answer is a finding, and the code is that of other commands', async () => {
+  const { code, stdout } = await batonResult(['doctor', '--json', '--url', 'amqp://127.0.0.1:1']);
+  expect(code).toBe(69);
+  expect(JSON.parse(stdout)).toMatchObject({ worst: 'problem', findings: [{ check: 'connection' }] });
+});
+
+test('without the management API it examines what AMQP shows, and says what it left out', async () => {
+  const nowhere = ['--management-url', 'http://127.0.0.1:1', '--namespace', namespace()];
+  const { code, stdout } = await batonResult(['doctor', '--json', ...nowhere]);
+  expect(code).toBe(0);
+  const { findings } = JSON.parse(stdout) as Report;
+  expect(findings.map(({ check }) => check)).toEqual(
+    expect.arrayContaining(['version', 'permissions', 'latency', 'management']),
+  );
+  expect(findings.at(-1)?.says).toMatch(
+    /^not looked at \(locks, policies, operator policies, alarms and nodes, consumer timeouts\): /,
+  );
+});

@@ -1,0 +1,206 @@
+import { describe, expect, test } from 'vitest';
+import { clusterFindings, type Node } from '../../../src/cli/doctor/cluster.ts';
+import type { Finding } from '../../../src/cli/doctor/finding.ts';
+import { type Policy, policyFindings } from '../../../src/cli/doctor/policies.ts';
+import { isSuspicious, type LockQueue, tokenFindings } from '../../../src/cli/doctor/tokens.ts';
+import { versionFindings } from '../../../src/cli/doctor/version.ts';
+
+const levels = (findings: readonly Finding[]) => findings.map(({ level }) => level);
+const QUEUE = 'baton.default.lock.x';
+
+describe('of policies', () => {
+  const policy = (definition: Record<string, unknown>, more: Partial<Policy> = {}): Policy => ({
+    vhost: '/',
+    name: 'p',
+    pattern: '^baton\\.',
+    priority: 0,
+    applyTo: 'queues',
+    definition,
+    operator: false,
+    ...more,
+  });
+  const judge = (...policies: Policy[]) => policyFindings(policies, [QUEUE], 5_000);
+
+  test.each([
+    ['message-ttl', 60_000, 'problem'],
+    ['expires', 60_000, 'problem'],
+    ['max-length', 10, 'problem'],
+    ['max-length-bytes', 1_000, 'problem'],
+    ['delivery-limit', 20, 'problem'],
+    ['delivery-limit', -1, 'problem'],
+    ['delayed-retry-type', 'all', 'problem'],
+    ['delayed-retry-type', 'returned', 'problem'],
+    ['consumer-timeout', 9_999, 'problem'],
+    ['dead-letter-exchange', 'dlx', 'warning'],
+  ])('%s %j on locks is told, with the command that clears it', (key, value, level) => {
+    const [finding, ...more] = judge(policy({ [key]: value, 'queue-leader-locator': 'balanced' }));
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({ level, fix: "rabbitmqctl clear_policy -p '/' 'p'" });
+    expect(finding?.says).toContain(`sets ${key} to ${JSON.stringify(value)}`);
+  });
+
+  test.each([
+    ['delivery-limit', 1_000_000_000],
+    ['delayed-retry-type', 'disabled'],
+    ['delayed-retry-type', 'failed'],
+    ['consumer-timeout', 10_000],
+    ['queue-leader-locator', 'balanced'],
+  ])('%s %j does no harm', (key, value) => {
+    expect(levels(judge(policy({ [key]: value })))).toEqual(['ok']);
+  });
+
+  test('one for other queues, or for exchanges, does no harm', () => {
+    const ttl = { 'message-ttl': 1 };
+    expect(levels(judge(policy(ttl, { pattern: '^orders' }), policy(ttl, { applyTo: 'exchanges' })))).toEqual(
+      ['ok'],
+    );
+  });
+
+  test('only the one of the highest priority is in force', () => {
+    const harmless = policy({ 'queue-leader-locator': 'balanced' }, { name: 'top', priority: 2 });
+    expect(levels(judge(policy({ expires: 1 }, { priority: 1 }), harmless))).toEqual(['ok']);
+    expect(levels(judge(policy({ expires: 1 }, { priority: 3 }), harmless))).toEqual(['problem']);
+  });
+
+  test('an operator policy is in force beside a policy, and has a command of its own', () => {
+    const findings = judge(
+      policy({}, { priority: 9 }),
+      policy({ expires: 1 }, { operator: true, name: 'ops' }),
+    );
+    expect(findings).toMatchObject([
+      { level: 'problem', fix: "rabbitmqctl clear_operator_policy -p '/' 'ops'" },
+    ]);
+  });
+
+  test('a pattern that JavaScript cannot read is taken to match', () => {
+    expect(levels(judge(policy({ expires: 1 }, { pattern: '(?i)^BATON' })))).toEqual(['problem']);
+  });
+});
+
+describe('of queues', () => {
+  const queue = (more: Partial<LockQueue> = {}): LockQueue => ({
+    name: QUEUE,
+    lock: 'x',
+    type: 'quorum',
+    singleActiveConsumer: true,
+    ready: 1,
+    unacknowledged: 0,
+    used: false,
+    members: 3,
+    online: 3,
+    ...more,
+  });
+  const judge = (...queues: LockQueue[]) => tokenFindings(queues, { vhost: 'v', namespace: 'ns' });
+
+  test.each([
+    ['free', queue()],
+    ['held', queue({ ready: 0, unacknowledged: 1, used: true })],
+    ['with one of three members down', queue({ online: 2 })],
+  ])('one that is %s is in order', (_, it) => {
+    expect(isSuspicious(it)).toBe(false);
+    expect(levels(judge(it))).toEqual(['ok']);
+  });
+
+  test.each([
+    [
+      'without a token while somebody waits',
+      queue({ ready: 0, used: true }),
+      'warning',
+      'baton break x --namespace ns --yes',
+    ],
+    ['without a token and without anybody', queue({ ready: 0 }), 'note', undefined],
+    [
+      'with two',
+      queue({ ready: 1, unacknowledged: 1, used: true }),
+      'note',
+      'baton break x --namespace ns --yes',
+    ],
+    ['of another kind', queue({ type: 'classic' }), 'problem', `rabbitmqctl delete_queue -p v ${QUEUE}`],
+    [
+      'that any number may consume',
+      queue({ singleActiveConsumer: false }),
+      'problem',
+      `rabbitmqctl delete_queue -p v ${QUEUE}`,
+    ],
+    [
+      'without a majority',
+      queue({ online: 1 }),
+      'problem',
+      `rabbitmq-queues quorum_status --vhost v ${QUEUE}`,
+    ],
+  ])('one %s is told', (_, it, level, fix) => {
+    expect(judge(it)).toMatchObject([{ level }]);
+    expect(judge(it)[0]?.fix).toBe(fix);
+  });
+
+  test('one in use that is too young to be known is looked at again, and given credit', () => {
+    const young = queue({ ready: 0, unacknowledged: undefined, used: true });
+    expect(isSuspicious(young)).toBe(true);
+    expect(levels(judge(young))).toEqual(['ok']);
+  });
+
+  test('what has no token, or two, is looked at again before it is believed', () => {
+    expect(
+      [queue({ ready: 0 }), queue({ ready: 2 }), queue({ ready: 0, type: 'classic' })].map(isSuspicious),
+    ).toEqual([true, true, false]);
+  });
+
+  test('a lock’s name is quoted for the shell', () => {
+    expect(judge(queue({ lock: "it's $HOME", ready: 2 }))[0]?.fix).toBe(
+      "baton break 'it'\\''s $HOME' --namespace ns --yes",
+    );
+  });
+
+  test('more than 5,000 are worth a warning', () => {
+    const many = Array.from({ length: 5_001 }, () => queue());
+    expect(levels(judge(...many))).toEqual(['warning']);
+  });
+});
+
+describe('of the cluster', () => {
+  const node = (name: string, more: Partial<Node> = {}): Node => ({
+    name,
+    running: true,
+    memoryAlarm: false,
+    diskAlarm: false,
+    partitions: [],
+    ...more,
+  });
+  const three = [node('a'), node('b'), node('c')];
+  const worries = (nodes: readonly Node[], khepri: boolean) =>
+    clusterFindings(nodes, khepri)
+      .filter(({ level }) => level !== 'ok')
+      .map(({ check, level }) => `${check} ${level}`);
+
+  test.each<[string, readonly Node[], boolean, string[]]>([
+    ['three nodes with Khepri', three, true, []],
+    ['three nodes with Mnesia', three, false, ['partitions warning']],
+    ['a partition', [node('a', { partitions: ['b'] }), node('b'), node('c')], false, ['partitions problem']],
+    ['one node', [node('a')], false, ['nodes note']],
+    ['two nodes', [node('a'), node('b')], true, ['nodes warning']],
+    ['a node that is down', [...three.slice(1), node('a', { running: false })], true, ['nodes warning']],
+    ['a memory alarm', [node('a', { memoryAlarm: true }), ...three.slice(1)], true, ['alarms warning']],
+    ['a disk alarm', [node('a', { diskAlarm: true }), ...three.slice(1)], true, ['alarms warning']],
+  ])('%s', (_, nodes, khepri, expected) => {
+    expect(worries(nodes, khepri)).toEqual(expected);
+  });
+});
+
+describe('of versions', () => {
+  test.each<[readonly [number, number, number], RegExp[]]>([
+    [
+      [3, 10, 8],
+      [/forget a waiter/, /Below RabbitMQ 4\.3/],
+    ],
+    [[4, 0, 5], [/Below RabbitMQ 4\.3/]],
+    [[4, 2, 9], [/Below RabbitMQ 4\.3/]],
+    [[4, 3, 0], [/#17317/]],
+    [[4, 3, 6], [/#17317/]],
+    [[4, 3, 7], []],
+    [[5, 0, 0], []],
+  ])('%j', (version, notes) => {
+    const [known, ...rest] = versionFindings(version);
+    expect(known).toEqual({ check: 'version', level: 'ok', says: `RabbitMQ ${version.join('.')}` });
+    expect(rest.map(({ says }) => says)).toEqual(notes.map((note) => expect.stringMatching(note)));
+  });
+});

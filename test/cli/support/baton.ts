@@ -1,0 +1,84 @@
+/** The command as a process, and what its tests ask of the world around it. */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { onTestFinished, vi } from 'vitest';
+import { type ConnectOptions, type Coordinator, connect } from '../../../src/index.ts';
+import { openQueueAccess } from '../../contract/harness/queue-access.ts';
+import { sharedBroker } from '../../support/broker/index.ts';
+import { Program } from '../../support/processes.ts';
+
+export const BROKER = sharedBroker();
+
+const COMMAND = process.env.BATON_TEST_COMMAND ?? '';
+
+export interface BatonOptions {
+  /** Added to an environment without any `BATON_` variable but BATON_URL; `undefined` removes a variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What it reads from stdin; nothing by default. */
+  readonly input?: string;
+}
+
+/** Starts `baton` with these arguments; it is killed at the end of the test. */
+export function baton(args: readonly string[], { env = {}, input }: BatonOptions = {}): Program {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('BATON_'));
+  const child = spawn(process.execPath, [COMMAND, ...args], {
+    env: { ...Object.fromEntries(inherited), BATON_URL: BROKER.url, ...env },
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  });
+  child.stdin?.end(input);
+  const program = new Program('baton', child);
+  // Not awaited: its end is that of everybody who has its stdout.
+  onTestFinished(() => program.signal('SIGKILL'));
+  return program;
+}
+
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `baton` to its end. */
+export async function batonResult(args: readonly string[], options?: BatonOptions): Promise<Result> {
+  const program = baton(args, options);
+  const { code } = await program.exit;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+/** A lock name of its own; its queue is removed at the end of the test. */
+export async function lockName(what = 'cli'): Promise<string> {
+  const name = `${what}-${randomUUID()}`;
+  await openQueueAccess(BROKER.url, name, (cleanup) => onTestFinished(async () => void (await cleanup())));
+  return name;
+}
+
+export async function coordinator(options?: ConnectOptions): Promise<Coordinator> {
+  const it = await connect(BROKER.url, options);
+  onTestFinished(() => it.close({ drainMs: 0 }));
+  return it;
+}
+
+/** Resolves once stdout shows the pattern, with what it matched. */
+export function shown(program: Program, pattern: RegExp): Promise<RegExpMatchArray> {
+  return until(() => {
+    const match = pattern.exec(program.stdout);
+    if (match === null)
+      throw new Error(`no ${pattern} in ${JSON.stringify(program.stdout)}; ${program.stderr}`);
+    return match;
+  });
+}
+
+/** Waits for a condition; nothing is tested about how long it takes. */
+export const until = <T>(condition: () => T | Promise<T>): Promise<T> =>
+  vi.waitFor(condition, { timeout: 20_000, interval: 10 });
+
+/** Whether the process runs; a zombie does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^.*\) [ZX] /s.test(stat);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { type ConfirmChannel, connect } from 'amqplib';
+import { onTestFinished } from 'vitest';
+import { lockQueueName } from '../../../src/protocol/topology.ts';
+import type { BrokerControl } from '../../support/broker/index.ts';
+import { BROKER } from './baton.ts';
+
+/** How many have a place in the line of a lock, its holder included; asked of the broker itself. */
+export async function consumersOf(lock: string, namespace = 'default'): Promise<number> {
+  const queue = lockQueueName(namespace, lock);
+  const name = `rabbit_misc:r(<<"/">>, queue, <<"${queue}">>)`;
+  return Number(
+    await control().eval(
+      `case rabbit_amqqueue:lookup(${name}) of {ok, Q} -> length(rabbit_amqqueue:consumers(Q)); _ -> 0 end`,
+    ),
+  );
+}
+
+/** A namespace of its own; its queues are removed at the end of the test. */
+export function namespace(): string {
+  const name = `cli-${randomUUID().slice(0, 8)}`;
+  onTestFinished(async () => {
+    const queues = (await control().ctl('list_queues', 'name')).split('\n');
+    await withChannel(async (channel) => {
+      for (const queue of queues) if (queue.startsWith(`baton.${name}.`)) await channel.deleteQueue(queue);
+    });
+  });
+  return name;
+}
+
+export function control(): BrokerControl {
+  if (BROKER.control === undefined) throw new Error('this test administers the broker: unset BATON_URL');
+  return BROKER.control;
+}
+
+/** Where the management API of the broker is, as a flag. */
+export function management(): readonly string[] {
+  if (BROKER.managementUrl === undefined) {
+    throw new Error(
+      'this test asks the management API: set BATON_MANAGEMENT_URL beside BATON_URL, or unset both',
+    );
+  }
+  return ['--management-url', BROKER.managementUrl];
+}
+
+/** A plain AMQP channel. */
+export async function withChannel<T>(use: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
+  const amqp = await connect(BROKER.url);
+  try {
+    return await use(await amqp.createConfirmChannel());
+  } finally {
+    await amqp.close();
+  }
+}

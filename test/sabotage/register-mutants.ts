@@ -1,0 +1,60 @@
+import type { Mutant } from './mutant.ts';
+
+const LATE =
+  'a stale holder’s late write has no effect: while the next one holds, after it, or before the next read';
+
+/** Rules about the state that travels with a lock. */
+export const registerMutants: readonly Mutant[] = [
+  {
+    name: 'a late write counts',
+    why: 'What a holder wrote after it had gone, and was never told to be done, changes what its successors were handed.',
+    edits: [
+      {
+        file: 'src/protocol/register/reading.ts',
+        find: 'if (one.wasHeld !== other.wasHeld) return one.wasHeld;',
+        replace: '',
+      },
+    ],
+    caughtBy: { harness: 'memory', title: LATE },
+  },
+  {
+    name: 'a save is done when it is sent',
+    why: 'A holder that lost the lock without a word is told that its save is done, and the next one never sees it.',
+    edits: [
+      {
+        file: 'src/protocol/register/keeping.ts',
+        find: "effects: [{ do: 'register-write', line, fence, seq, state: value }],",
+        replace: `effects: [
+      { do: 'register-write', line, fence, seq, state: value },
+      ...(ticket === undefined ? [] : [{ do: 'saved', ticket } as const]),
+    ],`,
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title:
+        'a holder that lost both without a word is never told that a save is done, and its write has no effect',
+    },
+  },
+  {
+    name: 'seeds with a fence',
+    why: 'Somebody who waits for the register behind a stale holder wipes out what that one has saved.',
+    edits: [
+      {
+        file: 'src/protocol/register/reading.ts',
+        find: 'function seed({ line }: Place): RegisterEffect {',
+        replace: 'function seed({ line, fence }: Place): RegisterEffect {',
+      },
+      {
+        file: 'src/protocol/register/reading.ts',
+        find: '{ fence: 0n, seq: 0, state: undefined }',
+        replace: '{ fence, seq: 0, state: undefined }',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title:
+        'whoever is granted while a stale holder still has the register waits for it, and reads what that one saved last',
+    },
+  },
+];

@@ -1,0 +1,210 @@
+import { describe, expect, test } from 'vitest';
+import { statefulWakeAt } from '../../../../src/protocol/register/step.ts';
+import { delivered, later, NOW, newerBody, permanent, RULES, retryable } from '../contender/fixtures.ts';
+import { entry, FENCE, LINE, message, STATEFUL, Steps } from './fixtures.ts';
+
+const SEED = { do: 'register-write', line: LINE, fence: 0n, seq: 0, state: undefined };
+
+describe('a lock with state', () => {
+  test('is not granted with its token: the register is asked for, and the token verified meanwhile', () => {
+    const steps = new Steps().toToken();
+    expect(steps.at).toBe('verifying/declaring');
+    expect(steps.does(delivered(3, undefined, LINE))).toBe('saw prove');
+    expect(steps.does({ type: 'wake' }, { now: later(5_000) })).toBe('requeue');
+  });
+
+  test('is granted with the highest entry, once the first one has come back and the token was proven after that', () => {
+    const steps = new Steps().toReading();
+    expect(steps.feed(entry('a', { returns: 1, tag: 11 }))).toEqual([
+      { do: 'requeue', line: LINE, deliveryTag: 11 },
+    ]);
+    expect(steps.feed(entry('b', { returns: 1, tag: 12, seq: 2, state: 7 }))).toEqual([]);
+    expect(steps.feed(entry('a', { returns: 2, tag: 13 }))).toEqual([
+      { do: 'ack', line: LINE, deliveryTag: 13 },
+      { do: 'requeue', line: LINE, deliveryTag: 2 },
+    ]);
+    expect(steps.prove().at(-1)).toEqual({ do: 'grant', fence: FENCE, handed: { state: 7, minted: false } });
+    expect(steps.at).toBe('held/kept');
+  });
+
+  test('asks again when the entry comes back with a bigger step: somebody had the register in between', () => {
+    const steps = new Steps().toReading();
+    steps.feed(entry('a', { returns: 1 }));
+    expect(steps.does(entry('a', { returns: 4, tag: 12 }))).toBe('requeue');
+    steps.feed(entry('a', { returns: 5, tag: 13 }));
+    expect(steps.proof()).toBe('saw prove grant');
+  });
+
+  test('prefers what somebody had in hand over a higher entry that nobody ever had', () => {
+    const steps = new Steps().toReading();
+    steps.feed(entry('a', { returns: 1, tag: 11, state: 'held' }));
+    steps.feed(entry('b', { returns: 0, tag: 12, fence: 1_001n, state: 'late' }));
+    const [ack] = steps.feed(entry('a', { returns: 2, tag: 13, state: 'held' }));
+    expect(ack).toEqual({ do: 'ack', line: LINE, deliveryTag: 12 });
+    expect(steps.prove().at(-1)).toMatchObject({ do: 'grant', handed: { state: 'held' } });
+  });
+
+  test('takes what nobody had in hand when there is nothing else', () => {
+    const steps = new Steps().toReading();
+    steps.feed(entry('a', { returns: 0, state: 5 }));
+    steps.feed(entry('a', { returns: 1, state: 5 }));
+    expect(steps.prove().at(-1)).toMatchObject({ do: 'grant', handed: { state: 5, minted: false } });
+  });
+
+  test('never acks an entry that is handed to it again: its older delivery is void', () => {
+    const steps = new Steps().toReading();
+    steps.feed(entry('a', { returns: 1, tag: 11 }));
+    steps.feed(entry('b', { returns: 1, tag: 12, seq: 2 }));
+    expect(steps.does(entry('b', { returns: 3, tag: 13, seq: 2 }))).toBe('');
+    expect(steps.does(entry('a', { returns: 4, tag: 14 }))).toBe('requeue');
+    const [ack] = steps.feed(entry('a', { returns: 5, tag: 15 }));
+    expect(ack).toEqual({ do: 'ack', line: LINE, deliveryTag: 15 });
+  });
+
+  test('gives back another entry when the first stays away for 5 s: it was outdated by somebody else', () => {
+    const steps = new Steps().toReading();
+    steps.feed(entry('a', { returns: 1, tag: 11 }));
+    steps.feed(entry('b', { returns: 3, tag: 12, seq: 2 }));
+    expect(statefulWakeAt(steps.state, STATEFUL)).toBe(NOW.mono + 5_000);
+    const effects = steps.feed({ type: 'wake' }, { now: later(5_000) });
+    expect(effects).toContainEqual({ do: 'requeue', line: LINE, deliveryTag: 12 });
+    steps.feed(entry('b', { returns: 4, tag: 13, seq: 2 }), { now: later(5_001) });
+    expect(steps.proof({ now: later(5_002) })).toBe('saw prove requeue'); // to a question from before
+    expect(steps.proof({ now: later(5_003) })).toBe('saw prove grant');
+  });
+});
+
+describe('an empty register', () => {
+  test('is seeded at once when it has just been made, and the seed is read like any entry', () => {
+    const steps = new Steps().toToken();
+    expect(steps.feed({ type: 'register-declared', line: LINE, empty: true })).toEqual([
+      SEED,
+      { do: 'register-consume', line: LINE },
+    ]);
+    const seed = { fence: 0n, seq: 0, state: undefined };
+    expect(steps.does(entry('a', seed))).toBe('requeue');
+    steps.feed(entry('a', { ...seed, returns: 1 }));
+    expect(steps.proof()).toBe('saw prove requeue');
+    expect(steps.prove().at(-1)).toEqual({
+      do: 'grant',
+      fence: FENCE,
+      handed: { state: undefined, minted: true },
+    });
+  });
+
+  test('is seeded when it has shown nothing for 250 ms, and again every 5 s: a stale holder swallows seeds', () => {
+    const steps = new Steps().toReading();
+    expect(statefulWakeAt(steps.state, STATEFUL)).toBe(NOW.mono + 250);
+    expect(steps.feed({ type: 'wake' }, { now: later(249) })).toEqual([]);
+    expect(steps.feed({ type: 'wake' }, { now: later(250) })).toEqual([SEED]);
+    expect(steps.feed({ type: 'wake' }, { now: later(5_250) })).toContainEqual(SEED);
+  });
+
+  test('that this user may not seed ends the wait, but only if nothing comes from anybody else', () => {
+    const failed = { type: 'register-not-written', line: LINE, seq: 0, error: permanent } as const;
+    const steps = new Steps().toReading(true);
+    expect(steps.feed(failed)).toEqual([]);
+    expect(steps.does(entry('a', { returns: 1 }))).toBe('requeue');
+    const alone = new Steps().toReading(true);
+    alone.feed(failed);
+    expect(alone.does({ type: 'wake' }, { now: later(5_000) })).toContain('refuse close');
+  });
+});
+
+describe('a hold that was told to nobody', () => {
+  test.each([
+    ['the token was superseded', delivered(9, undefined, LINE), 'saw close consume'],
+    ['its queue is gone', { type: 'register-cancelled', line: LINE } as const, 'register-forget close know'],
+    [
+      'the connection died',
+      { type: 'closed', line: LINE, scope: 'connection', error: retryable } as const,
+      'consume',
+    ],
+  ])('takes a fresh place in line when %s', (_why, event, effects) => {
+    const steps = new Steps().toReading();
+    expect(steps.does(event)).toBe(effects);
+    expect(steps.at).toBe('opening/none');
+  });
+
+  test('takes a fresh place in line when its lease ends while it reads', () => {
+    const steps = new Steps().toReading();
+    expect(steps.does(entry('a', { returns: 1 }), { now: later(15_000) })).toBe('close consume');
+    expect(steps.at).toBe('opening/none');
+  });
+
+  test('asks for the register anew after a channel that ended for want of it', () => {
+    const steps = new Steps().toReading();
+    const event = { type: 'closed', line: LINE, scope: 'channel', error: retryable, absent: true } as const;
+    expect(steps.does(event)).toBe('register-forget know');
+    expect(steps.at).toBe('opening/none');
+  });
+
+  test.each(['give-up', 'shutdown'] as const)('is released on %s, and the caller is told', (type) => {
+    const steps = new Steps().toReading();
+    expect(steps.does({ type })).toBe('refuse close');
+    expect(steps.does({ type: 'closed', line: LINE, scope: 'channel' })).toBe('end');
+    expect(steps.at).toBe('released/none');
+  });
+
+  test('is refused for what no waiting can mend: rights, arguments, a newer client’s state', () => {
+    const declare = new Steps().toToken();
+    const error = { ...permanent, code: 'queue-mismatch', retryable: false } as typeof permanent;
+    expect(declare.does({ type: 'register-not-declared', line: LINE, error })).toBe('refuse close');
+    const newer = new Steps().toReading();
+    const [refuse] = newer.feed(message(newerBody));
+    expect(refuse).toMatchObject({
+      do: 'refuse',
+      refusal: { why: 'failed', error: { code: 'token-version' } },
+    });
+    const unread = new Steps().toReading();
+    const refused = { type: 'closed', line: LINE, scope: 'channel', error: permanent } as const;
+    expect(unread.does(refused)).toBe('refuse register-forget end');
+  });
+
+  test('uses a register that it may not declare, and says why when there is none', () => {
+    const steps = new Steps().toToken();
+    expect(steps.does({ type: 'register-not-declared', line: LINE, error: permanent })).toBe(
+      'register-consume',
+    );
+    const absent = { type: 'closed', line: LINE, scope: 'channel', error: retryable, absent: true } as const;
+    expect(steps.feed(absent)[0]).toEqual({ do: 'refuse', refusal: { why: 'failed', error: permanent } });
+  });
+
+  test('asks again 500 ms after a declaration that failed for now', () => {
+    const steps = new Steps().toToken();
+    steps.feed({ type: 'register-not-declared', line: LINE, error: retryable });
+    expect(statefulWakeAt(steps.state, STATEFUL)).toBe(NOW.mono + 500);
+    expect(steps.does({ type: 'wake' }, { now: later(500) })).toBe('register-declare');
+  });
+});
+
+test('a register with a fence that is not below the hold’s makes it prove the token, and then start over', () => {
+  const steps = new Steps().toReading();
+  const ahead = { fence: FENCE + 5n };
+  steps.feed(entry('a', { ...ahead, returns: 1 }));
+  expect(steps.feed(entry('a', { ...ahead, returns: 2 }))).toEqual([
+    { do: 'saw', fence: FENCE + 5n },
+    { do: 'requeue', line: LINE, deliveryTag: 2 },
+  ]);
+  expect(steps.proof()).toBe('saw prove remove');
+  expect(steps.at).toBe('opening/none');
+});
+
+test('a token that is not proven after the reading grants nothing: somebody else may have had both in between', () => {
+  const steps = new Steps().toReading();
+  steps.feed(entry('a', { returns: 1 }));
+  steps.feed(entry('a', { returns: 2, tag: 12 }));
+  expect(steps.does(entry('a', { returns: 4, tag: 13 }))).toBe('close consume'); // unasked
+  const other = new Steps().toReading();
+  other.feed(entry('a', { returns: 1 }));
+  other.feed(entry('a', { returns: 2, tag: 12 }));
+  expect(other.does(delivered(9, undefined, LINE))).toBe('saw close consume');
+});
+
+test('a lock without state is granted with its token, and events of a register are void', () => {
+  const steps = new Steps(RULES).toToken();
+  expect(steps.at).toBe('verifying/none');
+  const before = steps.state;
+  expect(steps.feed(entry('a'))).toEqual([]);
+  expect(steps.state).toBe(before);
+});
