@@ -145,7 +145,7 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 8,
     name: 'no delivery limit',
-    edits: one(TOPOLOGY, ", 'x-delivery-limit': 1_000_000_000 };", ' };'),
+    edits: one(TOPOLOGY, "    'x-delivery-limit': 1_000_000_000,\n", ''),
   },
   {
     trap: 8,
