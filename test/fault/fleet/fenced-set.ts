@@ -1,11 +1,11 @@
 import pg from 'pg';
-import type { StoreAddress } from './store.ts';
+import type { PostgresAddress } from '../../support/postgres.ts';
 
 export type Outcome = 'accepted' | 'refused';
 
 const PAGE = 300;
 
-export const TABLES = `
+const TABLES = `
   CREATE TABLE sets (lock text PRIMARY KEY, fence numeric NOT NULL, elements text[] NOT NULL);
   CREATE TABLE sealed (lock text NOT NULL, elements text[] NOT NULL);
   CREATE TABLE audit (seq bigserial PRIMARY KEY, lock text NOT NULL, fence numeric NOT NULL, element text NOT NULL);`;
@@ -32,9 +32,14 @@ const WRITE = `
 export class FencedSets {
   readonly #pool: pg.Pool;
 
-  constructor(address: StoreAddress) {
+  constructor(address: PostgresAddress) {
     this.#pool = new pg.Pool({ ...address, max: 4 });
     this.#pool.on('error', () => {});
+  }
+
+  /** Once, before anything else. */
+  async createTables(): Promise<void> {
+    await this.#pool.query(TABLES);
   }
 
   /** Rejects when it is unknown whether the element was accepted. */

@@ -3,13 +3,13 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { GrantMode } from '../../../src/index.ts';
+import type { PostgresAddress } from '../../support/postgres.ts';
 import { type Program, startProgram } from '../../support/processes.ts';
 import { nowUs } from '../history.ts';
 import { FencedSets } from './fenced-set.ts';
 import { FileSet } from './file-set.ts';
 import { Journal, type NewEvent } from './journal.ts';
 import type { Build, Times, ToWorker, WorkerSettings } from './settings.ts';
-import type { Store } from './store.ts';
 import { Tail } from './tail.ts';
 
 export { Journal, type NewEvent } from './journal.ts';
@@ -17,7 +17,6 @@ export { inspectLeft } from './left.ts';
 export { NAMESPACE, queueOf } from './queues.ts';
 export { randomFrom } from './random.ts';
 export type { Build, Times } from './settings.ts';
-export { Store } from './store.ts';
 
 export const DEFAULT_TIMES: Times = {
   heartbeatMs: 2_000,
@@ -36,7 +35,8 @@ export interface FleetOptions {
   readonly options?: Times;
   /** Gets one history file for each process, `fleet.jsonl`, and the plain files in `sets`. */
   readonly outDir: string;
-  readonly store: Store;
+  /** Empty. */
+  readonly store: PostgresAddress;
   readonly seed: number;
 }
 
@@ -71,6 +71,9 @@ export class Fleet implements AsyncDisposable {
   /** Resolves once every process has begun; they connect by themselves, and again whenever they have to. */
   static async start(options: FleetOptions): Promise<Fleet> {
     await mkdir(join(options.outDir, 'sets'), { recursive: true });
+    const store = new FencedSets(options.store);
+    await store.createTables();
+    await store.close();
     const fleet = new Fleet(options);
     for (const { who } of fleet.#slots) {
       while (!existsSync(join(options.outDir, `${who}.jsonl`))) await pause(50);
@@ -156,7 +159,7 @@ export class Fleet implements AsyncDisposable {
 
   /** What the sets hold, for the history of the run; after {@link stop}. */
   async finalSets(): Promise<NewEvent[]> {
-    const store = new FencedSets(this.#options.store.address);
+    const store = new FencedSets(this.#options.store);
     const events: NewEvent[] = [];
     for (const lock of this.locksSeen()) {
       const files = new FileSet(join(this.#options.outDir, 'sets'), lock);
@@ -198,7 +201,7 @@ export class Fleet implements AsyncDisposable {
       urls: urlsFor(number),
       journal: join(outDir, `${who}.jsonl`),
       sets: join(outDir, 'sets'),
-      store: store.address,
+      store,
       seed: seed * 1_000 + number * 100 + start,
     };
     const program = startProgram(WORKER, { env: { WORKER: JSON.stringify(settings) } });

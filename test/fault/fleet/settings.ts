@@ -1,5 +1,5 @@
 import type { GrantMode } from '../../../src/index.ts';
-import type { StoreAddress } from './store.ts';
+import type { PostgresAddress } from '../../support/postgres.ts';
 
 /** Milliseconds. `leaseMs` must be under twice `heartbeatMs`, which is in whole seconds. */
 export interface Times {
@@ -23,7 +23,7 @@ export interface WorkerSettings {
   readonly journal: string;
   /** The folder of the plain files. */
   readonly sets: string;
-  readonly store: StoreAddress;
+  readonly store: PostgresAddress;
   readonly seed: number;
 }
 

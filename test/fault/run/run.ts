@@ -1,7 +1,8 @@
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DEFAULT_TIMES, Fleet, inspectLeft, Journal, queueOf, Store } from '../fleet/index.ts';
+import { Postgres } from '../../support/postgres.ts';
+import { DEFAULT_TIMES, Fleet, inspectLeft, Journal, queueOf } from '../fleet/index.ts';
 import type { HistoryEventOf } from '../history.ts';
 import { repair } from '../nemesis/fault.ts';
 import { Nemesis } from '../nemesis/nemesis.ts';
@@ -38,7 +39,7 @@ export async function runUnderFaults(
     const site = await startSite(kind, release, events.step);
     cleanup.push(() => site.stop());
     cleanup.push(() => keepLogs(site, outDir));
-    const store = await Store.start(events.step);
+    const store = await Postgres.start(events.step);
     cleanup.push(() => store.stop());
     const prefix = queueOf(build, '');
     const wire = await Wire.open({
@@ -71,7 +72,7 @@ export async function runUnderFaults(
       build,
       grant,
       outDir,
-      store,
+      store: store.address,
       seed,
       options: DEFAULT_TIMES,
     });

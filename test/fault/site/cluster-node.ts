@@ -2,6 +2,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RemoteControl } from '../../support/broker/control.ts';
 import { askGuard, type Guard, startGuard } from '../../support/broker/guard-client.ts';
+import { nodeEnvironment } from '../../support/broker/node-environment.ts';
 import type { Installation } from '../../support/broker/private-node.ts';
 import { run } from '../../support/broker/run.ts';
 import type { BrokerControl, Remote } from '../../support/broker/types.ts';
@@ -144,27 +145,10 @@ export class ClusterNode implements SiteNode, Remote {
 
   #env(): Record<string, string> {
     const { name, netTicktimeS } = this.#options;
+    const kernel = `net_ticktime ${netTicktimeS}`;
     return {
-      PATH: [process.env.PATH ?? '', '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':'),
-      HOME,
-      LANG: 'C.UTF-8',
+      ...nodeEnvironment({ name, home: HOME, distributionPort: DISTRIBUTION_PORT, kernel }),
       HOSTNAME: name.slice(name.indexOf('@') + 1),
-      RABBITMQ_NODENAME: name,
-      RABBITMQ_MNESIA_BASE: `${HOME}/db`,
-      RABBITMQ_LOG_BASE: `${HOME}/log`,
-      RABBITMQ_CONFIG_FILE: `${HOME}/rabbitmq.conf`,
-      RABBITMQ_CONF_ENV_FILE: `${HOME}/env.conf`,
-      RABBITMQ_ADVANCED_CONFIG_FILE: `${HOME}/advanced.config`,
-      RABBITMQ_GENERATED_CONFIG_DIR: `${HOME}/generated`,
-      RABBITMQ_SCHEMA_DIR: `${HOME}/schema`,
-      RABBITMQ_ENABLED_PLUGINS_FILE: `${HOME}/enabled_plugins`,
-      RABBITMQ_PID_FILE: `${HOME}/pid`,
-      RABBITMQ_DIST_PORT: String(DISTRIBUTION_PORT),
-      // The script becomes the node (exec), so the guard's child is the node itself.
-      RABBITMQ_ALLOW_INPUT: '1',
-      RABBITMQ_SERVER_START_ARGS: '-noinput',
-      // One scheduler each, never spinning: three nodes and the workers share few cores.
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 1:1 +A 4 +sbwt none +sbwtdcpu none +sbwtdio none -kernel net_ticktime ${netTicktimeS}`,
     };
   }
 }

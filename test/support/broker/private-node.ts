@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RemoteControl } from './control.ts';
 import { askGuard, startGuard } from './guard-client.ts';
+import { nodeEnvironment } from './node-environment.ts';
 import { NodeRemote } from './node-remote.ts';
 import { freePort, waitUntilOpen } from './probe.ts';
 import { enterRoot } from './roots.ts';
@@ -63,12 +64,26 @@ async function boot({ how, root, bin }: Installation, management: boolean): Prom
 
   const output = join(outer, 'output.log');
   const command = enterRoot(root, [join(bin, 'rabbitmq-server')], { dieWithParent: true });
-  const guard = await startGuard({ command, env: environment(handle), folders, socket, output }).catch(
-    async (error: unknown) => {
-      for (const folder of folders) await rm(folder, { recursive: true, force: true });
-      throw error;
-    },
-  );
+  const env = {
+    ...nodeEnvironment({
+      name: nodeName,
+      home,
+      distributionPort,
+      kernel: 'inet_dist_use_interface {127,0,0,1}',
+    }),
+    // Should epmd not be running yet, the node starts it; then on loopback only.
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+  };
+  const guard = await startGuard({
+    command,
+    env,
+    folders,
+    socket,
+    output,
+  }).catch(async (error: unknown) => {
+    for (const folder of folders) await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
   try {
     const alive = async (): Promise<void> => {
       if ((await askGuard(socket, 'state')).pid === null)
@@ -114,35 +129,6 @@ async function writeHome(home: string, port: number, managementPort: number | un
   // Stands in for the distribution's /etc/rabbitmq/rabbitmq-env.conf, which would win over our environment.
   await writeFile(join(home, 'env.conf'), '');
   await writeFile(join(home, '.erlang.cookie'), randomBytes(15).toString('hex'), { mode: 0o400 });
-}
-
-function environment(handle: NodeHandle): Record<string, string> {
-  const { home, nodeName, distributionPort } = handle;
-  const path = [process.env.PATH ?? '', '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':');
-  return {
-    PATH: path,
-    HOME: home,
-    LANG: 'C.UTF-8',
-    RABBITMQ_NODENAME: nodeName,
-    RABBITMQ_MNESIA_BASE: `${home}/db`,
-    RABBITMQ_LOG_BASE: `${home}/log`,
-    RABBITMQ_CONFIG_FILE: `${home}/rabbitmq.conf`,
-    RABBITMQ_CONF_ENV_FILE: `${home}/env.conf`,
-    RABBITMQ_ADVANCED_CONFIG_FILE: `${home}/advanced.config`,
-    RABBITMQ_GENERATED_CONFIG_DIR: `${home}/generated`,
-    RABBITMQ_SCHEMA_DIR: `${home}/schema`,
-    RABBITMQ_ENABLED_PLUGINS_FILE: `${home}/enabled_plugins`,
-    RABBITMQ_PID_FILE: `${home}/pid`,
-    RABBITMQ_DIST_PORT: String(distributionPort),
-    // The script then becomes the node (exec) instead of being its parent, so the guard's child is the node itself.
-    RABBITMQ_ALLOW_INPUT: '1',
-    RABBITMQ_SERVER_START_ARGS: '-noinput',
-    // One scheduler each, never spinning: several nodes share few cores. Distribution on loopback only.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
-      '+S 1:1 +A 4 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}',
-    // Should epmd not be running yet, the node starts it; then on loopback only.
-    ERL_EPMD_ADDRESS: '127.0.0.1',
-  };
 }
 
 /** The machine's own RabbitMQ, if there is one. */

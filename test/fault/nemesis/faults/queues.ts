@@ -73,27 +73,23 @@ const consumerTimeout: Fault = {
   },
 };
 
+/** Done to each queue, with nothing to heal. */
+function atOnce(name: string, weight: number, erlang: string): Fault {
+  return {
+    name,
+    reach: 'locks',
+    weight,
+    lastsMs: [0, 0],
+    strike: async (field, target) => {
+      await forEachQueue(field, target, erlang);
+      return undefined;
+    },
+  };
+}
+
 export const QUEUE_FAULTS: readonly Fault[] = [
-  {
-    name: 'queue-delete',
-    reach: 'locks',
-    weight: 4,
-    lastsMs: [0, 0],
-    strike: async (field, target) => {
-      await forEachQueue(field, target, 'rabbit_amqqueue:delete(Queue, false, false, <<"nemesis">>)');
-      return undefined;
-    },
-  },
-  {
-    name: 'queue-purge',
-    reach: 'locks',
-    weight: 3,
-    lastsMs: [0, 0],
-    strike: async (field, target) => {
-      await forEachQueue(field, target, 'rabbit_amqqueue:purge(Queue)');
-      return undefined;
-    },
-  },
+  atOnce('queue-delete', 4, 'rabbit_amqqueue:delete(Queue, false, false, <<"nemesis">>)'),
+  atOnce('queue-purge', 3, 'rabbit_amqqueue:purge(Queue)'),
   // Drops the token at its next return: the limit in a policy wins over the queue's own.
   policy('policy-delivery-limit', { 'delivery-limit': 1 }, [300, 1_500], 2),
   policy('policy-message-ttl', { 'message-ttl': 1 }, [500, 3_000]),
