@@ -1,6 +1,6 @@
 import type { ConsumeMessage } from './amqp.ts';
 import type { ChannelEnd, LinkChannel } from './channel.ts';
-import { channelFault, contenderAction, isAbsence } from './faults.ts';
+import { channelFault, contenderAction, isAbsence, isFailedConsume } from './faults.ts';
 import type {
   AlsoListener,
   BrokerTraits,
@@ -16,6 +16,10 @@ export interface ConsumerOwner {
   done(consumer: Consumer): void;
   /** Its listener threw; the consumer closes itself, which gives the token back. */
   threw(error: unknown): void;
+  /** The broker ended the connection while its consume of this queue had no answer, and the consume can be the reason. */
+  unanswered(queue: string): void;
+  /** The broker answered its consume of this queue. */
+  answered(queue: string): void;
 }
 
 type Closed = Parameters<ConsumerListener['closed']>[0];
@@ -30,19 +34,21 @@ type Closed = Parameters<ConsumerListener['closed']>[0];
  * ```
  */
 export class Consumer implements ConsumerChannel {
-  readonly #queue: string;
+  readonly queue: string;
   readonly #tag: string;
   readonly #listener: ConsumerListener;
   readonly #owner: ConsumerOwner;
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting';
   #channel: LinkChannel | undefined;
   #announced = false;
+  /** Queues whose consume has no answer yet. */
+  readonly #asked = new Set<string>();
   #muted = false;
   #attached: Promise<void>;
   #settleAttached: () => void = () => {};
 
   constructor(queue: string, tag: string, listener: ConsumerListener, owner: ConsumerOwner) {
-    this.#queue = queue;
+    this.queue = queue;
     this.#tag = tag;
     this.#listener = listener;
     this.#owner = owner;
@@ -55,14 +61,12 @@ export class Consumer implements ConsumerChannel {
   attach(channel: LinkChannel, traits: BrokerTraits): void {
     this.#state = 'open';
     this.#channel = channel;
-    channel.onEnd((end) => this.end(toClosed(end, this.#queue)));
-    channel
-      .consume(this.#queue, this.#tag, (message) => this.#message(message, traits))
-      .then(
-        () => this.#announce(traits),
-        // The channel's own end says why; and a consume that is refused never leaves its channel open.
-        () => {},
-      );
+    channel.onEnd((end) => this.end(toClosed(end, this.queue)));
+    this.#consume(channel, this.queue, this.#tag, (message) => this.#message(message, traits)).then(
+      () => this.#announce(traits),
+      // The channel's own end says why; and a consume that is refused never leaves its channel open.
+      () => {},
+    );
     this.#settleAttached();
   }
 
@@ -75,7 +79,7 @@ export class Consumer implements ConsumerChannel {
     };
     // One after the other on the wire, because the second waits for the answer to the first inside amqplib. What is
     // refused ends the channel, which says why.
-    void Promise.allSettled([channel.prefetch(prefetch), channel.consume(queue, tag, onMessage)]);
+    void Promise.allSettled([channel.prefetch(prefetch), this.#consume(channel, queue, tag, onMessage)]);
   }
 
   requeue(deliveryTag: number): void {
@@ -91,7 +95,7 @@ export class Consumer implements ConsumerChannel {
     const channel = this.#channel;
     if (this.#state !== 'open' || channel === undefined) return undefined;
     try {
-      const depth = await channel.depth(this.#queue);
+      const depth = await channel.depth(this.queue);
       return channel.end === undefined ? depth : undefined;
     } catch {
       return undefined;
@@ -119,8 +123,24 @@ export class Consumer implements ConsumerChannel {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#settleAttached();
+    const [queue] = this.#asked;
+    if (queue !== undefined && closed.scope === 'connection' && isFailedConsume(closed.error)) {
+      this.#owner.unanswered(queue);
+    }
     this.#owner.done(this);
     this.#tell((listener) => listener.closed(closed));
+  }
+
+  async #consume(
+    channel: LinkChannel,
+    queue: string,
+    tag: string,
+    onMessage: (message: ConsumeMessage | null) => void,
+  ): Promise<void> {
+    this.#asked.add(queue);
+    await channel.consume(queue, tag, onMessage);
+    this.#asked.delete(queue);
+    this.#owner.answered(queue);
   }
 
   #announce(traits: BrokerTraits): void {

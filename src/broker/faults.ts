@@ -117,6 +117,9 @@ export function channelFault(error: unknown, action: Action, queue: string): Bat
 export const contenderAction = (error: unknown): Action =>
   readRaw(error).classId === 50 ? 'look' : 'consume';
 
+/** Whether a connection can have ended in answer to a consume from a queue that does not run. */
+export const isFailedConsume = (error: BatonError | undefined): boolean => readRaw(error?.cause).code === 541;
+
 /** True for 404 because there is no such queue; a queue whose node is down is a 404 too, and not absent. */
 export function isAbsence(error: unknown): boolean {
   const { code, said } = readRaw(error);

@@ -2,107 +2,93 @@ import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { Consumer } from './consumer.ts';
 import type { CheckedLink } from './dialer.ts';
-import type { KeeperEvents, LinkKeeper } from './link-keeper.ts';
-import type { BrokerTraits, ConsumerChannel, ConsumerListener } from './port.ts';
-import { SpareChannels } from './spare-channels.ts';
+import { type LaneEvents, Lanes } from './lanes.ts';
+import type { LinkKeeper } from './link-keeper.ts';
+import type { ConsumerChannel, ConsumerListener } from './port.ts';
 
-/** One lock connection and, while it is up, its spare channels. */
-interface Lane {
-  readonly keeper: LinkKeeper;
-  spares: SpareChannels | undefined;
-  traits: BrokerTraits | undefined;
-}
+/** With more suspects than that, some share a connection. */
+const MOST_APART = 4;
+/** A connection apart stays for so long without contenders, so that it remembers how patient to be. */
+const IDLE_MS = 10_000;
+const FAREWELL_MS = 200;
 
-/** What the pool answers itself; the rest of a keeper's events are the session's. */
-type LaneEvents = Pick<KeeperEvents, 'up' | 'lost' | 'released'>;
+type MakeKeeper = (events: LaneEvents) => LinkKeeper;
 
 /**
  * The lock connections: consumers only, so that the broker never blocks them and never stops watching their
- * heartbeat (seen under alarms). Another one is opened when all channel numbers of those there are in use.
+ * heartbeat (seen under alarms).
+ *
+ * A consume can end its connection, and every lease on it: the broker answers 541 when the queue does not run (being
+ * deleted, lost with its node, without its majority; seen on 3.10.8 to 4.3.6). 3.10.8 does not say which queue it is. So
+ * each lock whose consume was not answered when a connection ended that way is suspect, and tried on a connection apart
+ * until it is answered there.
  */
 export class LockPool {
   readonly #logger: Logger;
-  readonly #makeKeeper: (events: LaneEvents) => LinkKeeper;
-  readonly #lanes: Lane[] = [];
-  /** Contenders that have no channel yet, in order. */
-  readonly #waiting = new Set<Consumer>();
-  readonly #all = new Set<Consumer>();
+  readonly #makeKeeper: MakeKeeper;
+  readonly #common: Lanes;
+  #apart: Lanes[] = [];
+  /** By lock queue: the queue whose consume must be answered, the lock's own or that of its state. */
+  readonly #suspects = new Map<string, string>();
   #closing = false;
 
-  constructor(first: CheckedLink, logger: Logger, makeKeeper: (events: LaneEvents) => LinkKeeper) {
+  constructor(first: CheckedLink, logger: Logger, makeKeeper: MakeKeeper) {
     this.#logger = logger;
     this.#makeKeeper = makeKeeper;
-    this.#addLane().keeper.adopt(first);
+    this.#common = new Lanes(makeKeeper, first);
   }
 
+  /** Of the connections that healthy locks share: those of suspects come and go, and say nothing about the session. */
   get keepers(): readonly LinkKeeper[] {
-    return this.#lanes.map((lane) => lane.keeper);
+    return this.#common.keepers;
   }
 
   consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel {
+    let lanes: Lanes | undefined;
     const consumer = new Consumer(queue, consumerTag, listener, {
       done: (gone) => {
-        this.#waiting.delete(gone);
-        this.#all.delete(gone);
+        lanes?.remove(gone);
+        if (lanes?.size === 0 && lanes !== this.#common) this.#leaveSoon(lanes);
       },
       threw: (error) => this.#logger.error({ err: error, queue }, 'a listener of a contender threw'),
+      unanswered: (culprit) => this.#suspects.set(queue, culprit),
+      answered: (culprit) => {
+        if (this.#suspects.get(queue) === culprit) this.#suspects.delete(queue);
+      },
     });
     if (this.#closing) {
       const error = new ClosedError('The session with the broker is closed');
       queueMicrotask(() => consumer.end({ scope: 'connection', error }));
       return consumer;
     }
-    this.#all.add(consumer);
-    this.#waiting.add(consumer);
-    this.#serve();
-    if (this.#waiting.has(consumer)) for (const lane of this.#lanes) lane.spares?.missed();
+    lanes = this.#suspects.has(queue) ? this.#lanesApart(queue) : this.#common;
+    lanes.add(consumer);
     return consumer;
   }
 
   /** Every consumer falls silent now and is told of its end when the connections are gone. */
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
-    for (const consumer of this.#all) consumer.mute();
-    await Promise.all(this.keepers.map((keeper) => keeper.close(timeoutMs)));
-    for (const consumer of [...this.#all]) consumer.end({ scope: 'connection' });
+    await Promise.all([this.#common, ...this.#apart].map((lanes) => lanes.close(timeoutMs)));
   }
 
-  #addLane(): Lane {
-    const lane: Lane = {
-      keeper: this.#makeKeeper({
-        up: (link, traits) => {
-          lane.spares = new SpareChannels(link, () => this.#serve());
-          lane.traits = traits;
-          this.#serve();
-        },
-        lost: () => {
-          lane.spares = undefined;
-          this.#serve();
-        },
-        released: () => this.#serve(),
-      }),
-      spares: undefined,
-      traits: undefined,
-    };
-    this.#lanes.push(lane);
-    return lane;
-  }
-
-  #serve(): void {
-    if (this.#closing) return;
-    for (const { spares, traits } of this.#lanes) {
-      if (spares === undefined || traits === undefined) continue;
-      for (const consumer of this.#waiting) {
-        const channel = spares.take();
-        if (channel === undefined) break;
-        this.#waiting.delete(consumer);
-        consumer.attach(channel, traits);
-      }
+  #lanesApart(queue: string): Lanes {
+    const same = this.#apart.find((lanes) => lanes.serve(queue));
+    if (same !== undefined) return same;
+    if (this.#apart.length < MOST_APART) {
+      const lanes = new Lanes(this.#makeKeeper);
+      this.#apart.push(lanes);
+      return lanes;
     }
-    let unserved = this.#waiting.size;
-    for (const { spares } of this.#lanes) unserved -= spares?.fill(unserved) ?? 0;
-    // While a connection is being made, it may be the one that has room.
-    const allUp = this.#lanes.every((lane) => lane.spares !== undefined);
-    if (unserved > 0 && allUp) this.#addLane().keeper.start();
+    return this.#apart.reduce((best, lanes) => (lanes.size < best.size ? lanes : best));
+  }
+
+  #leaveSoon(lanes: Lanes): void {
+    const leave = () => {
+      if (this.#closing || lanes.size > 0 || !this.#apart.includes(lanes)) return;
+      this.#apart = this.#apart.filter((it) => it !== lanes);
+      void lanes.close(FAREWELL_MS);
+    };
+    setTimeout(leave, IDLE_MS).unref();
   }
 }
