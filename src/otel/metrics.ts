@@ -19,7 +19,12 @@ export function recordMetrics(meter: Meter, attributesOf: LockAttributes): Stop[
     'batonmq.service': service,
     ...attributesOf(lock),
   });
-  const stops = [...recordWaits(meter, of), ...recordHolds(meter, of), ...recordSaves(meter, of), ...recordSessions(meter)];
+  const stops = [
+    ...recordWaits(meter, of),
+    ...recordHolds(meter, of),
+    ...recordSaves(meter, of),
+    ...recordSessions(meter),
+  ];
   const count = (name: string, unit: string, description: string) =>
     meter.createCounter(name, { unit, description });
 
