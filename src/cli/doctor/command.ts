@@ -67,6 +67,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ? await examineLatency(inspection, lock, connectMs)
     : [];
   const policies = await facts.policies();
+  const timeouts = await facts.consumerTimeouts(namespace);
   const register = registerQueueName(namespace, lock);
   const { verifyEveryMs } = settings;
   const subjects = [
@@ -83,9 +84,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ...latency,
     ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.khepri(session.traits.version))),
     ...(policies === undefined ? [] : policyFindings(policies, subjects)),
-    ...(nodes === undefined
-      ? []
-      : consumerTimeoutFindings(await facts.consumerTimeouts(namespace), verifyEveryMs)),
+    ...(timeouts === undefined ? [] : consumerTimeoutFindings(timeouts, verifyEveryMs)),
     ...tokens.findings,
     ...facts.untold(),
   ];

@@ -120,9 +120,10 @@ export class Facts {
   }
 
   /** The shortest consumer timeouts of the namespace's consumers; empty when nothing tells (below 4.0). */
-  async consumerTimeouts(namespace: string): Promise<ConsumerTimeouts> {
+  async consumerTimeouts(namespace: string): Promise<ConsumerTimeouts | undefined> {
     const path = `consumers/${this.#management.vhost}?columns=queue.name,consumer_timeout`;
-    const rows = (await this.#get('consumer timeouts', path)) ?? [];
+    const rows = await this.#get('consumer timeouts', path);
+    if (rows === undefined) return undefined;
     const shortest = (...kinds: string[]) => {
       const timeouts = rows
         .filter(({ queue }) => {
