@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
 import { connect } from '../../../src/index.ts';
 import { startProgram } from '../../support/processes.ts';
@@ -52,6 +53,32 @@ describe.each(RELEASES)('baton doctor on three nodes of RabbitMQ %s', (release) 
       '{cluster_partition_handling,pause_minority}',
     );
   });
+
+  test.runIf(release !== '3.10')(
+    'tells of a consumer timeout that a held state does not outlive, and its command mends it',
+    async () => {
+      const everywhere = (erlang: string) =>
+        Promise.all(site.nodes.map(({ control }) => control.ctl('eval', erlang)));
+      const worriesOfHolder = async () => {
+        await using holder = await connect(node(0).url);
+        const lease = await holder.lock('stateful', { state: z.number() }).acquire();
+        await expect
+          .poll(() => baton(site, 'doctor', '--json').then(({ stdout }) => stdout), NOTICED)
+          .toContain('the state of a lock is refreshed every 5m');
+        const { worries } = await doctor(site, 'consumer-timeout');
+        await lease.release();
+        return worries;
+      };
+      await everywhere('application:set_env(rabbit, consumer_timeout, 60000).');
+      const [worry, ...more] = await worriesOfHolder();
+      expect([worry?.level, more]).toEqual(['problem', []]);
+      expect(worry?.says).toMatch(
+        /^consumers time out after 1m, and the state .* takes locks from healthy holders$/,
+      );
+      await everywhere(/^rabbitmqctl eval '(.*)' /.exec(worry?.fix ?? '')?.[1] ?? expect.fail('no command'));
+      expect(await worriesOfHolder()).toEqual([]);
+    },
+  );
 
   test('tells of locks without a leader, and breaking them mends them', async () => {
     let leaderless: Finding[] = [];
