@@ -82,7 +82,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ...heartbeat(inspection),
     ...access,
     ...latency,
-    ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.khepri(session.traits.version))),
+    ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.metadata(session.traits.version))),
     ...(policies === undefined ? [] : policyFindings(policies, subjects)),
     ...(timeouts === undefined ? [] : consumerTimeoutFindings(timeouts, verifyEveryMs)),
     ...tokens.findings,

@@ -198,8 +198,8 @@ describe('of the cluster', () => {
     ...more,
   });
   const three = [node('a'), node('b'), node('c')];
-  const worries = (nodes: readonly Node[], khepri: boolean) =>
-    clusterFindings(nodes, khepri)
+  const worries = (nodes: readonly Node[], raft: boolean) =>
+    clusterFindings(nodes, raft ? 'raft' : 'mnesia')
       .filter(({ level }) => level !== 'ok')
       .map(({ check, level }) => `${check} ${level}`);
 
@@ -214,6 +214,12 @@ describe('of the cluster', () => {
     ['a disk alarm', [node('a', { diskAlarm: true }), ...three.slice(1)], true, ['alarms warning']],
   ])('%s', (_, nodes, khepri, expected) => {
     expect(worries(nodes, khepri)).toEqual(expected);
+  });
+
+  test('Khepri is proposed only where there is one', () => {
+    const [, mnesia] = clusterFindings(three, 'mnesia');
+    const [, couldBe] = clusterFindings(three, 'could-be-raft');
+    expect([mnesia?.fix, couldBe?.fix].map((fix) => fix?.includes('khepri_db'))).toEqual([false, true]);
   });
 });
 
