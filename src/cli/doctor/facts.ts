@@ -51,13 +51,14 @@ export class Facts {
     }));
   }
 
-  /** Whether the cluster keeps its metadata by Raft: never below 4.0, always from 4.3 on. */
+  /** Whether the cluster keeps its metadata by Raft: never below 3.13, where it is an experiment; always from 4.3 on. */
   async metadata([major, minor]: BrokerTraits['version']): Promise<'raft' | 'could-be-raft' | 'mnesia'> {
     if (major > 4 || (major === 4 && minor >= 3)) return 'raft';
-    if (major < 4) return 'mnesia';
+    if (major < 3 || (major === 3 && minor < 13)) return 'mnesia';
     const rows = await this.#get('feature flags', 'feature-flags?columns=name,state');
     const enabled = rows?.some(({ name, state }) => name === 'khepri_db' && state === 'enabled');
-    return enabled === true ? 'raft' : 'could-be-raft';
+    if (enabled === true) return 'raft';
+    return major < 4 ? 'mnesia' : 'could-be-raft';
   }
 
   /** Policies and operator policies of the virtual host. */
