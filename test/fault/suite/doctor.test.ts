@@ -98,7 +98,8 @@ describe.each(RELEASES)('baton doctor on three nodes of RabbitMQ %s', (release) 
     expect((await doctor(site, 'tokens')).worries).toEqual([]);
   });
 
-  test('tells of a node that is down, and that two are no majority', async () => {
+  // Of 4.0 and 4.3 one, because it takes long.
+  test.skipIf(release === '4.0')('tells of a node that is down, and that two are no majority', async () => {
     await using maker = await connect(node(0).url);
     await maker.lock('old').run(() => {});
     await node(2).control.kill();
