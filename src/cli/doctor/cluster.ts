@@ -43,7 +43,8 @@ function partitions(nodes: readonly Node[], metadata: Parameters<typeof clusterF
   const remedy = metadata === 'mnesia' ? 'It must be pause_minority' : 'Use Khepri, or pause_minority';
   const says = `metadata is kept in Mnesia: with cluster_partition_handling = ignore, its default, a cut-off node can make a lock twice. The API does not tell which is set. ${remedy}`;
   const look = 'rabbitmqctl environment | grep cluster_partition_handling   # want pause_minority';
-  const fix = metadata === 'mnesia' ? look : `${look}; or: rabbitmqctl enable_feature_flag --opt-in khepri_db`;
+  const fix =
+    metadata === 'mnesia' ? look : `${look}; or: rabbitmqctl enable_feature_flag --opt-in khepri_db`;
   return [{ check, level: 'warning', says, fix }];
 }
 

@@ -86,7 +86,9 @@ test('a save is a span of whoever calls it, and an error if it failed', async ()
     await lease.release({ state: 3 });
     span.end();
   });
-  const request = spans().find(({ name }) => name === 'request')?.spanContext();
+  const request = spans()
+    .find(({ name }) => name === 'request')
+    ?.spanContext();
   const saves = spans().filter(({ name }) => name === 'batonmq.save');
   expect(saves.map(({ attributes }) => attributes['batonmq.outcome'])).toEqual(['saved', 'failed', 'saved']);
   for (const { parentSpanContext, kind, attributes } of saves) {
