@@ -61,6 +61,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'clusters',
+          include: ['test/fault/clusters/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 240_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'examples',
           include: ['test/examples/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts', 'test/examples/build.ts'],

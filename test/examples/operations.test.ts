@@ -51,6 +51,7 @@ test.runIf(control !== undefined)(
       .toMatch(/baton\.default\.lock\.invoice:42\t0\t1\trunning\t/);
     expect(await ctl('status')).toMatch(/Alarms/);
     await ctl('list_policies');
+    await ctl('list_operator_policies');
 
     const lost = new Promise((resolve) => lease.signal.addEventListener('abort', resolve));
     await ctl('delete_queue');
@@ -63,6 +64,7 @@ test.runIf(control !== undefined)(
         'add_vhost',
         'delete_queue',
         'list_consumers',
+        'list_operator_policies',
         'list_policies',
         'list_queues',
         'set_permissions',
