@@ -72,9 +72,11 @@ export async function runTicks(semantics: ScheduleOptions['semantics']): Promise
     until(async () => expect((await runsOf(worker)).length, worker.stderr).toBeGreaterThanOrEqual(count));
   const lastOf = async (worker: Program) => (await runsOf(worker)).at(-1)?.tick ?? Number.NaN;
 
+  // First the fastest one: from whoever begins on, every tick is to be run.
+  const fast = start(60);
+  await hasRun(fast, 1);
   const slow = start(-60);
   const middle = start(0);
-  const fast = start(60);
   await hasRun(fast, 20);
   await fast.send({ signal: 'SIGSTOP' });
   await until(async () => expect(await stateOf(fast.pid)).toBe('T'));
@@ -91,9 +93,13 @@ export async function runTicks(semantics: ScheduleOptions['semantics']): Promise
   await until(async () => expect(counted(await readRuns(file)).size).toBeGreaterThanOrEqual(TICKS));
   await Promise.all([slow, again, fast].map((worker) => worker.kill()));
 
-  const counts = counted(await readRuns(file));
+  const runs = await readRuns(file);
+  const counts = counted(runs);
   const [first, last] = [Math.min(...counts.keys()), Math.max(...counts.keys())];
   const range = Array.from({ length: (last - first) / SECOND + 1 }, (_, index) => first + index * SECOND);
+  console.log(
+    `${semantics}: ${runs.length} runs of ${counts.size} ticks out of ${range.length}; by the fastest ${(await runsOf(fast)).length}, the middle one ${(await runsOf(middle)).length} and ${(await runsOf(again)).length}, the slowest ${(await runsOf(slow)).length}`,
+  );
   return { counts, range, stopped, killed };
 }
 
