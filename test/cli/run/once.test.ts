@@ -100,8 +100,11 @@ test('a success that cannot be recorded is told, and is none', async () => {
   await shown(run, /up/);
   proxy.freeze();
   await work.end();
-  expect((await run.exit).code).toBe(79);
-  expect(run.stderr).toMatch(/^baton: the end of the run was not recorded: lost lock "job": .*\n$/);
+  const { code } = await run.exit;
+  expect([69, 79]).toContain(code); // whichever is over first: the patience with the broker, or the lease
+  expect(run.stderr).toMatch(
+    /^baton: the end of the run was not recorded: (?:the save to )?(?:lost )?lock "job"/,
+  );
   expect((await batonResult([...job(ns), ...SAY])).stdout).toBe(`ran ${TICK}\n`);
 });
 
