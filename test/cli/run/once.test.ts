@@ -67,7 +67,7 @@ test('and with --at-most-once it does not', async () => {
   const begun = await batonResult([...once, ...SAY]);
   expect(begun).toMatchObject({ code: 0, stdout: '' });
   expect(begun.stderr).toMatch(/^baton: nothing is remembered of "job": it is new, or its memory was lost\./);
-  await pause(1_100);
+  await pause(1_100); // until the next tick has come
   const first = baton([...once, '--', 'sh', '-c', 'echo "tick $BATON_TICK"; sleep 60']);
   const [, tick] = await shown(first, /tick (\S+)/);
   first.signal('SIGKILL');
