@@ -29,12 +29,13 @@ export function readOnce(values: OnceValues, settings: Settings): Policy | undef
   }
   if (atLeastOnce && atMostOnce)
     throw new UsageError('--at-least-once and --at-most-once exclude each other');
-  const forgetful = [
-    ['--slots', settings.slots !== undefined],
-    ['--idle-expiry', Number.isFinite(settings.idleExpiryMs)],
-  ].find(([, isGiven]) => isGiven);
-  if (forgetful !== undefined) {
-    throw new UsageError(`--once-per and ${forgetful[0]} exclude each other: it needs a lock that remembers`);
+  const isForgetful = {
+    '--slots': settings.slots !== undefined,
+    '--idle-expiry': Number.isFinite(settings.idleExpiryMs),
+  };
+  for (const [flag, isGiven] of Object.entries(isForgetful)) {
+    if (isGiven)
+      throw new UsageError(`--once-per and ${flag} exclude each other: it needs a lock that remembers`);
   }
   return {
     ticks: readTicks(when, tz as string | undefined),
