@@ -66,11 +66,11 @@ export class ModelBackend implements Backend {
   standing(name: string): { readonly isOpen: boolean; readonly consumes: boolean; readonly held: string[] } {
     const known = this.#channels.get(name);
     if (!known?.isOpen) return { isOpen: false, consumes: false, held: [] };
-    const { unacked, hasConsumer } = channelOf(this.#model, known.id);
+    const { unacked, consumes } = channelOf(this.#model, known.id);
     const held = [...known.deliveryTags].filter(([, tag]) =>
       unacked.some((each) => each.deliveryTag === tag),
     );
-    return { isOpen: true, consumes: hasConsumer, held: held.map(([message]) => message) };
+    return { isOpen: true, consumes: consumes.includes('lock'), held: held.map(([message]) => message) };
   }
 
   /** The open channels of a connection. */
