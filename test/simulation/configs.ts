@@ -61,19 +61,17 @@ const STATE: readonly Config[] = [
     allows: [LATE, 'connection ended by the broker', 'immediate grant of an old delivery'],
   }),
   withState('cluster', NODES, { nodes: 3, allows: [LATE, ...FLAPPED] }),
-  withState('flaps', ['flap'], {
-    nodes: 2,
-    clients: 2,
+  withState('flaps', ['flap', 'flap', 'leader', 'stuck-publish'], {
+    nodes: 3,
     contenders: 1,
     faultRate: 0.1,
-    runSteps: 200,
+    runSteps: 120,
     prepared: 'token',
     users: [],
     allows: [LATE, ...FLAPPED],
   }),
   withState('flaps, prefetch 2', ['flap', 'crash', 'stall'], {
-    nodes: 2,
-    clients: 3,
+    nodes: 3,
     contenders: 1,
     prefetch: 2,
     faultRate: 0.1,
@@ -96,7 +94,8 @@ const STATE: readonly Config[] = [
     contenders: 1,
     users: ['keep'],
     prepared: 'token',
-    entryReturns: 98,
+    entryReturns: 200,
+    maxSaves: 0,
     runSteps: 900,
     allows: [],
   }),
@@ -203,6 +202,9 @@ export const RANDOM: readonly Config[] = [
   ...STATE,
 ];
 
+/** Small worlds with state. */
+const SAVES = { state: true, maxSaves: 1 } as const;
+
 const small = (
   name: string,
   faults: readonly Fault[],
@@ -256,4 +258,7 @@ export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
   ),
   small('another leader', ['leader'], { nodes: 2, allows: [] }),
   small('a pause, 4.3', ['pause'], { version: '4.3', allows: [] }),
+  small('state: two clients', [], { ...SAVES, allows: [] }),
+  small('state: a crash', ['crash'], { ...SAVES, allows: [LATE] }, { horizonMs: 60 }),
+  small('state: a flap', ['flap'], { ...SAVES, nodes: 2, allows: [LATE, ...FLAPPED] }, { horizonMs: 60 }),
 ];

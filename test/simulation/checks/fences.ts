@@ -133,8 +133,7 @@ function checkOneHeld({ model }: World): void {
 function owner(world: World, channel: number): string {
   for (const client of world.clients) {
     for (const contender of client.contenders) {
-      if (contender.channels.some((own) => own.channel === channel))
-        return `client ${client.id}.${contender.id}`;
+      if (isOn(contender, channel)) return `client ${client.id}.${contender.id}`;
     }
   }
   return `channel ${channel}, which nobody uses`;
@@ -143,7 +142,7 @@ function owner(world: World, channel: number): string {
 function find(world: World, channel: number): Contender | undefined {
   for (const client of world.clients) {
     for (const contender of client.contenders) {
-      if (contender.channels.some((own) => own.channel === channel)) return contender;
+      if (isOn(contender, channel)) return contender;
     }
   }
   return undefined;
@@ -159,9 +158,16 @@ function excuse(world: World, channel: number, why: Excuse): void {
 }
 
 function place(world: World, channel: number): void {
+  const client = world.clients.find(({ contenders }) => contenders.some((each) => isOn(each, channel)));
   const watched = find(world, channel)?.watched;
-  if (watched === undefined) return;
+  if (client === undefined || watched === undefined) return;
   world.checks.places += 1;
-  watched.place ??= world.checks.places;
+  const { pausedAt, lines } = client;
+  const since = pausedAt ?? lines.locks.upStalledAt ?? lines.locks.downStalledAt;
+  // It wrote before its line stalled.
+  if (since === undefined || world.config.longestStallMs <= 100) watched.place ??= world.checks.places;
   say(world, () => `${owner(world, channel)} joins the queue, place ${watched.place}`);
 }
+
+const isOn = ({ channels }: Contender, channel: number): boolean =>
+  channels.some((own) => own.channel === channel);

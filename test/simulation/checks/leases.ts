@@ -125,6 +125,8 @@ export function onProof(world: World, client: Client, contender: Contender): voi
 }
 
 export function onLost(world: World, client: Client, contender: Contender, reason: string): void {
+  if (!contender.granted)
+    throw new Violation('a loss is told', `${label(client, contender)} loses what it was never granted`);
   if (world.config.losses?.includes(reason) === false) {
     throw new Violation('a hold lasts', `${label(client, contender)} loses the lock: ${reason}`);
   }

@@ -127,6 +127,12 @@ export function watchRegister(world: World, event: ModelEvent): void {
   }
 }
 
+/** Without its register nothing that a holder saves comes through. */
+export function checkCancelled(client: Client, contender: Contender): void {
+  if (!contender.granted || contender.register === undefined) return;
+  throw new Violation('a loss is told', `${name(client, contender)} holds on without a register`);
+}
+
 /** Notes since when a holder has had its entry in hand. */
 export function onKept({ model }: World, { register, watched }: Contender): void {
   if (register?.at !== 'kept' || register.kept.deliveryTag === watched.keptTag) return;

@@ -1,5 +1,5 @@
 import type { StatefulEffect } from '../../../src/protocol/register/step.ts';
-import { onKept, onSaved } from '../checks/register.ts';
+import { checkCancelled, onKept, onSaved } from '../checks/register.ts';
 import type { ServerFrame } from '../model/index.ts';
 import { say, type World } from '../world.ts';
 import { declareRegister, writeRegister } from './calls.ts';
@@ -73,6 +73,7 @@ export function readRegister(
   if (frame.is === 'cancel') {
     contender.watched.place = undefined; // who reads begins anew
     dispatch(world, client, contender, { type: 'register-cancelled', line });
+    checkCancelled(client, contender);
   }
   if (frame.is !== 'deliver') return;
   const { deliveryTag, message } = frame;

@@ -66,7 +66,9 @@ function endForgotten(world: World, take: (step: Step) => void): boolean {
   return false;
 }
 
-const isQuiet = (world: World): boolean => world.clients.every(({ contenders }) => contenders.every(isOver));
+/** Nobody waits, and nothing that was published is still to land. */
+const isQuiet = (world: World): boolean =>
+  world.clients.every(({ contenders, requests }) => requests.length === 0 && contenders.every(isOver));
 
 function stuck(world: World): Violation {
   const waiting = world.clients.flatMap(({ id, contenders }) =>

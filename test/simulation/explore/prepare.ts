@@ -22,6 +22,12 @@ export function prepare(world: World, take: (step: Step) => void): void {
     send(model, channel, { do: 'declare', of: 'register' });
     const seed = writeEntry(world, { fence: 0n, seq: 0 }, undefined);
     send(model, channel, { do: 'publish', of: 'register', ...seed, returns: entryReturns });
+    if (entryReturns === undefined) {
+      // Its holder died before it could ack the seed.
+      const save = writeEntry(world, { fence: 1n, seq: 1 }, 0);
+      send(model, channel, { do: 'publish', of: 'register', ...save, returns: 1 });
+      world.checks.confirmed = [0];
+    }
   }
   for (const { id, record, lines } of world.clients) {
     record.known = true;

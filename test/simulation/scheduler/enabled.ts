@@ -151,12 +151,14 @@ export function wishes(world: World): Step[] {
     for (const { id, granted, refused, state, saves, leavesWith } of open) {
       const of = { client: client.id, contender: id };
       if (granted && (state.at === 'held' || state.at === 'verifying')) {
-        if (config.state && leavesWith === undefined && (world.calm || saves < (config.maxSaves ?? 3))) {
-          steps.push({ do: 'leave', ...of });
-          if (!world.calm) steps.push({ do: 'save', ...of });
-        }
+        const { maxSaves = 3 } = config;
+        const mayLeave = world.calm || !users.includes('keep');
+        const maySave =
+          config.state && leavesWith === undefined && (world.calm ? maxSaves > 0 : saves < maxSaves);
+        if (maySave && mayLeave) steps.push({ do: 'leave', ...of });
+        if (maySave && !world.calm) steps.push({ do: 'save', ...of });
         const waits = world.calm && leavesWith !== undefined;
-        if (!waits && (world.calm || !users.includes('keep'))) steps.push({ do: 'release', ...of });
+        if (!waits && mayLeave) steps.push({ do: 'release', ...of });
         if (users.includes('verify') && !world.calm) steps.push({ do: 'verify', ...of });
         if (users.includes('write') && !world.calm) steps.push({ do: 'write', ...of });
       } else if (!granted && !refused && !world.calm && users.includes('give-up')) {

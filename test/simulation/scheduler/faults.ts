@@ -104,10 +104,10 @@ export function applies(world: World, fault: Fault, target: number): boolean {
     case 'lazy-close':
       return victim(clients[target]) !== undefined;
     case 'flap':
-    case 'cut':
-    case 'leader': {
+    case 'leader':
+    case 'cut': {
       const leaders = world.config.state ? QUEUES.map((of) => model.leaders[of]) : [model.leaders.lock];
-      const isFree = fault === 'leader' ? leaders.some((each) => each !== target) : !leaders.includes(target);
+      const isFree = fault === 'cut' ? !leaders.includes(target) : leaders.some((each) => each !== target);
       return isFree && [target, ...leaders].every((node) => model.links[node] === 'up');
     }
     default:
@@ -174,7 +174,9 @@ export function inflict(world: World, fault: Fault, target: number, variant: num
       forgetPlaces(world);
       dropLink(model, target, {
         lose: variant % losses(model) === 1,
-        between: BETWEEN[Math.floor(variant / losses(model))] ?? QUEUES,
+        between: (BETWEEN[Math.floor(variant / losses(model))] ?? QUEUES).filter(
+          (of) => model.leaders[of] !== target,
+        ),
       });
       restoreLink(model, target);
       break;
