@@ -89,7 +89,7 @@ function checkLate(world: World, before: Grant, save: number | undefined): void 
   const { checks } = world;
   if (save === undefined || (before.save !== undefined && checks.destroyed.includes(before.save))) return;
   if (checks.read.includes(save)) {
-    allowed(world, 'late save read by one who died');
+    allowed(world, 'late save reached one who left');
     return;
   }
   const what = `${show(world, save)} is handed over, after somebody was granted without it`;

@@ -38,7 +38,7 @@ export type ExceptionName =
   | 'forgotten waiter (3.x)'
   | 'forgotten holder (3.x)'
   | 'suspended, and its clock set back'
-  | 'late save read by one who died';
+  | 'late save reached one who left';
 
 export interface ResolvedGrant {
   readonly fence: bigint;

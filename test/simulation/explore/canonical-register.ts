@@ -26,7 +26,7 @@ export function registerOf(
     case 'reading':
       inHand(register.best);
       inHand(register.away);
-      parts.push(register.actAt - mono);
+      parts.push(register.cameBack, register.actAt - mono);
       break;
     case 'overtaken':
       parts.push(register.proofs);

@@ -78,9 +78,31 @@ export const REGISTER: readonly RuleMutant[] = [
     world: FLAPS,
     edits: one(
       READING,
-      '  if (arrived.returns !== away.returns + 1) return giveBack(state, returned, nowMono);\n',
+      '  if (arrived.returns !== away.returns + 1) return giveBack({ ...state, cameBack: false }, returned, nowMono);\n',
       '',
     ),
+  },
+  {
+    trap: 17,
+    name: 'an entry that came back once is proof',
+    world: FLAPS,
+    edits: one(
+      READING,
+      '  if (!state.cameBack) return giveBack({ ...state, cameBack: true }, returned, nowMono);\n',
+      '',
+    ),
+  },
+  {
+    name: 'a holder acks what it should have read',
+    world: FLAPS,
+    edits: [
+      ...one(KEEPING, '  if (returns > 0) return superseded(state);\n', ''),
+      ...one(
+        READING,
+        '  if (!state.cameBack) return giveBack({ ...state, cameBack: true }, returned, nowMono);\n',
+        '',
+      ),
+    ],
   },
   {
     trap: 18,
