@@ -74,16 +74,6 @@ export const REGISTER: readonly RuleMutant[] = [
   },
   {
     trap: 17,
-    name: 'an entry that came back by any count is proof',
-    world: FLAPS,
-    edits: one(
-      READING,
-      '  if (arrived.returns !== away.returns + 1) return giveBack({ ...state, cameBack: false }, returned, nowMono);\n',
-      '',
-    ),
-  },
-  {
-    trap: 17,
     name: 'an entry that came back once is proof',
     world: FLAPS,
     edits: one(
