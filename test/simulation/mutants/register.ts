@@ -108,12 +108,6 @@ export const REGISTER: readonly RuleMutant[] = [
     ],
   },
   {
-    trap: 18,
-    name: 'a proof that was asked for before the reading',
-    world: FLAPS,
-    edits: one(STATEFUL, "proofs: contender.at === 'verifying' ? 2 : 1 }", 'proofs: 1 }'),
-  },
-  {
     trap: 19,
     name: 'a seed with the own fence',
     world: ANY,
@@ -143,17 +137,15 @@ export const REGISTER: readonly RuleMutant[] = [
   },
   {
     name: 'a holder acks a higher fence',
-    world: ANY,
-    edits: one(
-      KEEPING,
-      'entry.id === away?.entry.id || entry.fence >= place.fence)',
-      'entry.id === away?.entry.id)',
-    ),
-  },
-  {
-    name: 'a save that was returned once is taken for handed back',
     world: FLAPS,
-    edits: one(KEEPING, 'if (save !== undefined && returns === 0)', 'if (save !== undefined)'),
+    edits: [
+      ...one(
+        KEEPING,
+        'entry.id === away?.entry.id || entry.fence >= place.fence)',
+        'entry.id === away?.entry.id)',
+      ),
+      ...one(KEEPING, '  if (returns > 0) return superseded(state);\n', ''),
+    ],
   },
   {
     name: 'a holder does not ack what is lower',
