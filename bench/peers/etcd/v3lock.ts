@@ -1,0 +1,60 @@
+import { fileURLToPath } from 'node:url';
+import { load } from '../load.ts';
+import type { Open } from '../peer.ts';
+import type { Etcd3Module } from './etcd3.ts';
+
+type Reply<T> = (error: Error | null, value: T) => void;
+
+interface LockService {
+  Lock(request: { name: Buffer; lease: string }, reply: Reply<{ key: Buffer }>): { cancel(): void };
+  Unlock(request: { key: Buffer }, reply: Reply<object>): void;
+  close(): void;
+}
+interface Grpc {
+  readonly credentials: { createInsecure(): object };
+  loadPackageDefinition(definition: object): {
+    v3lockpb: { Lock: new (target: string, credentials: object) => LockService };
+  };
+}
+interface ProtoLoader {
+  loadSync(file: string, options: object): object;
+}
+
+const PROTO = fileURLToPath(new URL('./v3lock.proto', import.meta.url));
+const TTL_S = 10;
+
+/** etcd's own lock service: the server queues whoever waits. The key is named by the lease, so each contender has one. */
+export const open: Open = async (urls) => {
+  const [grpc, loader, { Etcd3 }] = await Promise.all([
+    load<Grpc>('@grpc/grpc-js'),
+    load<ProtoLoader>('@grpc/proto-loader'),
+    load<Etcd3Module>('etcd3'),
+  ]);
+  const client = new Etcd3({ hosts: urls });
+  const { Lock } = grpc.loadPackageDefinition(loader.loadSync(PROTO, { longs: String })).v3lockpb;
+  const service = new Lock(new URL(urls[0] ?? '').host, grpc.credentials.createInsecure());
+  const leases: string[] = [];
+  return {
+    acquire: async (name, { signal }) => {
+      const lease = leases.pop() ?? (await client.lease(TTL_S).grant());
+      const key = await new Promise<Buffer>((resolve, reject) => {
+        const call = service.Lock({ name: Buffer.from(name), lease }, (error, response) =>
+          error === null ? resolve(response.key) : reject(error),
+        );
+        signal.addEventListener('abort', () => call.cancel(), { once: true });
+      });
+      return {
+        release: async () => {
+          await new Promise<void>((resolve, reject) => {
+            service.Unlock({ key }, (error) => (error === null ? resolve() : reject(error)));
+          });
+          leases.push(lease);
+        },
+      };
+    },
+    close: async () => {
+      service.close();
+      client.close();
+    },
+  };
+};

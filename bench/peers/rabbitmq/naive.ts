@@ -1,0 +1,63 @@
+import { type Channel, connect } from 'amqplib';
+import type { Client, Open, Wait } from '../peer.ts';
+
+const ARGUMENTS = { 'x-queue-type': 'quorum', 'x-single-active-consumer': true };
+
+/**
+ * The floor: a token in a queue with a single active consumer, taken by whoever is handed it and returned by the close
+ * of the channel. Nothing is verified, nothing is fenced, nothing is healed, and a publish is not confirmed.
+ */
+export const open: Open = async ([url = '']): Promise<Client> => {
+  const model = await connect(url, { noDelay: true });
+  model.on('error', () => {});
+  const known = new Set<string>();
+  return {
+    acquire: async (name, wait) => {
+      const queue = `naive.${name}`;
+      const channel = await model.createChannel();
+      let fault: unknown;
+      channel.on('error', (error) => {
+        fault = error;
+      });
+      try {
+        if (!known.has(queue)) await make(channel, queue);
+        known.add(queue);
+        await take(channel, queue, wait);
+      } catch (error) {
+        throw fault ?? error;
+      }
+      return { release: () => channel.close() };
+    },
+    close: async () => {
+      await model.close().catch(() => {});
+    },
+  };
+};
+
+async function make(channel: Channel, queue: string): Promise<void> {
+  const { messageCount, consumerCount } = await channel.assertQueue(queue, {
+    durable: true,
+    arguments: ARGUMENTS,
+  });
+  if (messageCount === 0 && consumerCount === 0)
+    channel.sendToQueue(queue, Buffer.from('token'), { persistent: true });
+}
+
+async function take(channel: Channel, queue: string, { signal, placed }: Wait): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const giveUp = () => {
+      channel.close().catch(() => {});
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    // The broker handles the frames of a channel in order, so there is no answer to wait for.
+    channel.prefetch(1).catch(reject);
+    channel
+      .consume(queue, (message) => {
+        signal.removeEventListener('abort', giveUp);
+        if (message === null) reject(new Error(`the broker cancelled the consumer of ${queue}`));
+        else resolve();
+      })
+      .then(placed, reject);
+  });
+}

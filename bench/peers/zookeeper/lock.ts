@@ -1,0 +1,33 @@
+import type { Open } from '../peer.ts';
+import { ZooKeeper } from './client.ts';
+
+/** The recipe of ZooKeeper's own documentation: ephemeral sequential nodes, each watches the one before it. */
+export const open: Open = async (urls) => {
+  const zookeeper = await ZooKeeper.connect(urls);
+  const known = new Set<string>();
+  return {
+    acquire: async (name, { signal, placed }) => {
+      const folder = `/locks/${name}`;
+      if (!known.has(folder)) await zookeeper.makeFolder(folder);
+      known.add(folder);
+      const path = await zookeeper.makeNode(`${folder}/lock-`);
+      placed();
+      const own = path.slice(folder.length + 1);
+      try {
+        for (;;) {
+          const inLine = (await zookeeper.children(folder)).sort();
+          const before = inLine[inLine.indexOf(own) - 1];
+          if (before === undefined) return { release: () => zookeeper.remove(path) };
+          await new Promise<void>((resolve, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+            zookeeper.watch(`${folder}/${before}`, resolve).then((there) => there || resolve(), reject);
+          });
+        }
+      } catch (error) {
+        await zookeeper.remove(path).catch(() => {});
+        throw error;
+      }
+    },
+    close: async () => zookeeper.close(),
+  };
+};
