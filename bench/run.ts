@@ -3,8 +3,9 @@ import { cpus, release, totalmem } from 'node:os';
 import { Ground, lockName } from './ground.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
 import type { Peer } from './peers/peer.ts';
-import { terminalTables } from './report/tables.ts';
-import { writeReport } from './report/write.ts';
+import { terminalTable, terminalTables } from './report/tables.ts';
+import { targetTable } from './report/targets.ts';
+import { writeDocs, writeReport } from './report/write.ts';
 import type { Results, Sample } from './sample.ts';
 import { type Case, RuleSkippedError, type Scenario } from './scenarios/scenario.ts';
 
@@ -28,7 +29,9 @@ async function main(): Promise<void> {
   try {
     const results = await measureAll(options, ground);
     console.log(terminalTables(results));
-    await writeReport(results, options, log);
+    console.log(terminalTable(targetTable(results)));
+    if (options.out !== undefined) await writeReport(results, options.out, log);
+    if (options.docs) await writeDocs(results, log);
     if (results.failures.length > 0) process.exitCode = 1;
   } finally {
     await ground[Symbol.asyncDispose]();
@@ -40,8 +43,9 @@ async function measureAll(options: Options, ground: Ground): Promise<Results> {
   const failures: string[] = [];
   for (let run = 1; run <= options.runs; run += 1) {
     for (const scenario of options.scenarios) {
-      if (run > (scenario.runs ?? Number.POSITIVE_INFINITY)) continue;
-      const cases = scenario.cases.filter(({ slow }) => !options.quick || !slow);
+      const cases = scenario.cases.filter(
+        (it) => !(options.quick && it.slow) && run <= (scenario.runsOf?.(it) ?? run),
+      );
       for (const it of cases) {
         log(`run ${run} of ${options.runs}, ${scenario.letter}: ${it.title}`);
         for (const server of ground.servers.keys()) {

@@ -54,3 +54,16 @@ export function summarise(
     hops: median(found.map(({ value, run }) => value / hopOfRun(samples, hopServer, run))),
   };
 }
+
+/** JSON knows no Infinity, which is what `never` is measured as. NaN becomes null and is left out when it is read. */
+export function encodeResults(results: Results): string {
+  const never = (_key: string, value: unknown) => (value === Number.POSITIVE_INFINITY ? 'never' : value);
+  return JSON.stringify(results, never);
+}
+
+export function decodeResults(json: string): Results {
+  return JSON.parse(json, (_key, value: unknown) => {
+    if (value === 'never') return Number.POSITIVE_INFINITY;
+    return value ?? undefined;
+  }) as Results;
+}

@@ -35,8 +35,20 @@ const HANDOFF = [
   ...WIRE,
 ];
 
+const REST = [
+  count('clientKiBEach', 'client heap KiB each', 1),
+  count('clientRssKiBEach', 'client RSS KiB each', 1),
+  count('clientCpuPercent', 'client CPU %', 1),
+  count('serverKiBEach', 'server KiB each', 1),
+  count('serverCpuPercent', 'server CPU %', 1),
+  count('messagesPerS', 'messages/s'),
+];
+
 export const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   cycle: CYCLE,
   fresh: CYCLE,
   handoff: HANDOFF,
+  death: [count('nextGrantMs', 'ms'), count('gapMs', 'longest gap, ms')],
+  rest: REST,
+  growth: HANDOFF,
 };

@@ -75,12 +75,12 @@ export function markdown({ title, rows: [head = [], ...rows] }: Table, level = '
 
 /** For the terminal. */
 export function terminalTables(results: Results): string {
-  const text = [hopTable(results), ...scenarioTables(results)].map(aligned).join('\n');
+  const text = [hopTable(results), ...scenarioTables(results)].map(terminalTable).join('\n');
   const failures = results.failures.map((failure) => `failed: ${failure}`).join('\n');
   return failures === '' ? text : `${text}\n${failures}`;
 }
 
-function aligned({ title, rows }: Table): string {
+export function terminalTable({ title, rows }: Table): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );

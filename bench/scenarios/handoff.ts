@@ -26,7 +26,7 @@ export async function measureContention(slice: Slice<Contention>): Promise<Figur
   const workers = await crew.open(server.urls, { waits: share }, Math.min(WORKERS, waiters));
   try {
     // Until everybody has had a turn or two, order and waits are those of the start.
-    const warmUpMs = Math.min(1_500, Math.max(300, waiters * (2 + holdMs)));
+    const warmUpMs = Math.min(4_000, Math.max(300, waiters * 2));
     const fromMs = monotonicMs() + warmUpMs;
     const toMs = fromMs + ms;
     const reports = await Promise.all(

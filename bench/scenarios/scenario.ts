@@ -31,7 +31,7 @@ export interface Scenario {
   readonly title: string;
   readonly cases: readonly Case[];
   /** At most so many runs; all by default. */
-  readonly runs?: number;
+  readonly runsOf?: (it: Case) => number;
   /** Peers whose figures would be those of another one; none by default. */
   readonly leavesOut?: (peer: Peer, it: Case) => boolean;
   /** All peers are measured at the same time, because most of it is waiting. */

@@ -84,11 +84,7 @@ export class Crew {
     if (client === undefined) throw new Error(`${this.peer.id} has no client`);
     const workers = this.workers(size);
     await Promise.all(
-      workers.map((worker, index) => {
-        // Each begins with another node.
-        const rotated = urls.map((_, at) => urls[(at + index) % urls.length] ?? '');
-        return worker.call('open', { client, urls: rotated, options: { ...own, ...options } });
-      }),
+      workers.map((worker) => worker.call('open', { client, urls, options: { ...own, ...options } })),
     );
     return workers;
   }

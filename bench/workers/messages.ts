@@ -74,7 +74,8 @@ export interface Usage {
   readonly rssBytes: number;
   /** After a garbage collection: heap and what hangs on it. */
   readonly heapBytes: number;
-  /** User and system, of this process so far. */
+  /** User and system, of this process so far: before the collection, and after it. */
+  readonly cpuBeforeMs: number;
   readonly cpuMs: number;
 }
 

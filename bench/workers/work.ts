@@ -24,6 +24,11 @@ const AT_ONCE = 50;
 const never = new AbortController().signal;
 const nothing = () => {};
 
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 export class Work implements Async<WorkerCalls> {
   readonly #wire: WireLog | undefined;
   #client: Client | undefined;
@@ -133,10 +138,10 @@ export class Work implements Async<WorkerCalls> {
   usage(): Usage {
     const { gc } = globalThis;
     if (gc === undefined) throw new Error('the worker was started without --expose-gc');
+    const cpuBeforeMs = cpuMs();
     gc();
     const { rss, heapUsed, external } = process.memoryUsage();
-    const { user, system } = process.cpuUsage();
-    return { rssBytes: rss, heapBytes: heapUsed + external, cpuMs: (user + system) / 1_000 };
+    return { rssBytes: rss, heapBytes: heapUsed + external, cpuBeforeMs, cpuMs: cpuMs() };
   }
 
   async take({ names, release }: TakeOrder): Promise<void> {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { load } from '../load.ts';
 import type { Open } from '../peer.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import type { Etcd3Module } from './etcd3.ts';
 
 type Reply<T> = (error: Error | null, value: T) => void;
@@ -37,12 +38,13 @@ export const open: Open = async (urls) => {
   return {
     acquire: async (name, { signal }) => {
       const lease = leases.pop() ?? (await client.lease(TTL_S).grant());
-      const key = await new Promise<Buffer>((resolve, reject) => {
-        const call = service.Lock({ name: Buffer.from(name), lease }, (error, response) =>
+      let call: { cancel(): void } | undefined;
+      const locked = new Promise<Buffer>((resolve, reject) => {
+        call = service.Lock({ name: Buffer.from(name), lease }, (error, response) =>
           error === null ? resolve(response.key) : reject(error),
         );
-        signal.addEventListener('abort', () => call.cancel(), { once: true });
       });
+      const key = await unlessAborted(locked, signal, () => call?.cancel());
       return {
         release: async () => {
           await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { load } from '../load.ts';
 import type { Open } from '../peer.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 /** What is used of mysql2. */
 interface PoolConnection {
@@ -27,13 +28,8 @@ export const open: Open = async ([url = ''], { waits }) => {
       const giveUp = () => {
         if (waiting.delete(connection)) connection.destroy();
       };
-      signal.addEventListener('abort', giveUp, { once: true });
-      try {
-        await connection.query('SELECT GET_LOCK(?, ?)', [name, WAIT_S]);
-      } finally {
-        signal.removeEventListener('abort', giveUp);
-        waiting.delete(connection);
-      }
+      await unlessAborted(connection.query('SELECT GET_LOCK(?, ?)', [name, WAIT_S]), signal, giveUp);
+      waiting.delete(connection);
       return {
         release: async () => {
           await connection.query('SELECT RELEASE_LOCK(?)', [name]);

@@ -1,5 +1,6 @@
 import { load } from '../load.ts';
 import type { Open } from '../peer.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 /** What is used of pg. */
 interface PoolClient {
@@ -26,13 +27,12 @@ export const open: Open = async ([url = ''], { waits }) => {
       const giveUp = () => {
         if (waiting.delete(client)) client.release(new Error('given up'));
       };
-      signal.addEventListener('abort', giveUp, { once: true });
-      try {
-        await client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [name]);
-      } finally {
-        signal.removeEventListener('abort', giveUp);
-        waiting.delete(client);
-      }
+      await unlessAborted(
+        client.query('SELECT pg_advisory_lock(hashtextextended($1, 0))', [name]),
+        signal,
+        giveUp,
+      );
+      waiting.delete(client);
       return {
         release: async () => {
           await client.query('SELECT pg_advisory_unlock(hashtextextended($1, 0))', [name]);

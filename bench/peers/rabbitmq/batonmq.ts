@@ -4,9 +4,9 @@ import { load } from '../load.ts';
 import type { Open } from '../peer.ts';
 
 /** The packed package, at its defaults. */
-export const open: Open = async ([url = ''], { slots }) => {
+export const open: Open = async (urls, { slots }) => {
   const { connect } = await load<typeof batonmq>('batonmq');
-  const baton = await connect(url, slots === undefined ? {} : { slots });
+  const baton = await connect(urls, slots === undefined ? {} : { slots });
   return {
     acquire: async (name, { signal, placed }) => {
       ask(name, placed);

@@ -1,5 +1,6 @@
 import { type Channel, connect } from 'amqplib';
 import type { Client, Open, Wait } from '../peer.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 const ARGUMENTS = { 'x-queue-type': 'quorum', 'x-single-active-consumer': true };
 
@@ -44,20 +45,17 @@ async function make(channel: Channel, queue: string): Promise<void> {
 }
 
 async function take(channel: Channel, queue: string, { signal, placed }: Wait): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const giveUp = () => {
-      channel.close().catch(() => {});
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', giveUp, { once: true });
+  const taken = new Promise<void>((resolve, reject) => {
     // The broker handles the frames of a channel in order, so there is no answer to wait for.
     channel.prefetch(1).catch(reject);
     channel
       .consume(queue, (message) => {
-        signal.removeEventListener('abort', giveUp);
         if (message === null) reject(new Error(`the broker cancelled the consumer of ${queue}`));
         else resolve();
       })
       .then(placed, reject);
+  });
+  await unlessAborted(taken, signal, () => {
+    channel.close().catch(() => {});
   });
 }

@@ -25,8 +25,8 @@ export function skippedRules({ counts, grants, givenUp, brokerVersion }: Evidenc
     `${grants} grants, but only ${counts.verifications} verifications: every holder must ask for proof at once`,
   );
   say(
-    counts.unverified > 0,
-    `${counts.unverified} holders closed their channel and had never asked for proof`,
+    counts.unverified > givenUp,
+    `${counts.unverified} holders closed their channel and had never asked for proof (${givenUp} may have given up)`,
   );
   say(
     verifiesBeforeGrant(brokerVersion) && counts.unproven > givenUp,

@@ -1,5 +1,6 @@
 import { load } from '../load.ts';
 import type { Open } from '../peer.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { connectRedis } from './ioredis.ts';
 
 /** What is used of redis-semaphore. */
@@ -25,20 +26,11 @@ export const open: Open = async ([url], { tuned }) => {
       const mutex = new Mutex(redis, name, tuned ? TUNED : DEFAULTS);
       const acquired = mutex.acquire();
       // It cannot be told to stop waiting.
-      signal.addEventListener('abort', () => {
+      await unlessAborted(acquired, signal, () => {
         acquired.then(() => mutex.release()).catch(() => {});
       });
-      await untilAborted(acquired, signal);
       return { release: () => mutex.release() };
     },
     close: async () => redis.disconnect(),
   };
 };
-
-async function untilAborted(acquired: Promise<void>, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const giveUp = () => reject(signal.reason);
-    signal.addEventListener('abort', giveUp, { once: true });
-    acquired.finally(() => signal.removeEventListener('abort', giveUp)).then(resolve, reject);
-  });
-}

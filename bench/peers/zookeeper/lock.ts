@@ -1,4 +1,5 @@
 import type { Open } from '../peer.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { ZooKeeper } from './client.ts';
 
 /** The recipe of ZooKeeper's own documentation: ephemeral sequential nodes, each watches the one before it. */
@@ -18,10 +19,10 @@ export const open: Open = async (urls) => {
           const inLine = (await zookeeper.children(folder)).sort();
           const before = inLine[inLine.indexOf(own) - 1];
           if (before === undefined) return { release: () => zookeeper.remove(path) };
-          await new Promise<void>((resolve, reject) => {
-            signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+          const gone = new Promise<void>((resolve, reject) => {
             zookeeper.watch(`${folder}/${before}`, resolve).then((there) => there || resolve(), reject);
           });
+          await unlessAborted(gone, signal, () => {});
         }
       } catch (error) {
         await zookeeper.remove(path).catch(() => {});

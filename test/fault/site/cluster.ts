@@ -15,11 +15,14 @@ const FORMATION_MS = 120_000;
  * A fifth of the defaults, as all times of a run under faults are: peers give each other up after 10 to 15 s instead of
  * 45 to 75, and from 4.3 on a consumer on an unreachable node 12 s later instead of 60.
  */
-const NET_TICKTIME_S = 12;
-const CONSUMER_DISCONNECTED_MS = 12_000;
+const UNDER_FAULTS = { netTicktimeS: 12, consumerDisconnectedMs: 12_000 };
 
 /** Three nodes, each in a network namespace of its own. Takes root and Linux. */
-export async function startCluster(release: Release, log: (line: string) => void): Promise<Site> {
+export async function startCluster(
+  release: Release,
+  log: (line: string) => void,
+  times = UNDER_FAULTS,
+): Promise<Site> {
   const installation = await installationOf(release, log);
   const cleanup: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
@@ -30,7 +33,7 @@ export async function startCluster(release: Release, log: (line: string) => void
     const { root } = installation;
     const network = await Namespaces.make(NODES.length, [...(root === '/' ? [] : ['chroot', root]), 'epmd']);
     cleanup.push(() => network.stop());
-    const nodes = await boot(release, installation, network);
+    const nodes = await boot(release, installation, network, times);
     cleanup.push(() => Promise.all(nodes.map((node) => node.stop())));
     const first = nodes[0];
     if (first === undefined) throw new Error('a cluster has nodes');
@@ -68,6 +71,7 @@ async function boot(
   release: Release,
   installation: Installation,
   network: Namespaces,
+  { netTicktimeS, consumerDisconnectedMs }: typeof UNDER_FAULTS,
 ): Promise<ClusterNode[]> {
   const lines = NODES.map((host, index) => `${network.addresses[index]} ${host}`);
   const hosts = ['127.0.0.1 localhost', ...lines, ''].join('\n');
@@ -83,8 +87,8 @@ async function boot(
         hosts,
         cookie,
         config: config(release),
-        advancedConfig: `[{rabbit, [{consumer_disconnected_timeout, ${CONSUMER_DISCONNECTED_MS}}]}].\n`,
-        netTicktimeS: NET_TICKTIME_S,
+        advancedConfig: `[{rabbit, [{consumer_disconnected_timeout, ${consumerDisconnectedMs}}]}].\n`,
+        netTicktimeS,
       }),
   );
   await Promise.all(nodes.map((node) => node.boot()));
