@@ -11,7 +11,7 @@ export const HELP = `npm run bench -- [options]
   --scenarios NAMES   with commas (default: all)
                       ${SCENARIOS.map(({ id, letter }) => `${id} (${letter})`).join(' ')}
   --brokers NAMES     releases of RabbitMQ, with commas: 3.10 is that of the machine (default: 3.10,4.3)
-  --seconds N         length of a slice (default: 1)
+  --seconds N         length of a slice (default: 0.8)
   --runs N            figures are medians over these (default: 3)
   --quick             a smoke test: one run, few cases, RabbitMQ of the machine only, nothing is written
   --out FOLDER        where results.json, results.md and the charts go (default: bench/results)
@@ -37,7 +37,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       only: { type: 'string' },
       scenarios: { type: 'string' },
       brokers: { type: 'string' },
-      seconds: { type: 'string', default: '1' },
+      seconds: { type: 'string', default: '0.8' },
       runs: { type: 'string' },
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },

@@ -7,7 +7,11 @@ export async function unlessAborted<T>(
   signal: AbortSignal,
   giveUp: () => void,
 ): Promise<T> {
-  signal.throwIfAborted();
+  work.catch(() => {});
+  if (signal.aborted) {
+    giveUp();
+    throw signal.reason;
+  }
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => {

@@ -48,6 +48,7 @@ export const growth: Scenario = {
   letter: 'F',
   title: 'How the hand-off grows',
   cases: CASES,
+  runsOf: () => 1,
   leavesOut: ({ id, server, options }, it: Case) =>
     options !== undefined ||
     POLLING.includes(server) ||

@@ -8,7 +8,9 @@ interface EtcdLock {
   release(): Promise<void>;
 }
 export interface Lease {
+  /** The same lease each time. */
   grant(): Promise<string>;
+  revoke(): Promise<void>;
 }
 export interface Etcd {
   lock(name: string): EtcdLock;

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { load } from '../load.ts';
 import type { Open } from '../peer.ts';
 import { unlessAborted } from '../unless-aborted.ts';
-import type { Etcd3Module } from './etcd3.ts';
+import type { Etcd3Module, Lease } from './etcd3.ts';
 
 type Reply<T> = (error: Error | null, value: T) => void;
 
@@ -33,24 +33,28 @@ export const open: Open = async (urls) => {
   ]);
   const client = new Etcd3({ hosts: urls });
   const { Lock } = grpc.loadPackageDefinition(loader.loadSync(PROTO, { longs: String })).v3lockpb;
-  const service = new Lock(new URL(urls[0] ?? '').host, grpc.credentials.createInsecure());
-  const leases: string[] = [];
+  const addresses = urls.map((url) => new URL(url).host).join(',');
+  const service = new Lock(`ipv4:${addresses}`, grpc.credentials.createInsecure());
+  const spare: Lease[] = [];
   return {
     acquire: async (name, { signal }) => {
-      const lease = leases.pop() ?? (await client.lease(TTL_S).grant());
+      const lease = spare.pop() ?? client.lease(TTL_S);
+      const id = await lease.grant();
       let call: { cancel(): void } | undefined;
       const locked = new Promise<Buffer>((resolve, reject) => {
-        call = service.Lock({ name: Buffer.from(name), lease }, (error, response) =>
+        call = service.Lock({ name: Buffer.from(name), lease: id }, (error, response) =>
           error === null ? resolve(response.key) : reject(error),
         );
       });
+      // A call that failed may have left its key in the queue.
+      locked.catch(() => lease.revoke().catch(() => {}));
       const key = await unlessAborted(locked, signal, () => call?.cancel());
       return {
         release: async () => {
           await new Promise<void>((resolve, reject) => {
             service.Unlock({ key }, (error) => (error === null ? resolve() : reject(error)));
           });
-          leases.push(lease);
+          spare.push(lease);
         },
       };
     },

@@ -1,4 +1,4 @@
-import { type Channel, connect } from 'amqplib';
+import { type Channel, type ChannelModel, connect } from 'amqplib';
 import type { Client, Open, Wait } from '../peer.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 
@@ -8,14 +8,32 @@ const ARGUMENTS = { 'x-queue-type': 'quorum', 'x-single-active-consumer': true }
  * The floor: a token in a queue with a single active consumer, taken by whoever is handed it and returned by the close
  * of the channel. Nothing is verified, nothing is fenced, nothing is healed, and a publish is not confirmed.
  */
-export const open: Open = async ([url = '']): Promise<Client> => {
-  const model = await connect(url, { noDelay: true });
-  model.on('error', () => {});
+export const open: Open = async (urls): Promise<Client> => {
+  let model: Promise<ChannelModel> | undefined;
   const known = new Set<string>();
+  let dials = 0;
+  const dial = async (): Promise<ChannelModel> => {
+    const url = urls[dials % urls.length] ?? '';
+    dials += 1;
+    const dialled = await connect(url, { noDelay: true });
+    dialled.on('error', () => {});
+    dialled.once('close', () => {
+      model = undefined;
+    });
+    return dialled;
+  };
+  const connected = (): Promise<ChannelModel> => {
+    model ??= dial().catch((error: unknown) => {
+      model = undefined;
+      throw error;
+    });
+    return model;
+  };
+  await connected();
   return {
     acquire: async (name, wait) => {
       const queue = `naive.${name}`;
-      const channel = await model.createChannel();
+      const channel = await (await connected()).createChannel();
       let fault: unknown;
       channel.on('error', (error) => {
         fault = error;
@@ -30,7 +48,8 @@ export const open: Open = async ([url = '']): Promise<Client> => {
       return { release: () => channel.close() };
     },
     close: async () => {
-      await model.close().catch(() => {});
+      const last = model;
+      await last?.then((open) => open.close()).catch(() => {});
     },
   };
 };
@@ -46,6 +65,8 @@ async function make(channel: Channel, queue: string): Promise<void> {
 
 async function take(channel: Channel, queue: string, { signal, placed }: Wait): Promise<void> {
   const taken = new Promise<void>((resolve, reject) => {
+    // A consumer hears nothing of the end of its connection.
+    channel.once('close', () => reject(new Error('the channel was closed')));
     // The broker handles the frames of a channel in order, so there is no answer to wait for.
     channel.prefetch(1).catch(reject);
     channel

@@ -117,14 +117,15 @@ describe('a history of turns', () => {
 
 describe('the longest gap after a death', () => {
   it('begins with the last grant before it', () => {
-    expect(longestGap([10, 20, 70, 80], 25)).toBe(50);
+    expect(longestGap([10, 20, 70, 80], 25, 90)).toBe(50);
   });
 
   it('may come later', () => {
-    expect(longestGap([10, 20, 26, 126], 25)).toBe(100);
+    expect(longestGap([10, 20, 26, 126], 25, 130)).toBe(100);
   });
 
   it('has no end when nobody is granted any more', () => {
-    expect(longestGap([10, 20], 25)).toBe(Number.POSITIVE_INFINITY);
+    expect(longestGap([10, 20], 25, 100)).toBe(Number.POSITIVE_INFINITY);
+    expect(longestGap([10, 20, 26], 25, 100)).toBe(Number.POSITIVE_INFINITY);
   });
 });
