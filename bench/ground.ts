@@ -57,6 +57,12 @@ export class Ground implements AsyncDisposable {
     return crew;
   }
 
+  /** After a failure nobody knows what they are still at. */
+  dismiss(peer: Peer): void {
+    this.#crews.get(peer.id)?.stop();
+    this.#crews.delete(peer.id);
+  }
+
   /** The median of one-way hops on this RabbitMQ, in milliseconds. */
   async hop(server: ServerId, ms: number): Promise<number> {
     const crew = this.#hopCrews.get(server) ?? new Crew({ id: 'hop', server });

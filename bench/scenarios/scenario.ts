@@ -18,6 +18,8 @@ export interface Slice<C extends Case = Case> {
   readonly crew: Crew;
   readonly server: Server;
   readonly case: C;
+  /** A smoke test: a tenth of everything is enough. */
+  readonly quick: boolean;
   /** How long to measure. */
   readonly ms: number;
   /** A name nobody has used. */

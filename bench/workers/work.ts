@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicMs } from '../clock.ts';
 import type { Client, Hold, Open } from '../peers/peer.ts';
@@ -22,6 +23,8 @@ type Async<T> = {
 const PLACED_WITHIN_MS = 500;
 const AT_ONCE = 50;
 const never = new AbortController().signal;
+// Everybody who waits listens.
+setMaxListeners(0, never);
 const nothing = () => {};
 
 function cpuMs(): number {
@@ -57,6 +60,7 @@ export class Work implements Async<WorkerCalls> {
     const failures: string[] = [];
     let givenUp = 0;
     const end = new AbortController();
+    setMaxListeners(0, end.signal);
     const timer = setTimeout(() => end.abort(), untilMs - monotonicMs());
     this.#wire?.take();
     const contend = async (contender: number): Promise<void> => {
