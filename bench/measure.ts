@@ -51,7 +51,8 @@ class Measuring {
   }
 
   async measureCase(run: number, scenario: Scenario, it: Case): Promise<void> {
-    this.#log(`run ${run} of ${this.#options.runs}, ${scenario.letter}: ${it.title}`);
+    const { runs, quick } = this.#options;
+    this.#log(`run ${run} of ${runs}${quick ? ' (quick)' : ''}, ${scenario.letter}: ${it.title}`);
     for (const server of this.#ground.servers.keys()) {
       if (!server.startsWith('rabbitmq')) continue;
       const hopMs = await this.#ground.hop(server, HOP_MS);

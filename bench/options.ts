@@ -13,7 +13,8 @@ export const HELP = `npm run bench -- [options]
   --brokers NAMES     releases of RabbitMQ, with commas: 3.10 is that of the machine (default: 3.10,4.3)
   --seconds N         length of a slice (default: 0.8)
   --runs N            figures are medians over these (default: 3)
-  --quick             a smoke test: one run, few cases, RabbitMQ of the machine only, nothing is written
+  --quick             a smoke test: one run, A to C, few cases, a tenth of the locks, RabbitMQ of the
+                      machine only; nothing is written unless --out is given
   --out FOLDER        where results.json, results.md and the charts go (default: bench/results)
   --docs              writes them to docs/performance and into docs/performance.md
   --help
@@ -47,6 +48,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   });
   if (values.help) return 'help';
   const { quick, docs } = values;
+  if (quick && docs) throw new Error('--docs wants real figures, not those of --quick');
   const brokers = pick('--brokers', values.brokers ?? (quick ? '3.10' : undefined), ['3.10', '4.3'], (it) => [
     it,
   ]);
