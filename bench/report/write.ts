@@ -3,7 +3,7 @@
  * an earlier run.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { replaceBetween } from '../../test/fault/results/table.ts';
@@ -13,10 +13,9 @@ import { pictures } from './pictures.ts';
 import { hopTable, markdown, scenarioTables } from './tables.ts';
 import { targetTable } from './targets.ts';
 
-const DOCS = fileURLToPath(new URL('../../docs', import.meta.url));
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+const DOCS = join(PROJECT, 'docs');
 const MARKS: [string, string] = ['<!-- bench:begin -->', '<!-- bench:end -->'];
-/** As the project's own check wants to see it. */
-const AS_JSON = ['npx', 'biome', 'format', '--stdin-file-path=docs/performance/results.json'];
 
 type Log = (line: string) => void;
 
@@ -25,7 +24,7 @@ export async function writeReport(results: Results, folder: string, log: Log): P
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'results.json'), encodeResults(results));
   await writeFile(join(folder, 'results.md'), figures(results, '.'));
-  await writePictures(results, folder);
+  for (const [name, svg] of pictures(results)) await writeFile(join(folder, name), svg);
   log(`the figures are in ${folder}`);
 }
 
@@ -33,15 +32,18 @@ export async function writeReport(results: Results, folder: string, log: Log): P
 export async function writeDocs(results: Results, log: Log): Promise<void> {
   const folder = join(DOCS, 'performance');
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'results.json'), await run(AS_JSON, { input: encodeResults(results) }));
-  await writePictures(results, folder);
+  await writeFormatted(join(folder, 'results.json'), encodeResults(results));
+  for (const [name, svg] of pictures(results)) await writeFile(join(folder, name), svg);
   const page = join(DOCS, 'performance.md');
-  await writeFile(page, replaceBetween(await readFile(page, 'utf8'), figures(results, 'performance'), MARKS));
+  const text = await readFile(page, 'utf8');
+  await writeFormatted(page, replaceBetween(text, figures(results, 'performance'), MARKS));
   log('the figures are in docs/performance.md');
 }
 
-async function writePictures(results: Results, folder: string): Promise<void> {
-  for (const [name, svg] of pictures(results)) await writeFile(join(folder, name), svg);
+/** As the project's own check wants to see it. */
+async function writeFormatted(file: string, text: string): Promise<void> {
+  const format = ['npx', 'biome', 'format', `--stdin-file-path=${relative(PROJECT, file)}`];
+  await writeFile(file, await run(format, { input: text }));
 }
 
 function figures(results: Results, folder: string): string {
