@@ -34,8 +34,10 @@ export async function measureAll(options: Options, ground: Ground, log: Log): Pr
   };
 }
 
-const casesOf = (scenario: Scenario, run: number, { quick }: Options): Case[] =>
-  scenario.cases.filter((it) => !(quick && it.slow) && run <= (scenario.runsOf?.(it) ?? run));
+const casesOf = (scenario: Scenario, run: number, { quick, cases }: Options): Case[] =>
+  scenario.cases.filter(
+    (it) => cases.includes(it.id) && !(quick && it.slow) && run <= (scenario.runsOf?.(it) ?? run),
+  );
 
 class Measuring {
   readonly samples: Sample[] = [];

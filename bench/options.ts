@@ -10,6 +10,8 @@ export const HELP = `npm run bench -- [options]
                       ${PEERS.map(({ id }) => id).join(' ')}
   --scenarios NAMES   with commas (default: all)
                       ${SCENARIOS.map(({ id, letter }) => `${id} (${letter})`).join(' ')}
+  --cases NAMES       of the scenarios, with commas (default: all)
+                      ${SCENARIOS.flatMap(({ cases }) => cases.map(({ id }) => id)).join(' ')}
   --brokers NAMES     releases of RabbitMQ, with commas: 3.10 is that of the machine (default: 3.10,4.3)
   --seconds N         length of a slice (default: 0.8)
   --runs N            figures are medians over these (default: 3)
@@ -23,6 +25,8 @@ export const HELP = `npm run bench -- [options]
 export interface Options {
   readonly peers: readonly Peer[];
   readonly scenarios: readonly Scenario[];
+  /** By name. */
+  readonly cases: readonly string[];
   readonly seconds: number;
   readonly runs: number;
   readonly quick: boolean;
@@ -37,6 +41,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     options: {
       only: { type: 'string' },
       scenarios: { type: 'string' },
+      cases: { type: 'string' },
       brokers: { type: 'string' },
       seconds: { type: 'string', default: '0.8' },
       runs: { type: 'string' },
@@ -58,9 +63,11 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   const scenarios = pick('--scenarios', values.scenarios, SCENARIOS, ({ id, letter }) => [id, letter]).filter(
     ({ id }) => !quick || values.scenarios !== undefined || ['cycle', 'fresh', 'handoff'].includes(id),
   );
+  const allCases = scenarios.flatMap(({ cases }) => cases.map(({ id }) => id));
   return {
     peers,
     scenarios,
+    cases: pick('--cases', values.cases, allCases, (id) => [id]),
     seconds: positive('--seconds', values.seconds),
     runs: positive('--runs', values.runs ?? (quick ? '1' : '3')),
     quick,

@@ -1,4 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Server } from './peer.ts';
 
 /** A process and all that it started, by what /proc knows now. */
 export async function withDescendants(pid: number): Promise<number[]> {
@@ -27,6 +29,22 @@ export async function useOf(pids: readonly number[]): Promise<ProcessUse> {
     bytes: uses.reduce((sum, { bytes }) => sum + bytes, 0),
     cpuMs: uses.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
   };
+}
+
+const CALM_PERCENT = 25;
+const CALM_WITHIN_MS = 20_000;
+const LOOK_MS = 200;
+
+/** Resolves when a server has little to do, or after 20 s. */
+export async function untilCalm(server: Server): Promise<void> {
+  const deadline = performance.now() + CALM_WITHIN_MS;
+  const cpuMs = async () => (await useOf(await server.pids())).cpuMs;
+  for (let before = await cpuMs(); performance.now() < deadline; ) {
+    await pause(LOOK_MS);
+    const now = await cpuMs();
+    if (((now - before) * 100) / LOOK_MS < CALM_PERCENT) return;
+    before = now;
+  }
 }
 
 async function useOfOne(pid: number): Promise<ProcessUse> {

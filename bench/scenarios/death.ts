@@ -74,19 +74,20 @@ async function measureNode(slice: Slice, { limitMs }: Death): Promise<Figures> {
     if (leading < 0) throw new Error(`nobody leads ${peer.server}`);
     const urls = cluster.urls.map((_, at) => cluster.urls[(leading + at) % cluster.urls.length] ?? '');
     const workers = await crew.open(urls, { waits: CONTENDERS / 4 }, 4);
-    const untilMs = monotonicMs() + BEFORE_MS + limitMs;
     const reports = workers.map((worker, index) =>
       worker.call('contend', {
         name: lock,
         contenders: [index, index + workers.length],
         holdMs: HOLD_MS,
-        untilMs,
         stubborn: true,
       }),
     );
     await pause(BEFORE_MS);
     const diedAt = monotonicMs();
     await alone(async () => kill(leading));
+    await pause(limitMs);
+    const untilMs = monotonicMs();
+    await Promise.all(workers.map((worker) => worker.call('endContention')));
     const grants = (await Promise.all(reports)).flatMap(({ turns }) => turns.map((turn) => turn.grantedAt));
     return { gapMs: longestGap(grants, diedAt, untilMs) };
   } finally {

@@ -1,3 +1,4 @@
+import { untilCalm } from '../peers/processes.ts';
 import { Crew } from '../workers/crew.ts';
 import { type Contention, contention, measureContention } from './handoff.ts';
 import type { Case, Scenario, Slice } from './scenario.ts';
@@ -8,6 +9,8 @@ interface Growth extends Contention {
 }
 
 const WAITERS = [10, 100, 500, 2_000];
+/** 2,000 do not get in line in a moment. */
+const LINE_UP_MS = 10_000;
 const LOCKS = [100, 1_000];
 
 const CASES: readonly Growth[] = [
@@ -22,7 +25,7 @@ const CASES: readonly Growth[] = [
 
 async function measureGrowth(slice: Slice<Growth>) {
   const { otherLocks } = slice.case;
-  if (otherLocks === 0) return measureContention(slice);
+  if (otherLocks === 0) return measureContention(slice, LINE_UP_MS);
   const { peer, server, lock } = slice;
   const scratch = await server.scratch?.();
   const urls = scratch?.urls ?? server.urls;
@@ -35,6 +38,7 @@ async function measureGrowth(slice: Slice<Growth>) {
   } finally {
     crew.stop();
     await scratch?.remove();
+    await untilCalm(server);
   }
 }
 

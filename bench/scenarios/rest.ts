@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { messagesOn } from '../peers/messages.ts';
-import { useOf } from '../peers/processes.ts';
+import { untilCalm, useOf } from '../peers/processes.ts';
 import { Crew } from '../workers/crew.ts';
 import type { Case, Figures, Scenario, Slice } from './scenario.ts';
 
@@ -66,6 +66,7 @@ async function measureRest(slice: Slice): Promise<Figures> {
   } finally {
     crew.stop();
     await scratch?.remove();
+    await untilCalm(server);
   }
 }
 

@@ -7,7 +7,11 @@ import type { Turn } from '../stats.ts';
 export interface WorkerCalls {
   open(order: OpenOrder): void;
   close(): void;
+  /** Until {@link WorkerCalls.endContention}. */
   contend(order: ContendOrder): ContendReport;
+  /** How many contenders have been in line at least once, as far as the server told. */
+  linedUp(): number;
+  endContention(): void;
   /** Takes and gives back a lock, one time after the other. */
   cycle(order: CycleOrder): CycleReport;
   hop(order: HopOrder): Float64Array;
@@ -36,7 +40,6 @@ export interface ContendOrder {
   /** The numbers of the contenders in this process. */
   readonly contenders: readonly number[];
   readonly holdMs: number;
-  readonly untilMs: number;
   /** Who fails goes on: for runs in which a server dies. */
   readonly stubborn?: boolean;
 }

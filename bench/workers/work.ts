@@ -36,6 +36,8 @@ export class Work implements Async<WorkerCalls> {
   readonly #wire: WireLog | undefined;
   #client: Client | undefined;
   #stop = new AbortController();
+  #contention = new AbortController();
+  #linedUp = new Set<number>();
   #granted: Promise<number> | undefined;
   /** So that nothing that is held is collected. */
   readonly #kept: unknown[] = [];
@@ -55,23 +57,26 @@ export class Work implements Async<WorkerCalls> {
     await client?.close();
   }
 
-  async contend({ name, contenders, holdMs, untilMs, stubborn }: ContendOrder): Promise<ContendReport> {
+  async contend({ name, contenders, holdMs, stubborn }: ContendOrder): Promise<ContendReport> {
     const turns: Turn[] = [];
     const failures: string[] = [];
     let givenUp = 0;
     const end = new AbortController();
     setMaxListeners(0, end.signal);
-    const timer = setTimeout(() => end.abort(), untilMs - monotonicMs());
+    this.#contention = end;
+    this.#linedUp = new Set();
     this.#wire?.take();
     const contend = async (contender: number): Promise<void> => {
       while (!end.signal.aborted) {
         const turn = { contender, askedAt: monotonicMs(), placedAt: Number.NaN };
         const placed = () => {
           turn.placedAt = monotonicMs();
+          this.#linedUp.add(contender);
         };
         try {
           const { fence, release } = await this.#open.acquire(name, { signal: end.signal, placed });
           const grantedAt = monotonicMs();
+          this.#linedUp.add(contender);
           if (holdMs > 0) await pause(holdMs);
           turns.push({ ...turn, grantedAt, releasedAt: monotonicMs(), fence });
           await release();
@@ -88,8 +93,15 @@ export class Work implements Async<WorkerCalls> {
       }
     };
     await Promise.all(contenders.map(contend));
-    clearTimeout(timer);
     return { turns, givenUp, failures, wire: await this.#counted() };
+  }
+
+  linedUp(): number {
+    return this.#linedUp.size;
+  }
+
+  endContention(): void {
+    this.#contention.abort();
   }
 
   async cycle({ name, fresh, untilMs, atLeast = 2 }: CycleOrder): Promise<CycleReport> {
