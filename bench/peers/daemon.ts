@@ -31,6 +31,8 @@ export interface DaemonSpec {
 }
 
 const START_TIMEOUT_MS = 60_000;
+/** A server that is starting may take a connection and never answer on it. */
+const ANSWER_MS = 3_000;
 
 export async function places(count: number): Promise<Place[]> {
   const folders = Array.from({ length: count }, () => mkdtemp(join(tmpdir(), 'batonmq-bench-')));
@@ -96,7 +98,10 @@ async function untilReady({ name }: DaemonSpec, check: () => Promise<void>): Pro
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
     try {
-      return await check();
+      const silent = pause(ANSWER_MS, undefined, { ref: false }).then(() => {
+        throw new Error(`${name} does not answer`);
+      });
+      return await Promise.race([check(), silent]);
     } catch (error) {
       if (performance.now() > deadline) throw new Error(`${name} did not start`, { cause: error });
       await pause(100);

@@ -51,9 +51,12 @@ export const open: Open = async (urls) => {
       const key = await unlessAborted(locked, signal, () => call?.cancel());
       return {
         release: async () => {
-          await new Promise<void>((resolve, reject) => {
+          const unlocked = new Promise<void>((resolve, reject) => {
             service.Unlock({ key }, (error) => (error === null ? resolve() : reject(error)));
           });
+          // Else its key would be kept alive for ever.
+          unlocked.catch(() => lease.revoke().catch(() => {}));
+          await unlocked;
           spare.push(lease);
         },
       };
