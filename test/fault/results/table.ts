@@ -24,10 +24,10 @@ export function render(runs: readonly RunSummary[]): string {
 }
 
 /** @throws Error when the text has no place for it. */
-export function replaceBetween(text: string, content: string): string {
-  const [start, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (start < 0 || end < start) throw new Error(`no ${BEGIN} … ${END} in it`);
-  return `${text.slice(0, start)}${BEGIN}\n\n${content}\n\n${text.slice(end)}`;
+export function replaceBetween(text: string, content: string, [begin, finish] = [BEGIN, END]): string {
+  const [start, end] = [text.indexOf(begin), text.indexOf(finish)];
+  if (start < 0 || end < start) throw new Error(`no ${begin} … ${finish} in it`);
+  return `${text.slice(0, start)}${begin}\n\n${content}\n\n${text.slice(end)}`;
 }
 
 interface Row {

@@ -7,7 +7,7 @@ import { waitUntilOpen } from '../../support/broker/probe.ts';
 import { ClusterNode } from './cluster-node.ts';
 import { leaders, untilWhole } from './erlang.ts';
 import { Namespaces } from './namespaces.ts';
-import type { Release, Site, SiteNode, SiteOptions } from './types.ts';
+import type { Release, Site, SiteNode } from './types.ts';
 
 const NODES = ['n1', 'n2', 'n3'];
 const FORMATION_MS = 120_000;
@@ -15,14 +15,19 @@ const FORMATION_MS = 120_000;
  * A fifth of the defaults, as all times of a run under faults are: peers give each other up after 10 to 15 s instead of
  * 45 to 75, and from 4.3 on a consumer on an unreachable node 12 s later instead of 60.
  */
-const NET_TICKTIME_S = 12;
-const CONSUMER_DISCONNECTED_MS = 12_000;
+const UNDER_FAULTS = { netTicktimeS: 12, consumerDisconnectedMs: 12_000 };
+
+export interface ClusterOptions {
+  /** `rabbitmq_management` say; none by default. */
+  readonly plugins?: readonly string[];
+  readonly times?: typeof UNDER_FAULTS;
+}
 
 /** Three nodes, each in a network namespace of its own. Takes root and Linux. */
 export async function startCluster(
   release: Release,
   log: (line: string) => void,
-  { plugins = [] }: SiteOptions = {},
+  { plugins = [], times = UNDER_FAULTS }: ClusterOptions = {},
 ): Promise<Site> {
   const installation = await installationOf(release, log);
   const cleanup: (() => Promise<unknown>)[] = [];
@@ -34,7 +39,7 @@ export async function startCluster(
     const { root } = installation;
     const network = await Namespaces.make(NODES.length, [...(root === '/' ? [] : ['chroot', root]), 'epmd']);
     cleanup.push(() => network.stop());
-    const nodes = await boot(release, installation, network, plugins);
+    const nodes = await boot(release, installation, network, { plugins, times });
     cleanup.push(() => Promise.all(nodes.map((node) => node.stop())));
     const first = nodes[0];
     if (first === undefined) throw new Error('a cluster has nodes');
@@ -72,7 +77,7 @@ async function boot(
   release: Release,
   installation: Installation,
   network: Namespaces,
-  plugins: readonly string[],
+  { plugins, times: { netTicktimeS, consumerDisconnectedMs } }: Required<ClusterOptions>,
 ): Promise<ClusterNode[]> {
   const lines = NODES.map((host, index) => `${network.addresses[index]} ${host}`);
   const hosts = ['127.0.0.1 localhost', ...lines, ''].join('\n');
@@ -89,8 +94,8 @@ async function boot(
         cookie,
         config: config(release),
         plugins,
-        advancedConfig: `[{rabbit, [{consumer_disconnected_timeout, ${CONSUMER_DISCONNECTED_MS}}]}].\n`,
-        netTicktimeS: NET_TICKTIME_S,
+        advancedConfig: `[{rabbit, [{consumer_disconnected_timeout, ${consumerDisconnectedMs}}]}].\n`,
+        netTicktimeS,
       }),
   );
   await Promise.all(nodes.map((node) => node.boot()));

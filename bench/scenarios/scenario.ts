@@ -1,0 +1,54 @@
+import type { Peer, Server } from '../peers/peer.ts';
+import type { Crew } from '../workers/crew.ts';
+
+/** Named numbers. NaN is: not to be had. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** A row of a scenario's table: one setting, measured for each peer. */
+export interface Case {
+  readonly id: string;
+  readonly title: string;
+  /** Left out by `--quick`. */
+  readonly slow?: boolean;
+}
+
+/** What a slice gets: one peer, one case, and the machine to itself. */
+export interface Slice<C extends Case = Case> {
+  readonly peer: Peer;
+  readonly crew: Crew;
+  readonly server: Server;
+  readonly case: C;
+  /** A smoke test: a tenth of everything is enough. */
+  readonly quick: boolean;
+  /** How long to measure. */
+  readonly ms: number;
+  /** A name nobody has used. */
+  readonly lock: string;
+  readonly log: (line: string) => void;
+}
+
+export interface Scenario {
+  readonly id: string;
+  readonly letter: string;
+  readonly title: string;
+  readonly cases: readonly Case[];
+  /** At most so many runs; all by default. */
+  readonly runsOf?: (it: Case) => number;
+  /** Peers whose figures would be those of another one; none by default. */
+  readonly leavesOut?: (peer: Peer, it: Case) => boolean;
+  /** All peers are measured at the same time, because most of it is waiting. */
+  readonly together?: boolean;
+  /**
+   * Measures.
+   * @throws RuleSkippedError
+   */
+  measure(slice: Slice): Promise<Figures>;
+}
+
+/** A figure that was had by leaving out a rule is none. */
+export class RuleSkippedError extends Error {
+  constructor(peer: Peer, it: Case, sentences: readonly string[]) {
+    super(`${peer.id}, ${it.title}: a rule was skipped.\n${sentences.map((each) => `  ${each}`).join('\n')}`);
+    this.name = 'RuleSkippedError';
+  }
+}
