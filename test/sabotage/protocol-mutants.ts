@@ -57,7 +57,7 @@ export const protocolMutants: readonly Mutant[] = [
         find: "if (head.data.kind === 'probe') return { kind: 'probe' };",
         replace: `if (head.data.kind === 'probe') {
     const { id, by, at } = json as Token;
-    return { kind: 'token', token: { id, name, base: 0n, by, at }, returns, fence: fenceOf(0n, returns) };
+    return { kind: 'token', token: { id, name, base: 0n, stride: 1, by, at }, returns, fence: fenceOf(0n, returns, 1) };
   }`,
       },
       {

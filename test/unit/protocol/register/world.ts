@@ -50,7 +50,7 @@ export class World {
 
   seed(highestSeen: bigint): void {
     const token = { id: this.id(), name: RULES.name, base: nextBase(this.now.wall, highestSeen) };
-    this.put(this.lock, encodeToken({ ...token, by: 'x', at: this.now.wall }));
+    this.put(this.lock, encodeToken({ ...token, stride: 1, by: 'x', at: this.now.wall }));
   }
 
   put(queue: MemoryQueue, body: Uint8Array): void {
