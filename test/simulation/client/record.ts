@@ -54,7 +54,14 @@ export function mintToken(world: World, base: bigint, wall: number) {
   const label = `token#${world.minted.length}`;
   const aheadMs = Number(base >> 20n) - Math.floor(EPOCH_MS + world.model.now);
   const minted: Minted = { label, base, at: wall, aheadMs };
-  const body = encodeToken({ id: idOf(world.minted.length), name: LOCK, base, stride: 1, by: 'sim', at: wall });
+  const body = encodeToken({
+    id: idOf(world.minted.length),
+    name: LOCK,
+    base,
+    stride: 1,
+    by: 'sim',
+    at: wall,
+  });
   world.minted = [...world.minted, minted];
   return { label, body };
 }
