@@ -52,8 +52,27 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'ticks',
+          include: ['test/ticks/*.test.ts'],
+          globalSetup: ['test/ticks/global-setup.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'fault',
           include: ['test/fault/suite/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 240_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'clusters',
+          include: ['test/fault/clusters/*.test.ts'],
           fileParallelism: false,
           testTimeout: 240_000,
         },

@@ -242,9 +242,13 @@ export class Lease<T = unknown> implements Holder {
     const { state, timeoutMs } = parseReleaseOptions(options);
     if (state === undefined) return this.release();
     this.throwIfLost();
-    const saving = this.#state.save(state as T, timeoutMs, () => {
-      if (this.loss !== undefined) throw this.loss;
-    });
+    const saving = traces.save.tracePromise(
+      () =>
+        this.#state.save(state as T, timeoutMs, () => {
+          if (this.loss !== undefined) throw this.loss;
+        }),
+      this.#copyTrace(),
+    );
     const releasing = saving.catch(() => {}).then(() => this.#release());
     this.#released = releasing;
     await Promise.allSettled([saving, releasing]);

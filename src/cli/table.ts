@@ -19,7 +19,8 @@ export function ago(iso: string | null, nowMs = Date.now()): string {
   return `${iso.slice(0, 19).replace('T', ' ')}Z, ${spanOf(seconds)}`;
 }
 
-function spanOf(seconds: number): string {
+/** `12 min`: rounded down to a unit that says enough. */
+export function spanOf(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.floor(seconds / 3_600)} h`;

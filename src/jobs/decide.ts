@@ -56,6 +56,11 @@ export function doneAfter({ ticks, overrun }: Policy, tick: number, nowMs: numbe
   return Math.max(tick, ticks.latest(nowMs, tick) ?? tick);
 }
 
+/** What is recorded as done while the first run ever, of `tick`, is not: nothing from which a duration could count. */
+export function doneBefore({ ticks }: Policy, tick: number): number {
+  return ticks.areFixed ? tick - 1 : 0;
+}
+
 function firstOf(ticks: Ticks, catchUp: CatchUp, done: number, presentSinceMs: number): number | undefined {
   if (catchUp === 'all') return ticks.next(done);
   const missed = ticks.latest(presentSinceMs - 1, done);

@@ -4,7 +4,7 @@ import type { StateSchema } from '../state.ts';
 /** The memory of a job, which travels with its lock. Instants are milliseconds since 1970. */
 export interface JobRecord {
   v: 1;
-  /** Every tick up to this one is done or dropped. */
+  /** Every tick up to this one is done or dropped; 0 is none. */
   done: number;
   /** The last run. While a run is under way it is known only with at-most-once. */
   last?: LastRun | undefined;
@@ -19,8 +19,10 @@ export interface LastRun {
   /** Absent while it runs, and for ever when its worker died. */
   tookMs?: number | undefined;
   outcome: 'started' | 'done' | 'failed';
-  /** Of a command. */
+  /** What `baton run` ended with: that of its command, or 128 + n. */
   exitCode?: number | undefined;
+  /** That killed the command. */
+  signal?: string | undefined;
 }
 
 const ms = z.int().nonnegative();
@@ -37,6 +39,7 @@ export const jobRecordSchema: StateSchema<JobRecord> = z.object({
       tookMs: ms.optional(),
       outcome: z.enum(['started', 'done', 'failed']),
       exitCode: z.int().optional(),
+      signal: z.string().max(20).optional(),
     })
     .optional(),
 });

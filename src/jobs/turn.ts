@@ -1,4 +1,4 @@
-import { decide, doneAfter, type Policy } from './decide.ts';
+import { decide, doneAfter, doneBefore, type Policy } from './decide.ts';
 import type { JobRecord, LastRun } from './record.ts';
 
 /** What a job needs of a lease with state. */
@@ -12,9 +12,8 @@ export interface JobLease {
 }
 
 /** What became of a run that was not interrupted. */
-export interface Ending {
+export interface Ending extends Pick<LastRun, 'exitCode' | 'signal'> {
   readonly outcome: 'done' | 'failed';
-  readonly exitCode?: number | undefined;
 }
 
 export type Turn =
@@ -56,19 +55,18 @@ export async function takeTurn(
   const { tick } = decision;
   const startedAt = now();
   const started: LastRun = { tick, by, fence: String(lease.fence), startedAt, outcome: 'started' };
-  const before = record?.done ?? tick - 1;
+  const before = record?.done ?? doneBefore(policy, tick);
   const atMostOnce = policy.semantics === 'at-most-once';
   if (atMostOnce) await lease.save({ v: 1, done: tick, last: started });
-  const { outcome, exitCode } = await run(tick);
+  const ending = await run(tick);
   lease.throwIfLost();
   const endedAt = now();
   const last: LastRun = {
     ...started,
     tookMs: Math.max(0, endedAt - startedAt),
-    outcome,
-    ...(exitCode !== undefined && { exitCode }),
+    ...ending,
   };
-  const isDone = outcome === 'done' || atMostOnce;
+  const isDone = ending.outcome === 'done' || atMostOnce;
   const done = isDone ? doneAfter(policy, tick, endedAt) : before;
   await lease.release({ state: { v: 1, done, last } });
   return { did: 'run', done, last };

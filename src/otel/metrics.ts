@@ -4,6 +4,7 @@ import type { LockTrace, SeedTrace, SessionTrace, StartOverTrace } from '../diag
 import { errorType, listen, lostReason, type Stop } from './listen.ts';
 
 const WAIT_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
+const SAVE_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const HOLD_BUCKETS_S = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1_800, 7_200, 43_200];
 
 /** `result` is set by Node once a traced promise has resolved: the lease, or undefined for a try that found it held. */
@@ -18,7 +19,12 @@ export function recordMetrics(meter: Meter, attributesOf: LockAttributes): Stop[
     'batonmq.service': service,
     ...attributesOf(lock),
   });
-  const stops = [...recordWaits(meter, of), ...recordHolds(meter, of), ...recordSessions(meter)];
+  const stops = [
+    ...recordWaits(meter, of),
+    ...recordHolds(meter, of),
+    ...recordSaves(meter, of),
+    ...recordSessions(meter),
+  ];
   const count = (name: string, unit: string, description: string) =>
     meter.createCounter(name, { unit, description });
 
@@ -107,6 +113,30 @@ function recordHolds(meter: Meter, of: (trace: LockTrace) => Attributes): Stop[]
         ...attributes,
         'batonmq.outcome': reason === undefined ? 'released' : 'lost',
         ...why,
+      });
+    }),
+  ];
+}
+
+function recordSaves(meter: Meter, of: (trace: LockTrace) => Attributes): Stop[] {
+  const duration = meter.createHistogram('batonmq.save.duration', {
+    unit: 's',
+    description: 'From the call of save, or of a release with state, to its confirmation or failure',
+    advice: { explicitBucketBoundaries: SAVE_BUCKETS_S },
+  });
+  const startedAt = new WeakMap<LockTrace, number>();
+  return [
+    listen<LockTrace>('tracing:batonmq:save:start', (trace) => {
+      startedAt.set(trace, performance.now());
+    }),
+    listen<LockTrace>('tracing:batonmq:save:asyncEnd', (trace) => {
+      const from = startedAt.get(trace);
+      if (from === undefined) return;
+      const failed = trace.error !== undefined;
+      duration.record((performance.now() - from) / 1_000, {
+        ...of(trace),
+        'batonmq.outcome': failed ? 'failed' : 'saved',
+        ...(failed && { 'error.type': errorType(trace.error) }),
       });
     }),
   ];

@@ -5,12 +5,13 @@ import { errorType, listen, lostReason, type Stop } from './listen.ts';
 type AcquireTrace = LockTrace & { result?: unknown };
 
 /**
- * A span for each wait (`batonmq.acquire`) and each hold (`batonmq.hold`). Both are children of the span in which
- * `acquire` was called, and the hold is linked to its wait.
+ * A span for each wait (`batonmq.acquire`), each hold (`batonmq.hold`) and each save (`batonmq.save`). The first two are
+ * children of the span in which `acquire` was called, and the hold is linked to its wait; a save is one of its caller's.
  */
 export function recordSpans(tracer: Tracer): Stop[] {
   const waits = new WeakMap<LockTrace, { readonly span: Span; readonly parent: Context }>();
   const holds = new WeakMap<LockTrace, Span>();
+  const saves = new WeakMap<LockTrace, Span>();
   const attributesOf = ({ lock, service }: LockTrace) => ({
     'messaging.system': 'rabbitmq',
     'batonmq.lock.name': lock,
@@ -52,6 +53,17 @@ export function recordSpans(tracer: Tracer): Stop[] {
         span.setAttribute('batonmq.lost.reason', reason);
         fail(span, 'lost', trace.error);
       }
+      span.end();
+    }),
+    listen<LockTrace>('tracing:batonmq:save:start', (trace) => {
+      const attributes = { ...attributesOf(trace), 'batonmq.fence': trace.fence ?? '' };
+      saves.set(trace, tracer.startSpan('batonmq.save', { kind: SpanKind.CLIENT, attributes }));
+    }),
+    listen<LockTrace>('tracing:batonmq:save:asyncEnd', (trace) => {
+      const span = saves.get(trace);
+      if (span === undefined) return;
+      if (trace.error !== undefined) fail(span, 'failed', trace.error);
+      else span.setAttribute('batonmq.outcome', 'saved');
       span.end();
     }),
   ];

@@ -1,13 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/index.ts';
 import { sharedBroker } from '../support/broker/index.ts';
+import { run } from '../support/broker/run.ts';
+import { unique } from './start.ts';
 
 const { url, control } = sharedBroker();
+const DOCS = new URL('../../docs/', import.meta.url);
 
 /** Every rabbitmqctl line of the page, as arguments, by its subcommand. */
 async function documented(): Promise<Map<string, string[]>> {
-  const page = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const page = await readFile(new URL('operations.md', DOCS), 'utf8');
   const lines = [...page.matchAll(/^ *rabbitmqctl (.+)$/gm)].map(([, line = '']) => line);
   const commands = lines.map((line) =>
     [...line.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, a, b, c]) =>
@@ -51,6 +57,7 @@ test.runIf(control !== undefined)(
       .toMatch(/baton\.default\.lock\.invoice:42\t0\t1\trunning\t/);
     expect(await ctl('status')).toMatch(/Alarms/);
     await ctl('list_policies');
+    await ctl('list_operator_policies');
 
     const lost = new Promise((resolve) => lease.signal.addEventListener('abort', resolve));
     await ctl('delete_queue');
@@ -63,11 +70,49 @@ test.runIf(control !== undefined)(
         'add_vhost',
         'delete_queue',
         'list_consumers',
+        'list_operator_policies',
         'list_policies',
         'list_queues',
         'set_permissions',
         'status',
       ].sort(),
     );
+  },
+);
+
+/** The command lines of the recipes, as cron and systemd would give them to the machine. */
+async function recipes(): Promise<Record<string, string>> {
+  const page = await readFile(new URL('operations.md', DOCS), 'utf8');
+  const crontab = await readFile(new URL('examples/nightly.cron', DOCS), 'utf8');
+  const inCrontab = /^(?:\S+ ){5} *nobody +(.+)$/m;
+  const kubernetes = /command: \[(baton, .+)\]/.exec(page)?.[1] ?? '';
+  return {
+    'the crontab': inCrontab.exec(crontab)?.[1] ?? '',
+    'the crontab on the page': inCrontab.exec(page)?.[1] ?? '',
+    'the systemd unit': (/^ExecStart=(.+)$/m.exec(page)?.[1] ?? '').replace('/usr/local/bin/', ''),
+    Kubernetes: kubernetes.replace('0 3 * * *', "'0 3 * * *'").replaceAll(', ', ' '),
+  };
+}
+
+test.each(['the crontab', 'the crontab on the page', 'the systemd unit', 'Kubernetes'])(
+  'the command line of %s runs the report once, on whichever machine comes first',
+  async (recipe) => {
+    const line = (await recipes())[recipe] ?? '';
+    const folder = await mkdtemp(join(tmpdir(), 'batonmq-recipe-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const command = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+    await chmod(command, 0o755);
+    await symlink(command, join(folder, 'baton'));
+    await writeFile(join(folder, 'report.sh'), '#!/bin/sh\necho report\n', { mode: 0o755 });
+    const env = {
+      ...process.env,
+      PATH: `${folder}:${process.env.PATH}`,
+      BATON_URL: url,
+      BATON_NAMESPACE: unique('recipe').slice(0, 32),
+    };
+    const call = () => run(['sh', '-c', line.replace('/srv/', `${folder}/`)], { env });
+    const outputs = await Promise.all([call(), call(), call()]);
+    expect(outputs.sort()).toEqual(['', '', 'report\n']);
+    expect(await call()).toBe('');
   },
 );

@@ -10,9 +10,12 @@ export interface Node {
   readonly partitions: readonly string[];
 }
 
-/** @param khepri whether metadata is kept by Raft; below 4.0 it never is */
-export function clusterFindings(nodes: readonly Node[], khepri: boolean): Finding[] {
-  return [...alarms(nodes), ...partitions(nodes, khepri), ...size(nodes)];
+/** @param metadata whether it is kept by Raft, and if not, whether this version (4.0 or newer) could */
+export function clusterFindings(
+  nodes: readonly Node[],
+  metadata: 'raft' | 'could-be-raft' | 'mnesia',
+): Finding[] {
+  return [...alarms(nodes), ...partitions(nodes, metadata), ...size(nodes)];
 }
 
 function alarms(nodes: readonly Node[]): Finding[] {
@@ -25,22 +28,23 @@ function alarms(nodes: readonly Node[]): Finding[] {
   return [{ check: 'alarms', level: 'warning', says, fix: 'rabbitmq-diagnostics alarms' }];
 }
 
-function partitions(nodes: readonly Node[], khepri: boolean): Finding[] {
+function partitions(nodes: readonly Node[], metadata: Parameters<typeof clusterFindings>[1]): Finding[] {
   const check = 'partitions';
   const cut = nodes.filter((node) => node.partitions.length > 0);
   if (cut.length > 0) {
     const says = `the cluster has been partitioned (${cut.map(({ name }) => name).join(', ')}): nodes may disagree on which locks exist, and a lock may exist twice. Restart the nodes of the smaller side`;
     return [{ check, level: 'problem', says, fix: 'rabbitmqctl cluster_status' }];
   }
-  if (khepri)
+  if (metadata === 'raft')
     return [
       { check, level: 'ok', says: 'metadata is kept by Raft (Khepri), so a partition cannot split it' },
     ];
   if (nodes.length < 2) return [{ check, level: 'ok', says: 'one node: nothing to partition' }];
-  const says =
-    'metadata is kept in Mnesia: with cluster_partition_handling = ignore, its default, a cut-off node can make a lock twice. The API does not tell which is set. Use Khepri (4.x), or pause_minority';
+  const remedy = metadata === 'mnesia' ? 'It must be pause_minority' : 'Use Khepri, or pause_minority';
+  const says = `metadata is kept in Mnesia: with cluster_partition_handling = ignore, its default, a cut-off node can make a lock twice. The API does not tell which is set. ${remedy}`;
+  const look = 'rabbitmqctl environment | grep cluster_partition_handling   # want pause_minority';
   const fix =
-    'rabbitmqctl environment | grep cluster_partition_handling   # want pause_minority; or: rabbitmqctl enable_feature_flag khepri_db';
+    metadata === 'mnesia' ? look : `${look}; or: rabbitmqctl enable_feature_flag --opt-in khepri_db`;
   return [{ check, level: 'warning', says, fix }];
 }
 

@@ -4,13 +4,15 @@ import { parseArgs } from 'node:util';
 import { parseAddresses, withLogin } from '../../broker/address.ts';
 import type { LockSession } from '../../broker/port.ts';
 import { connect, isBatonError } from '../../index.ts';
+import { REFRESH_MS } from '../../protocol/register/keeping.ts';
 import { lockQueueName, registerQueueName } from '../../protocol/topology.ts';
 import { inFlags } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
 import { accessFindings } from './access.ts';
-import { clusterFindings } from './cluster.ts';
+import { clusterFindings, type Node } from './cluster.ts';
+import { consumerTimeoutFindings } from './consumer-timeout.ts';
 import { Facts } from './facts.ts';
 import type { Finding, Level } from './finding.ts';
 import { latencyFindings } from './latency.ts';
@@ -55,40 +57,48 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
   );
   const { user = '', vhost = '/' } = address ?? {};
   const facts = new Facts(management);
+  const nodes = await facts.nodes();
   // Before anything of doctor's own is there.
-  const tokens = await examineTokens(facts, session, { namespace, vhost });
+  const tokens = await examineTokens(facts, session, nodes ?? [], { namespace, vhost });
   const lock = `baton-doctor@${hostname()}`;
   const queue = lockQueueName(namespace, lock);
   const access = await accessFindings({ session, queue, lock, user, vhost });
   const latency = access.every(({ level }) => level === 'ok')
     ? await examineLatency(inspection, lock, connectMs)
     : [];
-  const [policies, nodes] = [await facts.policies(), await facts.nodes()];
+  const policies = await facts.policies();
+  const timeouts = await facts.consumerTimeouts(namespace);
   const register = registerQueueName(namespace, lock);
-  const known = tokens.queues.map(({ name }) => name);
+  const { verifyEveryMs } = settings;
+  const subjects = [
+    ...[queue, register].map((name) => ({ name, everyMs: verifyEveryMs })),
+    ...tokens.queues.map(({ name, part }) => ({
+      name,
+      everyMs: part === 'register' ? REFRESH_MS : verifyEveryMs,
+    })),
+  ];
   return [
     ...versionFindings(session.traits.version),
     ...heartbeat(inspection),
     ...access,
     ...latency,
-    ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.khepri(session.traits.version))),
-    ...(policies === undefined
-      ? []
-      : policyFindings(policies, [queue, register, ...known], settings.verifyEveryMs)),
-    ...consumerTimeout(await facts.consumerTimeoutMs(namespace), settings.verifyEveryMs),
+    ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.metadata(session.traits.version))),
+    ...(policies === undefined ? [] : policyFindings(policies, subjects)),
+    ...(timeouts === undefined ? [] : consumerTimeoutFindings(timeouts, verifyEveryMs)),
     ...tokens.findings,
     ...facts.untold(),
   ];
 }
 
-async function examineTokens(facts: Facts, session: LockSession, where: Whereabouts) {
-  const first = await facts.lockQueues(where.namespace, session);
+async function examineTokens(facts: Facts, session: LockSession, nodes: readonly Node[], where: Whereabouts) {
+  const running = new Set(nodes.filter((node) => node.running).map(({ name }) => name));
+  const first = await facts.lockQueues(where.namespace, session, running);
   if (first === undefined) return { queues: [], findings: [] };
   let queues = first;
   let suspects = new Set(first.filter(isSuspicious).map(({ name }) => name));
   for (let waitedMs = 0; suspects.size > 0 && waitedMs < DOUBT_MS; waitedMs += LOOK_AGAIN_MS) {
     await pause(LOOK_AGAIN_MS);
-    queues = (await facts.lockQueues(where.namespace, session)) ?? [];
+    queues = (await facts.lockQueues(where.namespace, session, running)) ?? [];
     const still = queues.filter((queue) => suspects.has(queue.name) && isSuspicious(queue));
     suspects = new Set(still.map(({ name }) => name));
   }
@@ -113,30 +123,6 @@ async function examineLatency(
 function heartbeat({ settings: { leaseMs, verifyEveryMs } }: Inspection): Finding[] {
   const says = `a lease of ${formatDuration(leaseMs)}, proven every ${formatDuration(verifyEveryMs)}, fits the negotiated heartbeat: a holder gives up before the broker does`;
   return [{ check: 'heartbeat', level: 'ok', says }];
-}
-
-function consumerTimeout(timeoutMs: number | undefined, verifyEveryMs: number): Finding[] {
-  if (timeoutMs === undefined) return [];
-  const check = 'consumer-timeout';
-  const shown = formatDuration(timeoutMs);
-  if (timeoutMs >= 2 * verifyEveryMs) {
-    return [
-      {
-        check,
-        level: 'ok',
-        says: `consumers time out after ${shown}, and a holder is proven every ${formatDuration(verifyEveryMs)}`,
-      },
-    ];
-  }
-  const says = `consumers time out after ${shown}, under two verifications (${formatDuration(verifyEveryMs)}): the broker takes locks from healthy holders`;
-  return [
-    {
-      check,
-      level: 'problem',
-      says,
-      fix: "rabbitmqctl eval 'application:set_env(rabbit, consumer_timeout, 1800000).'   # and consumer_timeout in rabbitmq.conf",
-    },
-  ];
 }
 
 function worstOf(findings: readonly Finding[]): Level {

@@ -2,6 +2,7 @@ import type { BrokerTraits, LockSession } from '../../broker/port.ts';
 import { lockNameOf } from '../../protocol/topology.ts';
 import { type Management, ManagementError } from '../management/client.ts';
 import type { Node } from './cluster.ts';
+import type { ConsumerTimeouts } from './consumer-timeout.ts';
 import type { Finding } from './finding.ts';
 import type { Policy } from './policies.ts';
 import type { LockQueue } from './tokens.ts';
@@ -11,6 +12,13 @@ type Row = Readonly<Record<string, unknown>>;
 const rowsOf = (answer: unknown): readonly Row[] => (Array.isArray(answer) ? (answer as Row[]) : []);
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
+
+function partOf(namespace: string, queue: string): Pick<LockQueue, 'part' | 'lock'> {
+  const registers = `baton.${namespace}.state.`;
+  if (!queue.startsWith(registers)) return { part: 'lock', lock: lockNameOf(namespace, queue) ?? queue };
+  const alike = `baton.${namespace}.lock.${queue.slice(registers.length)}`;
+  return { part: 'register', lock: lockNameOf(namespace, alike) ?? queue };
+}
 
 /** Reads what the management API knows; what it does not tell becomes a finding of its own. */
 export class Facts {
@@ -43,12 +51,14 @@ export class Facts {
     }));
   }
 
-  /** Whether the cluster keeps its metadata by Raft: never below 3.13, always from 4.3 on. */
-  async khepri([major, minor]: BrokerTraits['version']): Promise<boolean> {
-    if (major > 4 || (major === 4 && minor >= 3)) return true;
-    if (major < 3 || (major === 3 && minor < 13)) return false;
+  /** Whether the cluster keeps its metadata by Raft: never below 3.13, where it is an experiment; always from 4.3 on. */
+  async metadata([major, minor]: BrokerTraits['version']): Promise<'raft' | 'could-be-raft' | 'mnesia'> {
+    if (major > 4 || (major === 4 && minor >= 3)) return 'raft';
+    if (major < 3 || (major === 3 && minor < 13)) return 'mnesia';
     const rows = await this.#get('feature flags', 'feature-flags?columns=name,state');
-    return rows?.some(({ name, state }) => name === 'khepri_db' && state === 'enabled') ?? false;
+    const enabled = rows?.some(({ name, state }) => name === 'khepri_db' && state === 'enabled');
+    if (enabled === true) return 'raft';
+    return major < 4 ? 'mnesia' : 'could-be-raft';
   }
 
   /** Policies and operator policies of the virtual host. */
@@ -72,46 +82,60 @@ export class Facts {
     return [...read(own, false), ...read(operators, true)];
   }
 
-  /** Every queue under the name of a lock of this namespace. */
-  async lockQueues(namespace: string, session: LockSession): Promise<readonly LockQueue[] | undefined> {
+  /** Every queue under the name of a lock of this namespace, and of its state. `nodes`: those that run. */
+  async lockQueues(
+    namespace: string,
+    session: LockSession,
+    nodes: ReadonlySet<string>,
+  ): Promise<readonly LockQueue[] | undefined> {
     const columns = 'name,type,arguments,messages_unacknowledged,members,online';
-    const query = { name: `^baton\\.${namespace}\\.(?:lock|slot)\\.`, use_regex: 'true', columns };
+    const query = { name: `^baton\\.${namespace}\\.(?:lock|slot|state)\\.`, use_regex: 'true', columns };
     const rows = await this.#told('locks', () =>
       this.#management.list(`queues/${this.#management.vhost}`, query),
     );
     if (rows === undefined) return undefined;
     const queues = await Promise.all(
-      (rows as readonly Row[]).map(async (row) => {
+      (rows as readonly Row[]).map(async (row): Promise<LockQueue[]> => {
         const name = textOf(row.name);
         // What the API counts is up to 5 s old; this is the state of now.
         const depth = await session.look(name);
         if (depth === 'absent') return [];
-        return {
-          name,
-          lock: lockNameOf(namespace, name) ?? name,
-          type: textOf(row.type),
-          singleActiveConsumer: (row.arguments as Row | undefined)?.['x-single-active-consumer'] === true,
-          ready: depth.ready,
-          unacknowledged: numberOf(row.messages_unacknowledged),
-          used: depth.consumers > 0,
-          members: rowsOf(row.members).length,
-          online: rowsOf(row.online).length,
-        };
+        const members = rowsOf(row.members).map(String);
+        // Of a queue whose leader has changed it shows old news for minutes.
+        const online = new Set([...rowsOf(row.online).map(String), ...nodes]);
+        return [
+          {
+            name,
+            ...partOf(namespace, name),
+            type: textOf(row.type),
+            singleActiveConsumer: (row.arguments as Row | undefined)?.['x-single-active-consumer'] === true,
+            ready: depth.ready,
+            unacknowledged: numberOf(row.messages_unacknowledged),
+            used: depth.consumers > 0,
+            members: members.length,
+            online: members.filter((member) => online.has(member)).length,
+          },
+        ];
       }),
     );
     return queues.flat();
   }
 
-  /** The shortest consumer timeout of the namespace's lock consumers; undefined when nothing tells (below 4.0). */
-  async consumerTimeoutMs(namespace: string): Promise<number | undefined> {
+  /** The shortest consumer timeouts of the namespace's consumers; empty when nothing tells (below 4.0). */
+  async consumerTimeouts(namespace: string): Promise<ConsumerTimeouts | undefined> {
     const path = `consumers/${this.#management.vhost}?columns=queue.name,consumer_timeout`;
-    const timeouts = (await this.#get('consumer timeouts', path))
-      ?.filter(({ queue }) => {
-        const name = textOf((queue as Row | undefined)?.name);
-        return name.startsWith(`baton.${namespace}.lock.`) || name.startsWith(`baton.${namespace}.slot.`);
-      })
-      .flatMap(({ consumer_timeout }) => numberOf(consumer_timeout) ?? []);
-    return timeouts === undefined || timeouts.length === 0 ? undefined : Math.min(...timeouts);
+    const rows = await this.#get('consumer timeouts', path);
+    if (rows === undefined) return undefined;
+    const shortest = (...kinds: string[]) => {
+      const timeouts = rows
+        .filter(({ queue }) => {
+          const name = textOf((queue as Row | undefined)?.name);
+          return kinds.some((kind) => name.startsWith(`baton.${namespace}.${kind}.`));
+        })
+        .flatMap(({ consumer_timeout }) => numberOf(consumer_timeout) ?? []);
+      return timeouts.length === 0 ? undefined : Math.min(...timeouts);
+    };
+    return { locks: shortest('lock', 'slot'), registers: shortest('state') };
   }
 
   async #get(what: string, path: string): Promise<readonly Row[] | undefined> {

@@ -17,7 +17,7 @@ interface Danger {
   readonly level: Level;
   readonly does: string;
   /** Not every value does harm. */
-  readonly harms?: (value: unknown, verifyEveryMs: number) => boolean;
+  readonly harms?: (value: unknown, everyMs: number) => boolean;
 }
 
 const DANGERS: Readonly<Record<string, Danger>> = {
@@ -40,8 +40,8 @@ const DANGERS: Readonly<Record<string, Danger>> = {
   },
   'consumer-timeout': {
     level: 'problem',
-    does: 'takes the lock from a holder between two verifications',
-    harms: (value, verifyEveryMs) => typeof value === 'number' && value < 2 * verifyEveryMs,
+    does: 'takes the lock from a holder between two verifications, or two refreshes of its state',
+    harms: (value, everyMs) => typeof value === 'number' && value < 2 * everyMs,
   },
   'dead-letter-exchange': {
     level: 'warning',
@@ -49,33 +49,37 @@ const DANGERS: Readonly<Record<string, Danger>> = {
   },
 };
 
+/** A queue that there is or could be, and how often its holder gives back what it has in hand. */
+export interface Subject {
+  readonly name: string;
+  readonly everyMs: number;
+}
+
 /** One finding for each policy that is in force on one of these queues and can destroy or hide a token. */
-export function policyFindings(
-  policies: readonly Policy[],
-  queues: readonly string[],
-  verifyEveryMs: number,
-): Finding[] {
+export function policyFindings(policies: readonly Policy[], queues: readonly Subject[]): Finding[] {
   const findings = [true, false].flatMap((operator) => {
     const ranked = policies
       .filter(
         (policy) => policy.operator === operator && /^(?:all|queues|quorum_queues)$/.test(policy.applyTo),
       )
       .sort((a, b) => b.priority - a.priority);
-    const inForce = new Set(queues.map((queue) => ranked.find(({ pattern }) => matches(pattern, queue))));
-    return ranked
-      .filter((policy) => inForce.has(policy))
-      .flatMap((policy) => dangersOf(policy, verifyEveryMs));
+    const inForce = new Map<Policy, number>();
+    for (const { name, everyMs } of queues) {
+      const policy = ranked.find(({ pattern }) => matches(pattern, name));
+      if (policy !== undefined) inForce.set(policy, Math.max(everyMs, inForce.get(policy) ?? 0));
+    }
+    return [...inForce].flatMap(([policy, everyMs]) => dangersOf(policy, everyMs));
   });
   return findings.length > 0
     ? findings
     : [{ check: 'policies', level: 'ok', says: 'no policy can destroy or hide a token' }];
 }
 
-function dangersOf({ name, vhost, pattern, definition, operator }: Policy, verifyEveryMs: number): Finding[] {
+function dangersOf({ name, vhost, pattern, definition, operator }: Policy, everyMs: number): Finding[] {
   const what = operator ? 'operator policy' : 'policy';
   return Object.entries(definition).flatMap(([key, value]): Finding[] => {
     const danger = DANGERS[key];
-    if (danger === undefined || danger.harms?.(value, verifyEveryMs) === false) return [];
+    if (danger === undefined || danger.harms?.(value, everyMs) === false) return [];
     return [
       {
         check: 'policies',

@@ -1,8 +1,9 @@
 import type { Finding } from './finding.ts';
 
-/** A queue under the name of a lock. What is unacknowledged is up to 5 s old, and undefined until it is known. */
+/** A queue under the name of a lock, or of its state. What is unacknowledged is up to 5 s old, and undefined until it is known. */
 export interface LockQueue {
   readonly name: string;
+  readonly part: 'lock' | 'register';
   readonly lock: string;
   readonly type: string;
   readonly singleActiveConsumer: boolean;
@@ -22,7 +23,17 @@ const messagesOf = ({ ready, unacknowledged, used }: LockQueue): number =>
 
 /** What must be looked at again before it is believed: it may be young, a hand-over, or a probe, which lives for 3 s. */
 export const isSuspicious = (queue: LockQueue): boolean =>
-  isLock(queue) && (messagesOf(queue) !== 1 || (queue.used && queue.unacknowledged === undefined));
+  isLock(queue) &&
+  (isSilent(queue) ||
+    (queue.part === 'lock' &&
+      (messagesOf(queue) !== 1 || (queue.used && queue.unacknowledged === undefined))));
+
+/**
+ * Looks empty, and nothing is known of it: it is its leader that counts what is in it. RabbitMQ 3.10.8 and 4.0.5 show a
+ * leader, and all members online, where there is none.
+ */
+const isSilent = ({ ready, used, unacknowledged }: LockQueue): boolean =>
+  ready === 0 && !used && unacknowledged === undefined;
 
 const isLock = ({ type, singleActiveConsumer }: LockQueue): boolean =>
   type === 'quorum' && singleActiveConsumer;
@@ -36,11 +47,12 @@ export interface Whereabouts {
 export function tokenFindings(queues: readonly LockQueue[], where: Whereabouts): Finding[] {
   const findings = queues.flatMap((queue) => judge(queue, where));
   const count = queues.length;
+  const locks = queues.filter(({ part }) => part === 'lock').length;
   if (count > MANY_QUEUES) {
     findings.push({
       check: 'count',
       level: 'warning',
-      says: `${count} locks: more than about ${MANY_QUEUES} quorum queues want a review of the cluster, and their names are never freed in the broker's memory. Take lock names from a bounded set`,
+      says: `${count} queues of locks: more than about ${MANY_QUEUES} quorum queues want a review of the cluster, and their names are never freed in the broker's memory. Take lock names from a bounded set`,
     });
   }
   return findings.length > 0
@@ -50,19 +62,23 @@ export function tokenFindings(queues: readonly LockQueue[], where: Whereabouts):
           check: 'tokens',
           level: 'ok',
           says:
-            count === 0
+            locks === 0
               ? 'no locks yet'
-              : `${count} ${count === 1 ? 'lock, with its token' : 'locks, each with its token'}`,
+              : `${locks} ${locks === 1 ? 'lock, with its token' : 'locks, each with its token'}`,
         },
       ];
 }
 
 function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Finding[] {
-  const { lock, name, type, used, members, online } = queue;
-  const called = `lock ${JSON.stringify(lock)}`;
+  const { part, lock, name, type, used, members, online } = queue;
+  const called =
+    part === 'lock' ? `lock ${JSON.stringify(lock)}` : `the state of lock ${JSON.stringify(lock)}`;
   const remove = `rabbitmqctl delete_queue -p ${quote(vhost)} ${quote(name)}`;
-  // A slot has no name of its own.
-  const fix = lock === name ? remove : `baton break ${quote(lock)} --namespace ${namespace} --yes`;
+  // A slot has no name of its own, and a register is none of break's business.
+  const fix =
+    lock === name || part === 'register'
+      ? remove
+      : `baton break ${quote(lock)} --namespace ${namespace} --yes`;
   if (!isLock(queue)) {
     const kind = type === 'quorum' ? 'a quorum queue without single active consumer' : `a ${type} queue`;
     const says = `${called} is ${kind}: whoever wants it is refused. Delete the queue if nobody needs it`;
@@ -86,6 +102,14 @@ function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Finding[] {
       },
     ];
   }
+  if (isSilent(queue)) {
+    const cause =
+      'RabbitMQ 3.10 and 4.0 bring it up like this, for good, when its nodes are killed within a second of its making';
+    const what = part === 'lock' ? 'breaking it makes it anew' : 'what it held is lost; delete it';
+    const says = `${called} has no leader: whoever wants it waits for ever. ${cause}. Nothing is in it, and ${what}`;
+    return [{ check: 'tokens', level: 'problem', says, fix }];
+  }
+  if (part === 'register') return []; // how many messages it has is its holder's business
   const messages = messagesOf(queue);
   if (messages === 0 && used) {
     const says = `${called} has no token, and somebody waits for it, who mends it after --heal-after. Breaking it is faster`;

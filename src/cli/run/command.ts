@@ -1,9 +1,11 @@
-import { connect, isBatonError, type Lease, LeaseLostError } from '../../index.ts';
+import { connect, isBatonError, type Lease, LeaseLostError, type Lock } from '../../index.ts';
+import { jobRecordSchema } from '../../jobs/record.ts';
 import { formatDuration } from '../duration.ts';
 import { EXIT } from '../exit-codes.ts';
 import { say } from '../talk.ts';
 import { type Ending, Guard } from './guard-client.ts';
 import { exitCodeOfSignal, Interrupts } from './interrupts.ts';
+import { type CommandEnd, runOnce } from './once.ts';
 import { type RunOrder, readOrder } from './order.ts';
 
 export { HELP } from './help.ts';
@@ -13,16 +15,35 @@ export async function main(argv: readonly string[]): Promise<number> {
   const order = await readOrder(argv, process.env);
   const interrupts = new Interrupts();
   const { urls, options } = order.connection;
+  const { lock, once: policy } = order;
   await using baton = await interrupted(connect(urls, options), interrupts.signal);
-  const { waitMs: timeoutMs, lock } = order;
-  const lease = await baton.lock(lock).tryAcquire({ timeoutMs, signal: interrupts.signal });
+  if (policy === undefined) {
+    return await holding(baton.lock(lock), order, interrupts, async (lease) => {
+      const { code } = await runUnder(lease, order, interrupts);
+      return code;
+    });
+  }
+  const once = { policy, service: options.service ?? 'baton', logger: options.logger, now: Date.now };
+  return await holding(baton.lock(lock, { state: jobRecordSchema }), order, interrupts, (lease) =>
+    runOnce(lease, once, (environment) => runUnder(lease, order, interrupts, environment)),
+  );
+}
+
+/** Waits for the lock as long as was asked, and gives it back after `use`. */
+async function holding<T>(
+  lock: Lock<T>,
+  { waitMs: timeoutMs }: RunOrder,
+  { signal }: Interrupts,
+  use: (lease: Lease<T>) => Promise<number>,
+): Promise<number> {
+  const lease = await lock.tryAcquire({ timeoutMs, signal });
   if (lease === undefined) {
     const within = timeoutMs === 0 ? '' : ` within ${formatDuration(timeoutMs)}`;
-    say(`lock ${JSON.stringify(lock)} was not acquired${within}: somebody else holds it`);
+    say(`lock ${JSON.stringify(lock.name)} was not acquired${within}: somebody else holds it`);
     return EXIT.notAcquired;
   }
   try {
-    return await runUnder(lease, order, interrupts);
+    return await use(lease);
   } finally {
     await lease
       .release()
@@ -39,7 +60,12 @@ async function interrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise
   return Promise.race([promise, aborted]);
 }
 
-async function runUnder(lease: Lease, order: RunOrder, interrupts: Interrupts): Promise<number> {
+async function runUnder<T>(
+  lease: Lease<T>,
+  order: RunOrder,
+  interrupts: Interrupts,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CommandEnd> {
   const guard = await Guard.start(lease.name);
   const beats = setInterval(() => {
     if (lossOf(lease) === undefined) guard.beat(lease.remainingMs);
@@ -50,9 +76,11 @@ async function runUnder(lease: Lease, order: RunOrder, interrupts: Interrupts): 
     interrupts.passTo((signal) => guard.signal(signal));
     lease.throwIfLost();
     // Set last: in a nested run the command sees the inner lock.
-    const env = { ...process.env, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
+    const env = { ...process.env, ...environment, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
     guard.run({ file: order.file, args: order.args, env }, lease.remainingMs, order.killAfterMs);
-    return settle(await guard.ended, lossOf(lease), order);
+    const ending = await guard.ended;
+    const signal = ending.say === 'ended' ? ending.signal : null;
+    return { code: settle(ending, lossOf(lease), order), signal };
   } finally {
     clearInterval(beats);
     guard.close();
@@ -60,7 +88,7 @@ async function runUnder(lease: Lease, order: RunOrder, interrupts: Interrupts): 
 }
 
 /** Reads the clocks, so it also sees a loss that nobody was told of yet. */
-function lossOf(lease: Lease): LeaseLostError | undefined {
+function lossOf<T>(lease: Lease<T>): LeaseLostError | undefined {
   try {
     lease.throwIfLost();
     return undefined;

@@ -13,6 +13,15 @@ ${columns([
   ['--label TEXT', 'shown to operators (default: COMMAND)'],
 ])}
 
+Once for each tick, on one of all the machines that call it for that tick (crontab, systemd timer, by hand):
+${columns([
+  ['--once-per WHEN', "cron expression ('0 3 * * *') or time since the start of the last run (12h, 1d, 1w);"],
+  ['', 'if the last tick is done, baton ends with 0 and says nothing. COMMAND gets BATON_TICK'],
+  ['--tz ZONE', 'of the cron expression, such as Europe/Berlin (default: that of the process)'],
+  ['--at-least-once', 'a tick is done when COMMAND has ended with 0 (the default)'],
+  ['--at-most-once', 'a tick is done before COMMAND starts; the first call ever only begins to remember'],
+])}
+
 ${connectionHelp()}
 
 Exit codes: those of COMMAND, 128 + n when signal n killed it, and

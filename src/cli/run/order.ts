@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
+import type { Policy } from '../../jobs/decide.ts';
 import { parseConnectOptions, parseLockName } from '../../options.ts';
 import { type Connection, connectArgs, type Environment, readConnection } from '../connect-flags.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { UsageError } from '../usage-error.ts';
+import { ONCE_OPTIONS, readOnce } from './once-order.ts';
 
 const DEFAULT_KILL_AFTER_MS = 5_000;
 const LONGEST_BEAT_MS = 250;
@@ -19,6 +21,8 @@ export interface RunOrder {
   readonly killAfterMs: number;
   /** How often the guard hears of the lease's end; also how soon a machine that woke up notices that it is over. */
   readonly beatEveryMs: number;
+  /** Of `--once-per`. */
+  readonly once: Policy | undefined;
 }
 
 const OPTIONS = {
@@ -27,6 +31,7 @@ const OPTIONS = {
   'no-wait': { type: 'boolean' },
   'kill-after': { type: 'string' },
   label: { type: 'string' },
+  ...ONCE_OPTIONS,
 } as const;
 
 /** Throws UsageError, or InvalidOptionsError for what the library does not take. */
@@ -44,7 +49,8 @@ export async function readOrder(argv: readonly string[], env: Environment): Prom
     );
   }
   const connection = await readConnection(values, env);
-  const { leaseMs, verifyEveryMs } = parseConnectOptions(connection.options);
+  const settings = parseConnectOptions(connection.options);
+  const { leaseMs, verifyEveryMs } = settings;
   return {
     lock: parseLockName(name),
     file,
@@ -53,6 +59,7 @@ export async function readOrder(argv: readonly string[], env: Environment): Prom
     waitMs: readWait(values.wait, values['no-wait']),
     killAfterMs: readKillAfter(values['kill-after'], leaseMs - 1.5 * verifyEveryMs),
     beatEveryMs: Math.min(LONGEST_BEAT_MS, verifyEveryMs / 4),
+    once: readOnce(values, settings),
   };
 }
 

@@ -3,6 +3,7 @@ import { parseLockName } from '../../options.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';
+import { type Job, jobFacts, jobJson, readJob } from '../locks/job.ts';
 import type { LockReport, Person } from '../locks/report.ts';
 import { personText, stateText } from '../locks/text.ts';
 import { ago, table } from '../table.ts';
@@ -13,7 +14,7 @@ export { HELP } from './help.ts';
 
 const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' } } as const;
 
-/** `baton show LOCK`: who holds it, who waits. Resolves with the exit code. */
+/** `baton show LOCK`: who holds it, who waits, and the last run of a job. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
   const [name, ...surplus] = positionals;
@@ -23,11 +24,16 @@ export async function main(argv: readonly string[]): Promise<number> {
   const details = await readDetails(inspection, lock);
   const { withoutManagement: reason } = details;
   if (reason !== undefined) say(`holder and waiters are unknown: ${reason}`);
-  process.stdout.write(`${values.json ? json(details, inspection) : text(details)}\n`);
+  const job = await readJob(inspection, details.report);
+  process.stdout.write(`${values.json ? json(details, job, inspection) : text(details, job)}\n`);
   return details.report.state === 'absent' ? EXIT.no : EXIT.ok;
 }
 
-function json({ report, connections, withoutManagement }: Details, { namespace }: Inspection): string {
+function json(
+  { report, connections, withoutManagement }: Details,
+  job: Job,
+  { namespace }: Inspection,
+): string {
   const full = <P extends Person>(person: P) => ({
     ...person,
     label: connections.get(person.connection)?.label ?? null,
@@ -40,10 +46,11 @@ function json({ report, connections, withoutManagement }: Details, { namespace }
     ...report,
     holder: holder && full(holder),
     waiters: waiters?.map(full) ?? null,
+    job: jobJson(job),
   });
 }
 
-function text({ report, connections, withoutManagement }: Details): string {
+function text({ report, connections, withoutManagement }: Details, job: Job): string {
   const { lock, queue, holder, waiters } = report;
   const labelOf = ({ connection }: Person) => connections.get(connection)?.label ?? '-';
   const facts = [
@@ -60,6 +67,7 @@ function text({ report, connections, withoutManagement }: Details): string {
     const why = withoutManagement === undefined ? 'unknown yet: it came less than 5 s ago' : 'unknown';
     facts.push(['holder', why]);
   }
+  facts.push(...jobFacts(job));
   const head = facts.map(([what = '', value = '']) => `${`${what}:`.padEnd(15)}${value}`).join('\n');
   if (waiters === null || waiters.length === 0)
     return waiters === null ? head : `${head}\nwaiters:       none`;

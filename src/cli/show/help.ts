@@ -6,6 +6,9 @@ Shows who holds LOCK, since when and with which fence, and who waits, in order. 
 that of now; the rest comes from its management API, where newcomers show after up to 5 s. Since when and with which
 fence a lock is held is told by its holder, a second after the grant. Times and order are of the waiters' own clocks.
 
+Of a job (baton run --once-per, baton.schedule) also its last run: who, when, how long, exit code. To read that, LOCK is
+taken for some milliseconds if it is free.
+
 Options:
 ${columns([['--json', 'one JSON object'], MANAGEMENT_HELP])}
 

@@ -7,7 +7,7 @@ import type { InHand, KeptState, Place, RegisterEffect, RegisterEvent } from './
  * How often the entry is given back and fetched again: the broker's consumer timeout (30 min by default) runs for it
  * too, and would take the channel (up to 4.2) or the consumer (4.3) and with it the lease.
  */
-const REFRESH_MS = 300_000;
+export const REFRESH_MS = 300_000;
 /**
  * An entry that has come back so often is written anew. Returns stay in the Raft log until something is enqueued and
  * acked behind them: below 4.3 a register that is only ever read would keep 125 to 200 bytes of each for ever.

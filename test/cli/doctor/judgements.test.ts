@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { clusterFindings, type Node } from '../../../src/cli/doctor/cluster.ts';
+import { consumerTimeoutFindings } from '../../../src/cli/doctor/consumer-timeout.ts';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
 import { type Policy, policyFindings } from '../../../src/cli/doctor/policies.ts';
 import { isSuspicious, type LockQueue, tokenFindings } from '../../../src/cli/doctor/tokens.ts';
@@ -19,7 +20,7 @@ describe('of policies', () => {
     operator: false,
     ...more,
   });
-  const judge = (...policies: Policy[]) => policyFindings(policies, [QUEUE], 5_000);
+  const judge = (...policies: Policy[]) => policyFindings(policies, [{ name: QUEUE, everyMs: 5_000 }]);
 
   test.each([
     ['message-ttl', 60_000, 'problem'],
@@ -72,6 +73,15 @@ describe('of policies', () => {
     ]);
   });
 
+  test('a consumer timeout between a proof and a refresh of state does harm to locks with state alone', () => {
+    const minute = policy({ 'consumer-timeout': 60_000 });
+    const register = { name: 'baton.default.state.x', everyMs: 300_000 };
+    expect(levels(judge(minute))).toEqual(['ok']);
+    expect(levels(policyFindings([minute], [{ name: QUEUE, everyMs: 5_000 }, register]))).toEqual([
+      'problem',
+    ]);
+  });
+
   test('a pattern that JavaScript cannot read is taken to match', () => {
     expect(levels(judge(policy({ expires: 1 }, { pattern: '(?i)^BATON' })))).toEqual(['problem']);
   });
@@ -80,6 +90,7 @@ describe('of policies', () => {
 describe('of queues', () => {
   const queue = (more: Partial<LockQueue> = {}): LockQueue => ({
     name: QUEUE,
+    part: 'lock',
     lock: 'x',
     type: 'quorum',
     singleActiveConsumer: true,
@@ -128,6 +139,18 @@ describe('of queues', () => {
       'problem',
       `rabbitmq-queues quorum_status --vhost v ${QUEUE}`,
     ],
+    [
+      'of which nothing is ever counted',
+      queue({ ready: 0, unacknowledged: undefined }),
+      'problem',
+      'baton break x --namespace ns --yes',
+    ],
+    [
+      'that is a register of which nothing is ever counted',
+      queue({ part: 'register', ready: 0, unacknowledged: undefined }),
+      'problem',
+      `rabbitmqctl delete_queue -p v ${QUEUE}`,
+    ],
   ])('one %s is told', (_, it, level, fix) => {
     expect(judge(it)).toMatchObject([{ level }]);
     expect(judge(it)[0]?.fix).toBe(fix);
@@ -143,6 +166,14 @@ describe('of queues', () => {
     expect(
       [queue({ ready: 0 }), queue({ ready: 2 }), queue({ ready: 0, type: 'classic' })].map(isSuspicious),
     ).toEqual([true, true, false]);
+  });
+
+  test('a register may be empty or hold several, but not be unheard of', () => {
+    const register = (more: Partial<LockQueue>) => queue({ part: 'register', ...more });
+    const states = [{ ready: 0 }, { ready: 3 }, { used: true, unacknowledged: 2 }].map(register);
+    expect(states.map(isSuspicious)).toEqual([false, false, false]);
+    expect(levels(judge(...states))).toEqual(['ok']);
+    expect(isSuspicious(register({ ready: 0, unacknowledged: undefined }))).toBe(true);
   });
 
   test('a lock’s name is quoted for the shell', () => {
@@ -167,8 +198,8 @@ describe('of the cluster', () => {
     ...more,
   });
   const three = [node('a'), node('b'), node('c')];
-  const worries = (nodes: readonly Node[], khepri: boolean) =>
-    clusterFindings(nodes, khepri)
+  const worries = (nodes: readonly Node[], raft: boolean) =>
+    clusterFindings(nodes, raft ? 'raft' : 'mnesia')
       .filter(({ level }) => level !== 'ok')
       .map(({ check, level }) => `${check} ${level}`);
 
@@ -183,6 +214,25 @@ describe('of the cluster', () => {
     ['a disk alarm', [node('a', { diskAlarm: true }), ...three.slice(1)], true, ['alarms warning']],
   ])('%s', (_, nodes, khepri, expected) => {
     expect(worries(nodes, khepri)).toEqual(expected);
+  });
+
+  test('Khepri is proposed only where there is one', () => {
+    const [, mnesia] = clusterFindings(three, 'mnesia');
+    const [, couldBe] = clusterFindings(three, 'could-be-raft');
+    expect([mnesia?.fix, couldBe?.fix].map((fix) => fix?.includes('khepri_db'))).toEqual([false, true]);
+  });
+});
+
+describe('of consumer timeouts', () => {
+  test.each<[string, number | undefined, number | undefined, string[]]>([
+    ['that nobody tells', undefined, undefined, ['note']],
+    ['of the default', 1_800_000, 1_800_000, ['ok', 'ok']],
+    ['of two proofs', 10_000, undefined, ['ok']],
+    ['of less than two proofs', 9_999, undefined, ['problem']],
+    ['long enough for proofs, and too short for the refresh of state', 60_000, 60_000, ['ok', 'problem']],
+    ['of two refreshes', undefined, 600_000, ['ok']],
+  ])('%s', (_, locks, registers, expected) => {
+    expect(levels(consumerTimeoutFindings({ locks, registers }, 5_000))).toEqual(expected);
   });
 });
 

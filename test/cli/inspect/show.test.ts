@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
-import { BROKER, baton, batonResult, coordinator, shown, until } from '../support/baton.ts';
+import { once } from 'node:events';
+import { hostname } from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { RunReport } from '../../../src/index.ts';
+import { BROKER, baton, batonResult, coordinator, openEnded, shown, until } from '../support/baton.ts';
 import { control, management, namespace } from '../support/queues.ts';
 
 interface Person {
@@ -14,6 +18,9 @@ interface Details {
   readonly state: string;
   readonly holder: (Person & { readonly heldSince: string | null; readonly fence: string | null }) | null;
   readonly waiters: readonly Person[];
+  readonly job: {
+    readonly lastRun: { readonly startedAt: string; readonly tookMs: number | null } | null;
+  } | null;
 }
 
 async function show(ns: string, lock: string): Promise<Details> {
@@ -120,5 +127,116 @@ test('with slots a lock is found in its slot, and so is whoever holds it there',
         holder: { pid: holder.pid },
       });
     }
+  });
+});
+
+describe('the last run of a job', () => {
+  const YEARLY = ['--once-per', '0 0 1 1 *', '--tz', 'UTC'];
+  const TICK = `${new Date().getUTCFullYear()}-01-01T00:00:00.000Z`;
+
+  test('is shown with who, when, how long and exit code, and is of the state of the lock', async () => {
+    const ns = namespace();
+    const once = ['run', 'job', '--namespace', ns, '--service', 'cron', ...YEARLY, '--', 'sh', '-c'];
+    const failed = baton([...once, 'exit 3']);
+    expect((await failed.exit).code).toBe(3);
+    expect((await show(ns, 'job')).job).toMatchObject({
+      lastRun: { by: `cron@${hostname()}/${failed.pid}`, outcome: 'failed', exitCode: 3, signal: null },
+    });
+    const killed = baton([...once, 'kill -9 $$']);
+    expect((await killed.exit).code).toBe(137);
+    expect((await show(ns, 'job')).job?.lastRun).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
+    const before = Date.now();
+    const done = baton([...once, 'echo $BATON_FENCE; sleep 1']);
+    const [fence] = await shown(done, /\d{16,}/);
+    await done.exit;
+    const { job } = await show(ns, 'job');
+    expect(job).toEqual({
+      doneUpTo: TICK,
+      lastRun: {
+        tick: TICK,
+        by: `cron@${hostname()}/${done.pid}`,
+        fence,
+        startedAt: expect.any(String),
+        tookMs: expect.any(Number),
+        outcome: 'done',
+        exitCode: 0,
+        signal: null,
+      },
+    });
+    expect(Date.parse(job?.lastRun?.startedAt ?? '')).toBeGreaterThanOrEqual(before);
+    expect(job?.lastRun?.tookMs).toBeGreaterThanOrEqual(1_000);
+    const { stdout } = await batonResult(['show', 'job', '--namespace', ns, ...management()]);
+    expect(stdout).toMatch(
+      new RegExp(
+        `state: +free\nlast run: +\\S+ \\S+Z, \\d+ s\nrun by: +cron@\\S+/${done.pid}\nrun took: +\\d\\.\\d s\nrun ended: +done, exit code 0\nfor tick: +${TICK.slice(0, 10)} 00:00:00Z, .*\ndone up to: +${TICK.slice(0, 10)} 00:00:00Z, `,
+      ),
+    );
+  });
+
+  test('of baton.schedule is shown in the same way', async () => {
+    const ns = namespace();
+    const it = await coordinator({ namespace: ns, service: 'billing' });
+    const schedule = it.schedule('job', '* * * * * *', () => undefined);
+    const [{ tick, fence }] = (await once(schedule, 'done')) as [RunReport];
+    await schedule.stop();
+    expect((await show(ns, 'job')).job).toMatchObject({
+      lastRun: {
+        tick: tick.toISOString(),
+        by: `billing@${hostname()}/${process.pid}`,
+        fence: String(fence),
+        outcome: 'done',
+        exitCode: null,
+      },
+    });
+  });
+
+  test('that was killed with --at-most-once has no end', async () => {
+    const ns = namespace();
+    const every = ['run', 'job', '--namespace', ns, '--once-per', '1s', '--at-most-once', '--', 'sh', '-c'];
+    await batonResult([...every, 'true']); // begins to remember
+    const run = await until(async () => {
+      const started = baton([...every, 'echo up; sleep 60']);
+      await Promise.race([started.exit, shown(started, /up/)]);
+      expect(started.stdout).toBe('up\n');
+      return started;
+    });
+    run.signal('SIGKILL');
+    await until(async () =>
+      expect((await show(ns, 'job')).job?.lastRun).toMatchObject({ outcome: 'started', tookMs: null }),
+    );
+    const { stdout } = await batonResult(['show', 'job', '--namespace', ns, ...management()]);
+    expect(stdout).toMatch(/run ended: +nobody has told: its worker died, or lost the lock\n/);
+  });
+
+  test('is not asked for while the lock is held, and neither holder nor waiters notice', async () => {
+    const ns = namespace();
+    const once = ['run', 'job', '--namespace', ns, ...YEARLY, '--', 'sh', '-c'];
+    const work = await openEnded();
+    const holder = baton([...once, `echo up; ${work.script}; exit 1`]);
+    await shown(holder, /up/);
+    const waiter = baton([...once, 'echo ran']);
+    for (let look = 0; look < 3; look += 1) {
+      const { stdout } = await batonResult(['show', 'job', '--namespace', ns, ...management()]);
+      expect(stdout).toMatch(/state: +held\n/);
+      expect(stdout).toMatch(/last run: +unknown: its holder has the record\n/);
+    }
+    await work.end();
+    expect((await holder.exit).code).toBe(1);
+    expect((await waiter.exit).code).toBe(0);
+    expect(waiter.stdout).toBe('ran\n');
+    expect((await show(ns, 'job')).job).toMatchObject({ lastRun: { outcome: 'done' } });
+  });
+
+  test('is null of a lock that is for no job, and no state is made for it', async () => {
+    const ns = namespace();
+    const it = await coordinator({ namespace: ns });
+    await it.lock('plain').run(() => undefined);
+    expect((await show(ns, 'plain')).job).toBeNull();
+    const state = `baton.${ns}.state.plain`;
+    expect(await control().ctl('list_queues', 'name')).not.toContain(state);
+    const cursor = it.lock('import', { state: z.object({ cursor: z.number() }) });
+    await cursor.run((lease) => lease.save({ cursor: 7 }));
+    expect((await show(ns, 'import')).job).toBeNull();
+    expect(await cursor.run((lease) => lease.state)).toEqual({ cursor: 7 });
   });
 });

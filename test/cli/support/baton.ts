@@ -2,6 +2,9 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { type ConnectOptions, type Coordinator, connect } from '../../../src/index.ts';
 import { openQueueAccess } from '../../contract/harness/queue-access.ts';
@@ -81,4 +84,15 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** A shell command that goes on until `end()` is called. */
+export async function openEnded(): Promise<{ script: string; end(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'batonmq-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'end');
+  return {
+    script: `while [ ! -e ${file} ]; do sleep 0.05; done`,
+    end: () => writeFile(file, ''),
+  };
 }

@@ -33,6 +33,7 @@ export interface ClusterNodeOptions {
   readonly cookie: string;
   readonly config: string;
   readonly advancedConfig: string;
+  readonly plugins: readonly string[];
   readonly netTicktimeS: number;
 }
 
@@ -63,12 +64,12 @@ export class ClusterNode implements SiteNode, Remote {
 
   /** Begins to start; {@link waitUntilOpen} tells when it is open. */
   async boot(): Promise<void> {
-    const { folder, hosts, cookie, config, advancedConfig } = this.#options;
+    const { folder, hosts, cookie, config, advancedConfig, plugins } = this.#options;
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await writeFile(join(folder, 'hosts'), hosts);
     await writeFile(join(folder, 'rabbitmq.conf'), config);
     await writeFile(join(folder, 'advanced.config'), advancedConfig);
-    await writeFile(join(folder, 'enabled_plugins'), '[].\n');
+    await writeFile(join(folder, 'enabled_plugins'), `[${plugins.join(',')}].\n`);
     // Stands in for the distribution's own, which would win over our environment.
     await writeFile(join(folder, 'env.conf'), '');
     await writeFile(join(folder, '.erlang.cookie'), cookie, { mode: 0o400 });

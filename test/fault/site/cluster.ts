@@ -7,7 +7,7 @@ import { waitUntilOpen } from '../../support/broker/probe.ts';
 import { ClusterNode } from './cluster-node.ts';
 import { leaders, untilWhole } from './erlang.ts';
 import { Namespaces } from './namespaces.ts';
-import type { Release, Site, SiteNode } from './types.ts';
+import type { Release, Site, SiteNode, SiteOptions } from './types.ts';
 
 const NODES = ['n1', 'n2', 'n3'];
 const FORMATION_MS = 120_000;
@@ -19,7 +19,11 @@ const NET_TICKTIME_S = 12;
 const CONSUMER_DISCONNECTED_MS = 12_000;
 
 /** Three nodes, each in a network namespace of its own. Takes root and Linux. */
-export async function startCluster(release: Release, log: (line: string) => void): Promise<Site> {
+export async function startCluster(
+  release: Release,
+  log: (line: string) => void,
+  { plugins = [] }: SiteOptions = {},
+): Promise<Site> {
   const installation = await installationOf(release, log);
   const cleanup: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
@@ -30,7 +34,7 @@ export async function startCluster(release: Release, log: (line: string) => void
     const { root } = installation;
     const network = await Namespaces.make(NODES.length, [...(root === '/' ? [] : ['chroot', root]), 'epmd']);
     cleanup.push(() => network.stop());
-    const nodes = await boot(release, installation, network);
+    const nodes = await boot(release, installation, network, plugins);
     cleanup.push(() => Promise.all(nodes.map((node) => node.stop())));
     const first = nodes[0];
     if (first === undefined) throw new Error('a cluster has nodes');
@@ -68,6 +72,7 @@ async function boot(
   release: Release,
   installation: Installation,
   network: Namespaces,
+  plugins: readonly string[],
 ): Promise<ClusterNode[]> {
   const lines = NODES.map((host, index) => `${network.addresses[index]} ${host}`);
   const hosts = ['127.0.0.1 localhost', ...lines, ''].join('\n');
@@ -83,6 +88,7 @@ async function boot(
         hosts,
         cookie,
         config: config(release),
+        plugins,
         advancedConfig: `[{rabbit, [{consumer_disconnected_timeout, ${CONSUMER_DISCONNECTED_MS}}]}].\n`,
         netTicktimeS: NET_TICKTIME_S,
       }),

@@ -3,6 +3,11 @@ import type { BrokerControl } from '../../support/broker/types.ts';
 export type Release = '3.10' | '4.0' | '4.3';
 export const RELEASES: readonly Release[] = ['3.10', '4.0', '4.3'];
 
+export interface SiteOptions {
+  /** Plugins of the nodes of a cluster, `rabbitmq_management` say; none by default. */
+  readonly plugins?: readonly string[];
+}
+
 /** The brokers that a run is about. */
 export interface Site {
   readonly kind: 'single' | 'cluster';

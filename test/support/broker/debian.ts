@@ -11,8 +11,10 @@ const APT_ENV = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
  * Installs packages without starting their services. Only where the machine has no policy-rc.d of its own is one put
  * in place ("set -C": never over an existing one), and the shell that did it takes it away again on its way out, also
  * when apt-get fails or is interrupted. It runs in a session of its own, so it gets there when we are killed.
+ * One at a time: apt-get update does not wait for another one.
  */
 const INSTALL = `
+  exec 9</var/lib/dpkg; flock 9
   policy=/usr/sbin/policy-rc.d
   trap 'exit 130' INT HUP TERM
   if (set -C; printf '#!/bin/sh\\nexit 101\\n' > "$policy") 2>/dev/null; then

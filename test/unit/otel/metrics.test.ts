@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { encodeToken } from '../../../src/protocol/token.ts';
 import { ManualClock, TestBroker } from '../../../src/testing/index.ts';
 import { measured } from './fixtures.ts';
@@ -59,6 +60,30 @@ describe('holds', () => {
     ]);
     await baton.close();
   });
+});
+
+test('saves are timed by how they end, also those of a release', async () => {
+  const { read } = measured();
+  const broker = new TestBroker();
+  const baton = broker.connect({ service });
+  const lease = await baton.lock('a', { state: z.number() }).acquire();
+  await lease.save(1);
+  await expect(lease.save('two' as unknown as number)).rejects.toThrow();
+  broker.alarm(true);
+  await expect(lease.save(3, { timeoutMs: 50 })).rejects.toThrow();
+  broker.alarm(false);
+  await lease.release({ state: 4 });
+  const saves = await read('batonmq.save.duration');
+  expect(saves).toMatchObject([
+    { attributes: { ...own, 'batonmq.outcome': 'saved' }, value: { count: 2 } },
+    { attributes: { ...own, 'batonmq.outcome': 'failed', 'error.type': 'state' }, value: { count: 1 } },
+    {
+      attributes: { ...own, 'batonmq.outcome': 'failed', 'error.type': 'broker-unreachable' },
+      value: { count: 1 },
+    },
+  ]);
+  expect((saves[2]?.value as { sum: number } | undefined)?.sum).toBeGreaterThan(0.045);
+  await baton.close();
 });
 
 describe('the queue', () => {

@@ -6,6 +6,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
 import { instrument } from '../../../src/otel/index.ts';
 import { TestBroker } from '../../../src/testing/index.ts';
 
@@ -72,5 +73,39 @@ test('a wait that fails and a lease that is lost are errors, with the reason', a
     'batonmq.lost.reason': 'channel-closed',
     'error.type': 'lease-lost',
   });
+  await baton.close();
+});
+
+test('a save is a span of whoever calls it, and an error if it failed', async () => {
+  const { tracer, spans } = traced();
+  const baton = new TestBroker().connect({ service: 'billing' });
+  const lease = await baton.lock('cursor', { state: z.number() }).acquire();
+  await tracer.startActiveSpan('request', async (span) => {
+    await lease.save(1);
+    await expect(lease.save('two' as unknown as number)).rejects.toThrow();
+    await lease.release({ state: 3 });
+    span.end();
+  });
+  const request = spans()
+    .find(({ name }) => name === 'request')
+    ?.spanContext();
+  const saves = spans().filter(({ name }) => name === 'batonmq.save');
+  expect(saves.map(({ attributes }) => attributes['batonmq.outcome'])).toEqual(['saved', 'failed', 'saved']);
+  for (const { parentSpanContext, kind, attributes } of saves) {
+    expect(parentSpanContext).toMatchObject({ spanId: request?.spanId, traceId: request?.traceId });
+    expect(kind).toBe(SpanKind.CLIENT);
+    expect(attributes).toMatchObject({
+      'messaging.system': 'rabbitmq',
+      'batonmq.lock.name': 'cursor',
+      'batonmq.service': 'billing',
+      'batonmq.fence': String(lease.fence),
+    });
+  }
+  expect(saves.map(({ status }) => status.code)).toEqual([
+    SpanStatusCode.UNSET,
+    SpanStatusCode.ERROR,
+    SpanStatusCode.UNSET,
+  ]);
+  expect(saves[1]?.attributes['error.type']).toBe('state');
   await baton.close();
 });

@@ -1,0 +1,55 @@
+import { InvalidOptionsError } from '../../index.ts';
+import type { Policy } from '../../jobs/decide.ts';
+import { parseTicks, type Ticks } from '../../jobs/ticks.ts';
+import type { Settings } from '../../options.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** For `parseArgs`. */
+export const ONCE_OPTIONS = {
+  'once-per': { type: 'string' },
+  tz: { type: 'string' },
+  'at-least-once': { type: 'boolean' },
+  'at-most-once': { type: 'boolean' },
+} as const;
+
+type OnceValues = { readonly [Name in keyof typeof ONCE_OPTIONS]?: string | boolean | undefined };
+
+/**
+ * What `--once-per` asks for; undefined without it. Whoever was started for a tick runs the last one that has come,
+ * if it is not done: that is `catchUp: 'last'`. Throws UsageError.
+ */
+export function readOnce(values: OnceValues, settings: Settings): Policy | undefined {
+  const { 'once-per': when, tz, 'at-least-once': atLeastOnce, 'at-most-once': atMostOnce } = values;
+  if (typeof when !== 'string') {
+    const flag = ['tz', 'at-least-once', 'at-most-once'].find(
+      (name) => Reflect.get(values, name) !== undefined,
+    );
+    if (flag !== undefined) throw new UsageError(`--${flag} is for --once-per, which was not given`);
+    return undefined;
+  }
+  if (atLeastOnce && atMostOnce)
+    throw new UsageError('--at-least-once and --at-most-once exclude each other');
+  const isForgetful = {
+    '--slots': settings.slots !== undefined,
+    '--idle-expiry': Number.isFinite(settings.idleExpiryMs),
+  };
+  for (const [flag, isGiven] of Object.entries(isForgetful)) {
+    if (isGiven)
+      throw new UsageError(`--once-per and ${flag} exclude each other: it needs a lock that remembers`);
+  }
+  return {
+    ticks: readTicks(when, tz as string | undefined),
+    semantics: atMostOnce ? 'at-most-once' : 'at-least-once',
+    catchUp: 'last',
+    overrun: 'skip',
+  };
+}
+
+function readTicks(when: string, tz: string | undefined): Ticks {
+  try {
+    return parseTicks(when, tz);
+  } catch (error) {
+    if (!(error instanceof InvalidOptionsError)) throw error;
+    throw new UsageError(error.message.replace(/^schedule/, '--once-per').replace(/^timezone/, '--tz'));
+  }
+}

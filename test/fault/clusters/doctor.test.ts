@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { Finding } from '../../../src/cli/doctor/finding.ts';
+import { connect } from '../../../src/index.ts';
+import { startProgram } from '../../support/processes.ts';
+import { startCluster } from '../site/cluster.ts';
+import { RELEASES, type Site } from '../site/index.ts';
+
+const COMMAND = new URL('../../../src/cli/main.ts', import.meta.url);
+/** Peers give each other up after 10 to 15 s here, and RabbitMQ tells of its nodes every 5 s. */
+const NOTICED = { timeout: 60_000, interval: 500 };
+
+async function baton(site: Site, ...args: string[]) {
+  const env = { BATON_URL: site.nodes[0]?.url, BATON_MANAGEMENT_URL: undefined };
+  const program = startProgram(COMMAND, { args, env });
+  const { code } = await program.exit;
+  return { code, stdout: program.stdout };
+}
+
+/** The code, and what wants something done, of one check if it is given. */
+async function doctor(site: Site, check?: string): Promise<{ code: number | null; worries: Finding[] }> {
+  const { code, stdout } = await baton(site, 'doctor', '--json');
+  const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+  const worries = findings.filter(({ level }) => level === 'warning' || level === 'problem');
+  return { code, worries: worries.filter((it) => check === undefined || it.check === check) };
+}
+
+const { BATON_BROKER_VERSION: only } = process.env;
+const releases = RELEASES.filter((release) => only === undefined || only === release);
+
+describe.each(releases)('baton doctor on three nodes of RabbitMQ %s', (release) => {
+  let site: Site;
+  beforeAll(async () => {
+    site = await startCluster(release, () => {}, { plugins: ['rabbitmq_management'] });
+  }, 180_000);
+  afterAll(() => site?.stop(), 60_000);
+  const node = (index: number) => site.nodes[index] ?? expect.fail(`no node ${index}`);
+  const whole = () => site.whole().then(() => {});
+
+  /** Makes locks, kills every node at once and starts them again. */
+  async function killYoung(names: readonly string[]): Promise<void> {
+    const maker = await connect(node(0).url);
+    await Promise.all(names.map((name) => maker.lock(name).run(() => {})));
+    await Promise.all(site.nodes.map(({ control }) => control.kill()));
+    await maker.close({ drainMs: 0 });
+    await Promise.all(site.nodes.map(({ control }) => control.start()));
+  }
+
+  test('finds nothing but that metadata in Mnesia can split, and its command shows what is set', async () => {
+    const found = await doctor(site);
+    if (release !== '3.10') return expect(found).toEqual({ code: 0, worries: [] });
+    expect(found).toMatchObject({ code: 1, worries: [{ check: 'partitions', level: 'warning' }] });
+    const [command = ''] = found.worries.map(({ fix }) => fix?.split(' | ')[0]);
+    expect(command).toMatch(/^rabbitmqctl /);
+    expect(await node(0).control.ctl(...command.split(' ').slice(1))).toContain(
+      '{cluster_partition_handling,pause_minority}',
+    );
+  });
+
+  test.runIf(release !== '3.10')(
+    'tells of a consumer timeout that a held state does not outlive, and its command mends it',
+    async () => {
+      const everywhere = (erlang: string) =>
+        Promise.all(site.nodes.map(({ control }) => control.ctl('eval', erlang)));
+      const worriesOfHolder = async () => {
+        await using holder = await connect(node(0).url);
+        const lease = await holder.lock('stateful', { state: z.number() }).acquire();
+        await expect
+          .poll(() => baton(site, 'doctor', '--json').then(({ stdout }) => stdout), NOTICED)
+          .toContain('the state of a lock is refreshed every 5m');
+        const { worries } = await doctor(site, 'consumer-timeout');
+        await lease.release();
+        return worries;
+      };
+      await everywhere('application:set_env(rabbit, consumer_timeout, 60000).');
+      const [worry, ...more] = await worriesOfHolder();
+      expect([worry?.level, more]).toEqual(['problem', []]);
+      expect(worry?.says).toMatch(
+        /^consumers time out after 1m, and the state .* takes locks from healthy holders$/,
+      );
+      await everywhere(/^rabbitmqctl eval '(.*)' /.exec(worry?.fix ?? '')?.[1] ?? expect.fail('no command'));
+      expect(await worriesOfHolder()).toEqual([]);
+    },
+  );
+
+  test('tells of locks without a leader, and breaking them mends them', async () => {
+    let leaderless: Finding[] = [];
+    for (let round = 0; leaderless.length === 0 && round < (release === '4.3' ? 1 : 5); round += 1) {
+      await killYoung([0, 1, 2, 3].map((index) => `young-${round}-${index}`));
+      leaderless = (await doctor(site, 'tokens')).worries;
+    }
+    if (release === '4.3') return expect(leaderless).toEqual([]);
+    expect(leaderless).not.toEqual([]);
+    for (const { level, says, fix = '' } of leaderless) {
+      const [, lock = ''] = /^lock "(.*)" has no leader: /.exec(says) ?? expect.fail(says);
+      expect([level, fix]).toEqual(['problem', `baton break ${lock} --namespace default --yes`]);
+      expect(await baton(site, ...fix.split(' ').slice(1))).toMatchObject({ code: 0 });
+      await using next = await connect(node(1).url);
+      await next.lock(lock).run(() => {}, { timeoutMs: 20_000 });
+    }
+    expect((await doctor(site, 'tokens')).worries).toEqual([]);
+  });
+
+  // Of 4.0 and 4.3 one, because it takes long.
+  test.skipIf(release === '4.0')('tells of a node that is down, and that two are no majority', async () => {
+    await using maker = await connect(node(0).url);
+    await maker.lock('old').run(() => {});
+    await node(2).control.kill();
+    const down = () => doctor(site, 'nodes').then(({ worries }) => worries);
+    await expect
+      .poll(down, NOTICED)
+      .toMatchObject([
+        { level: 'warning', says: 'not running: rabbit@n3', fix: 'rabbitmqctl cluster_status' },
+      ]);
+    expect((await doctor(site, 'tokens')).worries).toEqual([]);
+    await node(1).control.kill();
+    if (release === '3.10') {
+      // The last one pauses.
+      await expect.poll(() => baton(site, 'doctor', '--json'), NOTICED).toMatchObject({ code: 69 });
+    } else {
+      const lost = () => doctor(site, 'tokens').then(({ worries }) => worries.map(({ says }) => says));
+      await expect
+        .poll(lost, NOTICED)
+        .toContainEqual(expect.stringMatching(/^lock "old" has 1 of 3 members online, no majority/));
+    }
+    await Promise.all([1, 2].map((index) => node(index).control.start()));
+    await whole();
+    await expect.poll(down, NOTICED).toEqual([]);
+  });
+
+  test.runIf(release === '3.10')('tells of a partition that has happened', async () => {
+    const handling = (how: string) =>
+      site.nodes.map(({ control }) =>
+        control.eval(`application:set_env(rabbit, cluster_partition_handling, ${how})`),
+      );
+    await Promise.all(handling('ignore'));
+    await site.network?.cut(2);
+    await expect
+      .poll(() => doctor(site, 'nodes').then(({ worries }) => worries.length), NOTICED)
+      .toBeGreaterThan(0);
+    await site.network?.heal();
+    await expect
+      .poll(() => doctor(site, 'partitions').then(({ worries }) => worries), NOTICED)
+      .toMatchObject([
+        {
+          level: 'problem',
+          says: expect.stringMatching(/^the cluster has been partitioned \(rabbit@n/),
+          fix: 'rabbitmqctl cluster_status',
+        },
+      ]);
+  });
+});
