@@ -33,6 +33,13 @@ export interface Config {
   /** `acquire` calls of one process at the same time. */
   readonly contenders: number;
   readonly grant: GrantMode;
+  /** The lock carries state. Then purges, deletions, junk and other leaders concern either queue. */
+  readonly state?: boolean;
+  /** How often the entry of a prepared register has come back already, and how many of them are handed out at a time. */
+  readonly entryReturns?: number;
+  readonly prefetch?: number;
+  /** How many saves one hold makes at most. Default: 3. */
+  readonly maxSaves?: number;
   readonly faults: readonly Fault[];
   /** How many faults one run has at most, and how many `acquire` calls one process makes. */
   readonly maxFaults: number;
@@ -41,8 +48,8 @@ export interface Config {
   readonly longestStallMs: number;
   /** What the queue holds at the beginning, when it is there and known to all. */
   readonly prepared?: 'token' | 'stray';
-  /** What a user may do beyond acquiring and releasing. */
-  readonly users?: readonly ('try' | 'give-up' | 'verify' | 'write' | 'shutdown')[];
+  /** What a user may do beyond acquiring, saving and releasing. Who keeps a lock releases it only when faults have ended. */
+  readonly users?: readonly ('try' | 'give-up' | 'verify' | 'write' | 'shutdown' | 'keep')[];
   /** How often the token of a prepared lock has come back already. */
   readonly returns?: number;
   /** The ends of promises that may be met here; every other one is a violation. */

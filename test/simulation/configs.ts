@@ -29,6 +29,9 @@ const random = (
   ...more,
 });
 
+const withState = (...[name, faults, more]: Parameters<typeof random>) =>
+  random(`state: ${name}`, faults, { ...more, state: true });
+
 const PROCESSES: readonly Fault[] = ['crash', 'pause', 'suspend'];
 const LINES: readonly Fault[] = ['stall', 'reset', 'half-dead', 'restart', 'lazy-close'];
 const DESTRUCTION: readonly Fault[] = ['purge', 'limit', 'second-seed', 'junk', 'alarm'];
@@ -46,6 +49,74 @@ const TOLD: readonly ExceptionName[] = ['deleted while held', 'connection ended 
 const FLAPPED: readonly ExceptionName[] = ['link dropped, nobody told', 'old delivery taken for the answer'];
 const CLOSED = ['coordinator-closed'];
 const WOKEN: ExceptionName = 'suspended, and its clock set back';
+
+const LATE: ExceptionName = 'late save reached one who left';
+
+/** The same with state. */
+const STATE: readonly Config[] = [
+  withState('healthy', ['stall', 'crash'], { longestStallMs: FLIGHT_MS, allows: [LATE], losses: CLOSED }),
+  withState('processes', [...PROCESSES, 'clock'], { allows: [LATE, WOKEN] }),
+  withState('lines', [...LINES, 'crash', 'alarm'], {
+    version: '4.3',
+    allows: [LATE, 'connection ended by the broker', 'immediate grant of an old delivery'],
+  }),
+  withState('cluster', NODES, { nodes: 3, allows: [LATE, ...FLAPPED] }),
+  withState('flaps', ['flap', 'flap', 'leader', 'stuck-publish'], {
+    nodes: 3,
+    contenders: 1,
+    faultRate: 0.1,
+    runSteps: 120,
+    prepared: 'token',
+    users: [],
+    allows: [LATE, ...FLAPPED],
+  }),
+  withState('flaps, prefetch 2', ['flap', 'crash', 'stall'], {
+    nodes: 3,
+    contenders: 1,
+    prefetch: 2,
+    faultRate: 0.1,
+    runSteps: 200,
+    prepared: 'token',
+    users: [],
+    allows: [LATE, ...FLAPPED],
+  }),
+  withState('deletion', ['delete', 'crash', 'stall', 'clock'], {
+    allows: [LATE, ...TOLD, ...OLD_SEEDS, 'clock behind at a new token', WOKEN],
+  }),
+  withState('deletion, 3.10', ['delete', 'crash', 'stall'], {
+    version: '3.10',
+    allows: [LATE, ...TOLD, ...OLD_SEEDS, ...FORGOTTEN],
+  }),
+  withState('destruction', DESTRUCTION, { allows: [LATE, ...OLD_SEEDS] }),
+  withState('long holds', ['stall'], {
+    longestStallMs: FLIGHT_MS,
+    clients: 1,
+    contenders: 1,
+    users: ['keep'],
+    prepared: 'token',
+    entryReturns: 200,
+    maxSaves: 0,
+    runSteps: 900,
+    allows: [],
+  }),
+  withState('everything', [...MOST, ...NODES], {
+    nodes: 3,
+    allows: [LATE, ...TOLD, ...OLD_SEEDS, 'clock behind at a new token', WOKEN, ...FLAPPED],
+  }),
+  withState('everything, 4.3', [...MOST, ...NODES], {
+    version: '4.3',
+    nodes: 3,
+    allows: [
+      LATE,
+      ...TOLD,
+      ...OLD_SEEDS,
+      'clock behind at a new token',
+      WOKEN,
+      'link dropped, nobody told',
+      'immediate grant of an old delivery',
+    ],
+  }),
+];
 
 /** Worlds in which many long runs are drawn by chance. */
 export const RANDOM: readonly Config[] = [
@@ -128,7 +199,11 @@ export const RANDOM: readonly Config[] = [
       'immediate grant of an old delivery',
     ],
   }),
+  ...STATE,
 ];
+
+/** Small worlds with state. */
+const SAVES = { state: true, maxSaves: 1 } as const;
 
 const small = (
   name: string,
@@ -183,4 +258,7 @@ export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
   ),
   small('another leader', ['leader'], { nodes: 2, allows: [] }),
   small('a pause, 4.3', ['pause'], { version: '4.3', allows: [] }),
+  small('state: two clients', [], { ...SAVES, allows: [LATE] }),
+  small('state: a crash', ['crash'], { ...SAVES, allows: [LATE] }, { horizonMs: 60 }),
+  small('state: a flap', ['flap'], { ...SAVES, nodes: 2, allows: [LATE, ...FLAPPED] }, { horizonMs: 60 }),
 ];

@@ -17,6 +17,22 @@ export interface Minted {
   readonly aheadMs: number;
 }
 
+/** What the holder with that fence wrote as its `seq`th entry. */
+export interface Write {
+  readonly fence: bigint;
+  readonly seq: number;
+}
+
+/** A save, by what it was written as first, and the hand-out of the token that its holder had been granted. */
+export interface Save extends Write {
+  readonly holder: number;
+}
+
+/** An entry of the register, by number; its label is `entry#n`. `save` numbers what it says; a seed says nothing. */
+export interface Written extends Write {
+  readonly save: number | undefined;
+}
+
 /** A connection whose client is gone; the broker has not noticed yet. */
 export interface Orphan {
   readonly connection: number;
@@ -33,6 +49,9 @@ export interface World {
   /** The connections of somebody else: an operator, a script. */
   outsiders: readonly number[];
   minted: readonly Minted[];
+  written: readonly Written[];
+  /** What was saved, by number, which is the state itself. An entry that is written anew is no new save. */
+  saves: readonly Save[];
   faults: number;
   /** From then on faults are healed and none is added. */
   calm: boolean;
@@ -53,6 +72,8 @@ export function newWorld(config: Config, jitter: () => number): World {
     orphans: [],
     outsiders: [],
     minted: [],
+    written: [],
+    saves: [],
     faults: 0,
     calm: false,
     linkSince: Array.from({ length: config.nodes }, () => undefined),

@@ -90,6 +90,8 @@ function delivered(state: KeptState, arrived: InHand): Turn {
   // The broker had taken the register away and somebody may have read it, or somebody with a higher fence writes.
   if (entry.id === kept.entry.id || entry.id === away?.entry.id || entry.fence >= place.fence)
     return superseded(state);
+  // Somebody had it in hand before, so it was in the register when that was read, and may have been confirmed.
+  if (returns > 0) return superseded(state);
   // A stale holder's late write, or a seed of somebody who waits.
   return { state, effects: [ack(place, deliveryTag)] };
 }

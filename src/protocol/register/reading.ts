@@ -45,6 +45,7 @@ export function declaring(state: Declaring, event: RegisterEvent, nowMono: numbe
     place,
     best: undefined,
     away: undefined,
+    cameBack: false,
     actAt: nowMono + SEED_AFTER_MS,
     refused: undefined,
     unseeded: undefined,
@@ -92,7 +93,7 @@ export function wakeReading(state: RegisterState, nowMono: number): Turn {
     return declare(state.place);
   }
   if (state.at === 'reading' && nowMono >= state.actAt) {
-    const later: Reading = { ...state, actAt: nowMono + ACT_AGAIN_MS, away: undefined };
+    const later: Reading = { ...state, actAt: nowMono + ACT_AGAIN_MS, away: undefined, cameBack: false };
     // What was given back may never come: somebody else had the register in between and has written something higher.
     if (state.best !== undefined) return giveBack({ ...later, best: undefined }, state.best, nowMono);
     if (state.away !== undefined) return { state: later, effects: [] };
@@ -117,7 +118,8 @@ function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
   }
   const returned: InHand = { ...arrived, wasHeld: away.wasHeld };
   // A bigger step: somebody else had the register in between.
-  if (arrived.returns !== away.returns + 1) return giveBack(state, returned, nowMono);
+  if (arrived.returns !== away.returns + 1) return giveBack({ ...state, cameBack: false }, returned, nowMono);
+  if (!state.cameBack) return giveBack({ ...state, cameBack: true }, returned, nowMono);
   const [kept, lower] = best === undefined ? [returned, undefined] : byRank(best, returned);
   const acks = lower === undefined ? [] : [ack(place, lower)];
   if (kept.entry.fence >= place.fence) {

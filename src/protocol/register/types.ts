@@ -49,6 +49,8 @@ export type RegisterState =
       /** The highest entry in hand, `away` apart. */
       readonly best: InHand | undefined;
       readonly away: InHand | undefined;
+      /** It has come back once. A link that drops below 4.3 counts like a return, so it is given back twice. */
+      readonly cameBack: boolean;
       /** When to publish a seed if nothing has come by then, or to give another entry back if the last is still away. */
       readonly actAt: number;
       /** What the declaration was refused with: a user without that right can still use what exists. */

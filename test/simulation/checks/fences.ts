@@ -1,8 +1,9 @@
 import type { Contender, Excuse, Watched } from '../client/state.ts';
-import { ready } from '../model/index.ts';
+import { consumers, ready } from '../model/index.ts';
 import { say, type World } from '../world.ts';
 import { allowed, isOldDelivery, short } from './leases.ts';
 import { forgetPlaces } from './order.ts';
+import { watchRegister } from './register.ts';
 import { Violation } from './state.ts';
 
 /**
@@ -15,7 +16,7 @@ export function checkFence(world: World, contender: Contender, fence: bigint): v
   if (fence > highestResolved) return;
   const rivals = resolved.filter((grant) => grant.fence >= fence);
   const before = rivals.find(({ handOuts }) => handOuts < watched.grantedHandOut);
-  const isImmediate = contender.state.at === 'verifying';
+  const isImmediate = contender.state.at === 'verifying' && contender.register === undefined;
   const rival = before ?? (fence <= watched.floor ? rivals[0] : undefined);
   if (rival === undefined || isException(world, watched, rival.token)) return;
   if (before === undefined && isImmediate) {
@@ -55,6 +56,18 @@ export function watchBroker(world: World): { destroyed: boolean } {
   const { model, checks } = world;
   let destroyed = false;
   for (const event of model.events) {
+    if (event.was === 'handed') {
+      const { label, returns } = event.message;
+      say(world, () => `the ${event.of} hands ${label}+${returns} to ${owner(world, event.channel)}`);
+    }
+    if (event.was === 'forgotten') {
+      const watched = find(world, event.channel)?.watched;
+      if (watched !== undefined) watched.forgotten = true;
+    }
+    if (event.of === 'register') {
+      watchRegister(world, event);
+      continue;
+    }
     switch (event.was) {
       case 'acked':
         if (isToken(event.message.label)) throw new Violation('the wire', `${event.message.label} was acked`);
@@ -69,13 +82,6 @@ export function watchBroker(world: World): { destroyed: boolean } {
             throw new Violation('one live token', 'the broker destroyed the token by its limit');
           else if (event.why !== 'unrouted') checks.destroyedAfter = world.minted.length;
         }
-        break;
-      case 'handed':
-        say(
-          world,
-          () =>
-            `the queue hands ${event.message.label}+${event.message.returns} to ${owner(world, event.channel)}`,
-        );
         break;
       case 'deposed':
         excuse(world, event.channel, 'link');
@@ -101,9 +107,10 @@ export function watchBroker(world: World): { destroyed: boolean } {
 
 /** An alarm may stop what is published, and nothing else. */
 function checkBlocked({ model }: World): void {
-  for (const { connection, hasConsumer, up } of model.channels.values()) {
+  for (const { connection, consumes, up } of model.channels.values()) {
     if (model.connections.get(connection)?.blocked !== true) continue;
     const waits = up.find(({ do: what }) => what !== 'publish');
+    const hasConsumer = consumes.length > 0;
     if (hasConsumer || waits !== undefined) {
       throw new Violation('the wire', `an alarm blocks ${hasConsumer ? 'a consumer' : `a ${waits?.do}`}`);
     }
@@ -112,12 +119,11 @@ function checkBlocked({ model }: World): void {
 
 export const isToken = (label: string): boolean => label.startsWith('token');
 
-function checkOneHeld({ model: { queue } }: World): void {
+function checkOneHeld({ model }: World): void {
+  const queue = model.queues.lock;
   if (queue === undefined) return;
-  const held = [queue.active, ...queue.waiting, ...queue.cancelled].filter(
-    (each) => each?.held !== undefined,
-  );
-  const tokens = held.filter((each) => each?.held !== undefined && isToken(each.held.label));
+  const held = [...consumers(queue), ...queue.cancelled].flatMap((each) => each.held);
+  const tokens = held.filter(({ message }) => isToken(message.label));
   if (tokens.length > 1) throw new Violation('one live token', 'two tokens are held at once');
   if (tokens.length === 1 || held.length === 0) return;
   const behind = ready(queue).filter(({ label }) => isToken(label));
@@ -127,8 +133,7 @@ function checkOneHeld({ model: { queue } }: World): void {
 function owner(world: World, channel: number): string {
   for (const client of world.clients) {
     for (const contender of client.contenders) {
-      if (contender.channels.some((own) => own.channel === channel))
-        return `client ${client.id}.${contender.id}`;
+      if (isOn(contender, channel)) return `client ${client.id}.${contender.id}`;
     }
   }
   return `channel ${channel}, which nobody uses`;
@@ -137,7 +142,7 @@ function owner(world: World, channel: number): string {
 function find(world: World, channel: number): Contender | undefined {
   for (const client of world.clients) {
     for (const contender of client.contenders) {
-      if (contender.channels.some((own) => own.channel === channel)) return contender;
+      if (isOn(contender, channel)) return contender;
     }
   }
   return undefined;
@@ -153,9 +158,16 @@ function excuse(world: World, channel: number, why: Excuse): void {
 }
 
 function place(world: World, channel: number): void {
+  const client = world.clients.find(({ contenders }) => contenders.some((each) => isOn(each, channel)));
   const watched = find(world, channel)?.watched;
-  if (watched === undefined) return;
+  if (client === undefined || watched === undefined) return;
   world.checks.places += 1;
-  watched.place ??= world.checks.places;
+  const { pausedAt, lines } = client;
+  const since = pausedAt ?? lines.locks.upStalledAt ?? lines.locks.downStalledAt;
+  // It wrote before its line stalled.
+  if (since === undefined || world.config.longestStallMs <= 100) watched.place ??= world.checks.places;
   say(world, () => `${owner(world, channel)} joins the queue, place ${watched.place}`);
 }
+
+const isOn = ({ channels }: Contender, channel: number): boolean =>
+  channels.some((own) => own.channel === channel);

@@ -5,6 +5,7 @@ import type { Message } from '../model/index.ts';
 import { instantOf, say, type World } from '../world.ts';
 import { checkFence } from './fences.ts';
 import { checkPlace } from './order.ts';
+import { checkGivenBack } from './register.ts';
 import { type ExceptionName, type ResolvedGrant, Violation } from './state.ts';
 
 /** How long a holder whose queue was deleted, or whose channel was ended, may take to find out when its line is alive. */
@@ -67,7 +68,8 @@ const numberOf = (label: string): number => Number(label.slice(label.indexOf('#'
 export function onGrant(world: World, client: Client, contender: Contender, fence: bigint): void {
   const { watched } = contender;
   watched.fence = fence;
-  watched.provenAt = watched.sentAt;
+  // With state the hold was proven before, and a further question may be under way.
+  if (contender.register === undefined) watched.provenAt = watched.sentAt;
   world.checks.grants += 1;
   say(world, () => `${label(client, contender)} is GRANTED, fence ${short(world, watched.token, fence)}`);
   if (fence <= client.highestGranted) {
@@ -96,7 +98,9 @@ export function onAsk(world: World, client: Client, { watched }: Contender): voi
 export function onProof(world: World, client: Client, contender: Contender): void {
   const { watched } = contender;
   watched.provenAt = watched.sentAt;
-  if (validMs(world, client, contender) === 0) {
+  // Whoever is overtaken by his register starts over with this proof.
+  const holds = contender.state.at !== 'opening';
+  if (holds && vouchedMs(contender.state, contender.rules, instantOf(world, client)) === 0) {
     throw new Violation(
       'a loss is told',
       `${label(client, contender)} is proven with nothing left of its lease`,
@@ -121,6 +125,8 @@ export function onProof(world: World, client: Client, contender: Contender): voi
 }
 
 export function onLost(world: World, client: Client, contender: Contender, reason: string): void {
+  if (!contender.granted)
+    throw new Violation('a loss is told', `${label(client, contender)} loses what it was never granted`);
   if (world.config.losses?.includes(reason) === false) {
     throw new Violation('a hold lasts', `${label(client, contender)} loses the lock: ${reason}`);
   }
@@ -207,7 +213,9 @@ export function checkToldAtAll(world: World): void {
     if (client.pausedAt !== undefined) continue;
     for (const contender of client.contenders) {
       const { state, watched } = contender;
-      if ((state.at !== 'held' && state.at !== 'verifying') || watched.provenAt === undefined) continue;
+      checkGivenBack(world, contender);
+      if (!contender.granted || (state.at !== 'held' && state.at !== 'verifying')) continue;
+      if (watched.provenAt === undefined) continue;
       if (instantOf(world, client).mono - watched.provenAt.mono < TIMES.leaseMs) continue;
       throw new Violation(
         'a loss is told',

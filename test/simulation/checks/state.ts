@@ -18,6 +18,9 @@ export type Rule =
   | 'a lost lease frees nobody'
   | 'the fenced resource'
   | 'one live token'
+  | 'one live entry'
+  | 'a save is kept'
+  | 'a late save has no effect'
   | 'a hold lasts'
   | 'the wire'
   | 'no exception';
@@ -34,7 +37,8 @@ export type ExceptionName =
   | 'old delivery taken for the answer'
   | 'forgotten waiter (3.x)'
   | 'forgotten holder (3.x)'
-  | 'suspended, and its clock set back';
+  | 'suspended, and its clock set back'
+  | 'late save reached one who left';
 
 export interface ResolvedGrant {
   readonly fence: bigint;
@@ -53,8 +57,17 @@ export interface ChecksState {
   /** How many tokens and probes had been made when a token was destroyed last, or deleted with its queue; 0 when none was. */
   destroyedAfter: number;
   deletedAfter: number;
+  /** Saves that were confirmed or handed over. */
+  confirmed: readonly number[];
+  /** What was handed over with the lock, in the order in which the token was handed out. */
+  handed: readonly { readonly handOut: number; readonly save: number | undefined }[];
+  /** Saves that somebody had in hand when he went without an ack, before they were confirmed. */
+  read: readonly number[];
+  /** Saves that were destroyed after somebody had had them in hand, with all that they had taken the place of. */
+  destroyed: readonly number[];
   grants: number;
   losses: number;
+  saved: number;
   /** The longest overlap that was within its bounds, in milliseconds. */
   longestOverlapMs: number;
   exceptions: Readonly<Partial<Record<ExceptionName, number>>>;
@@ -68,8 +81,13 @@ export function newChecks(): ChecksState {
     places: 0,
     destroyedAfter: 0,
     deletedAfter: 0,
+    confirmed: [],
+    handed: [],
+    read: [],
+    destroyed: [],
     grants: 0,
     losses: 0,
+    saved: 0,
     longestOverlapMs: 0,
     exceptions: {},
   };

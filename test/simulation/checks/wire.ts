@@ -1,4 +1,5 @@
-import type { ContenderEvent, ContenderState, Effect } from '../../../src/protocol/contender/types.ts';
+import type { ContenderState } from '../../../src/protocol/contender/types.ts';
+import type { StatefulEffect, StatefulEvent } from '../../../src/protocol/register/step.ts';
 import type { Contender, WireBook } from '../client/state.ts';
 import type { World } from '../world.ts';
 import { Violation } from './state.ts';
@@ -16,7 +17,7 @@ export const NEW_BOOK: WireBook = {
 export function noted(
   { model }: World,
   book: WireBook,
-  event: ContenderEvent,
+  event: StatefulEvent,
   before: ContenderState,
 ): WireBook {
   const { now } = model;
@@ -75,8 +76,8 @@ export function checkRemove({ model }: World, { state, watched }: Contender): vo
 /** Whatever happens to a lost lease, its release included, touches nothing at the broker. */
 export function checkAbsorbs(
   before: ContenderState,
-  event: ContenderEvent,
-  effects: readonly Effect[],
+  event: StatefulEvent,
+  effects: readonly StatefulEffect[],
 ): void {
   if (before.at !== 'lost' || effects.length === 0) return;
   throw new Violation('a lost lease frees nobody', `${event.type} after the loss does ${effects[0]?.do}`);

@@ -1,12 +1,13 @@
 import { type BatonError, BrokerUnreachableError } from '../../../src/errors.ts';
-import type { ContenderEvent } from '../../../src/protocol/contender/types.ts';
+import type { Entry } from '../../../src/protocol/register/entry.ts';
+import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
 import { PROBE_TTL_MS } from '../../../src/protocol/vigil.ts';
 import { type ClientFrame, openChannel, type ServerFrame } from '../model/index.ts';
 import type { World } from '../world.ts';
 import { dispatch } from './contender.ts';
 import { needLine, write } from './lines.ts';
-import { payloadOf, watchName } from './record.ts';
-import type { Client, Request, Role } from './state.ts';
+import { payloadOf, watchName, writeEntry } from './record.ts';
+import type { Client, Contender, Request, Role } from './state.ts';
 
 /** One object for all: an error takes longer to make than a step takes to run. */
 export const LINE_LOST: BatonError = new BrokerUnreachableError('the connection was lost');
@@ -33,13 +34,44 @@ export function request(
     shared,
     callers: caller === undefined ? [] : [caller],
     channel: undefined,
+    line: undefined,
     payload: payloadOf(world, client, what),
   };
   client.requests.push(started);
   begin(world, client, started);
 }
 
-export const roleOf = (what: What): Role => (what === 'seed' || what === 'probe' ? 'publisher' : 'service');
+/** Makes sure that there is a register, for the hold on that line. */
+export function declareRegister(world: World, client: Client, contender: number, line: number): void {
+  register(world, client, 'declare-register', { contender, call: 0 }, line, undefined);
+}
+
+export function writeRegister(
+  world: World,
+  client: Client,
+  { id, watched }: Contender,
+  { line, fence, seq, state }: Omit<Entry, 'id'> & { line: number },
+): void {
+  const payload = writeEntry(world, { fence, seq }, state, watched.grantedHandOut);
+  register(world, client, 'write-register', { contender: id, call: seq }, line, payload);
+}
+
+function register(
+  world: World,
+  client: Client,
+  what: What,
+  caller: Request['callers'][number],
+  line: number,
+  payload: Request['payload'],
+): void {
+  const asked: Request = { what, shared: false, callers: [caller], channel: undefined, line, payload };
+  client.requests.push(asked);
+  begin(world, client, asked);
+}
+
+const PUBLISHES: readonly What[] = ['seed', 'probe', 'write-register'];
+
+export const roleOf = (what: What): Role => (PUBLISHES.includes(what) ? 'publisher' : 'service');
 
 /** Puts it on the wire, if there is a connection. */
 export function begin(world: World, client: Client, asked: Request): void {
@@ -56,10 +88,15 @@ function frameOf({ what, payload }: Request): ClientFrame {
       return { do: what };
     case 'remove':
       return { do: 'delete' };
+    case 'declare-register':
+      return { do: 'declare', of: 'register' };
     case 'seed':
     case 'probe':
+    case 'write-register': {
       if (payload === undefined) throw new Error(`a ${what} without a message`);
-      return { do: 'publish', ...payload, expirationMs: what === 'probe' ? PROBE_TTL_MS : undefined };
+      const of = what === 'write-register' ? 'register' : 'lock';
+      return { do: 'publish', of, ...payload, expirationMs: what === 'probe' ? PROBE_TTL_MS : undefined };
+    }
   }
 }
 
@@ -69,37 +106,54 @@ export function answered(world: World, client: Client, asked: Request, frame: Se
   if (asked.what === 'look' && frame.is === 'declare-ok') {
     watchName(world, client, { type: 'looked', ready: frame.ready });
   }
-  tell(world, client, asked, (call) => eventOf(asked.what, call, frame));
+  if (asked.what === 'declare-register') client.record.registerKnown = frame.is === 'declare-ok';
+  tell(world, client, asked, (call) => eventOf(asked, call, frame));
 }
 
 /** The connection died under it. */
 export function failed(world: World, client: Client, asked: Request): void {
   client.requests = client.requests.filter((each) => each !== asked);
-  tell(world, client, asked, (call) => ({ type: 'call-failed', call, error: LINE_LOST }));
+  tell(world, client, asked, (call) => failure(asked, call, LINE_LOST));
 }
 
-function tell(world: World, client: Client, asked: Request, event: (call: number) => ContenderEvent): void {
+function tell(
+  world: World,
+  client: Client,
+  asked: Request,
+  event: (call: number) => StatefulEvent | undefined,
+): void {
   for (const { contender: id, call } of asked.callers) {
     const contender = client.contenders.find((each) => each.id === id);
-    if (contender !== undefined) dispatch(world, client, contender, event(call));
+    const told = event(call);
+    if (contender !== undefined && told !== undefined) dispatch(world, client, contender, told);
   }
 }
 
-function eventOf(what: What, call: number, frame: ServerFrame): ContenderEvent {
+function failure({ what, line = -1 }: Request, call: number, error: BatonError): StatefulEvent {
+  if (what === 'declare-register') return { type: 'register-not-declared', line, error };
+  if (what === 'write-register') return { type: 'register-not-written', line, seq: call, error };
+  return { type: 'call-failed', call, error };
+}
+
+/** A confirm says nothing of an entry: it is there when the register hands it back. */
+function eventOf(asked: Request, call: number, frame: ServerFrame): StatefulEvent | undefined {
+  const { what, line = -1 } = asked;
   switch (frame.is) {
     case 'declare-ok': {
       const depth = { ready: frame.ready, consumers: frame.consumers };
+      if (what === 'declare-register')
+        return { type: 'register-declared', line, empty: frame.ready + frame.consumers === 0 };
       return what === 'look' ? { type: 'looked', call, depth } : { type: 'declared', call, depth };
     }
     case 'delete-ok':
       return { type: 'removed', call };
     case 'confirm':
-      return { type: 'seeded', call };
+      return what === 'seed' ? { type: 'seeded', call } : undefined;
     case 'returned':
-      return { type: 'call-failed', call, error: QUEUE_GONE };
+      return failure(asked, call, QUEUE_GONE);
     case 'closed':
       if (what === 'look' && frame.code === 404) return { type: 'looked', call, depth: 'absent' };
-      return { type: 'call-failed', call, error: QUEUE_GONE };
+      return failure(asked, call, QUEUE_GONE);
     default:
       throw new Error(`${frame.is} is no answer to a ${what}`);
   }

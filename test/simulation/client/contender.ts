@@ -1,8 +1,15 @@
-import { step, wakeAt } from '../../../src/protocol/contender/step.ts';
-import type { ContenderEvent, ContenderState, Effect, Rules } from '../../../src/protocol/contender/types.ts';
+import type { ContenderState, Effect, Rules } from '../../../src/protocol/contender/types.ts';
 import { type Pulse, ranLately } from '../../../src/protocol/pulse.ts';
+import {
+  STATEFUL_IDLE,
+  type StatefulEffect,
+  type StatefulEvent,
+  statefulStep,
+  statefulWakeAt,
+} from '../../../src/protocol/register/step.ts';
 import { recreation } from '../../../src/protocol/topology.ts';
 import { onAsk, onGrant, onLost, onProof, onRead } from '../checks/leases.ts';
+import { onHanded } from '../checks/register.ts';
 import { checkAbsorbs, checkBarrier, checkDeclare, checkRemove, NEW_BOOK, noted } from '../checks/wire.ts';
 import { LOCK, TIMES, VERSION_NUMBERS } from '../config.ts';
 import { openChannel, type ServerFrame } from '../model/index.ts';
@@ -10,12 +17,11 @@ import { instantOf, say, type World } from '../world.ts';
 import { LINE_LOST, QUEUE_GONE, request } from './calls.ts';
 import { needLine, write } from './lines.ts';
 import { justReleased, saw, watchName } from './record.ts';
+import { onRegister, readRegister } from './register.ts';
 import type { Client, Contender, OwnChannel } from './state.ts';
 
 /** A try without a timeout settles after this long (src/lock.ts). */
 const TRY_ANSWER_MS = 1_000;
-
-const IDLE: ContenderState = { at: 'idle', turn: 0 };
 
 /** One `acquire` call: src/lock.ts and src/contender.ts without their promises. */
 export function acquire(world: World, client: Client, mode: Rules['mode']): void {
@@ -23,8 +29,19 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
   client.acquires += 1;
   const contender: Contender = {
     id: client.acquires,
-    rules: { name: LOCK, mode, grant: world.config.grant, leaseMs, verifyEveryMs },
-    state: IDLE,
+    rules: {
+      name: LOCK,
+      mode,
+      grant: world.config.grant,
+      leaseMs,
+      verifyEveryMs,
+      carriesState: world.config.state === true,
+    },
+    state: STATEFUL_IDLE.contender,
+    register: undefined,
+    queued: undefined,
+    saves: 0,
+    leavesWith: undefined,
     channels: [],
     granted: false,
     refused: false,
@@ -35,6 +52,9 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
       handOut: 0,
       grantedHandOut: 0,
       handedToken: false,
+      deliveryTag: 0,
+      keptSince: 0,
+      keptTag: 0,
       read: 0,
       rival: undefined,
       token: 0,
@@ -43,6 +63,7 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
       floor: 0n,
       fence: undefined,
       excuse: undefined,
+      forgotten: false,
       place: undefined,
       overlapMs: 0,
       hearingMs: 0,
@@ -54,7 +75,19 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
 }
 
 /** Feeds one event to the protocol and carries out what it wants, as src/contender.ts does. */
-export function dispatch(world: World, client: Client, contender: Contender, event: ContenderEvent): void {
+export function dispatch(world: World, client: Client, contender: Contender, event: StatefulEvent): void {
+  if (contender.queued !== undefined) {
+    contender.queued.push(event);
+    return;
+  }
+  const queued = [event];
+  contender.queued = queued;
+  for (let next = queued.shift(); next !== undefined; next = queued.shift())
+    feed(world, client, contender, next);
+  contender.queued = undefined;
+}
+
+function feed(world: World, client: Client, contender: Contender, event: StatefulEvent): void {
   const { record } = client;
   const now = instantOf(world, client);
   const around = {
@@ -65,7 +98,9 @@ export function dispatch(world: World, client: Client, contender: Contender, eve
     ...recreation(VERSION_NUMBERS[world.config.version][0]),
   };
   const before = contender.state;
-  const [state, effects] = step(before, event, around, contender.rules);
+  const whole = { contender: before, register: contender.register };
+  const [{ contender: state, register }, effects] = statefulStep(whole, event, around, contender.rules);
+  contender.register = register;
   checkAbsorbs(before, event, effects);
   if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
   contender.state = state;
@@ -80,7 +115,7 @@ export function dispatch(world: World, client: Client, contender: Contender, eve
 /** The states in which a contender waits for a token that may not exist (src/contender.ts). */
 const isInLine = (at: ContenderState['at']): boolean => at === 'idle' || at === 'opening' || at === 'waiting';
 
-function carryOut(world: World, client: Client, contender: Contender, effect: Effect): void {
+function carryOut(world: World, client: Client, contender: Contender, effect: StatefulEffect): void {
   switch (effect.do) {
     case 'look': {
       const shared = contender.state.at === 'opening';
@@ -99,6 +134,7 @@ function carryOut(world: World, client: Client, contender: Contender, effect: Ef
       break;
     case 'consume': {
       contender.watched.excuse = undefined;
+      contender.watched.forgotten = false;
       const own: OwnChannel = { line: effect.line, channel: undefined, state: 'waiting', barrier: false };
       contender.channels.push(own);
       attachChannel(world, client, own);
@@ -119,6 +155,7 @@ function carryOut(world: World, client: Client, contender: Contender, effect: Ef
     case 'grant':
       contender.granted = true;
       onGrant(world, client, contender, effect.fence);
+      if (effect.handed !== undefined) onHanded(world, client, contender, effect.handed);
       break;
     case 'refuse':
       contender.refused = true;
@@ -133,6 +170,8 @@ function carryOut(world: World, client: Client, contender: Contender, effect: Ef
       break;
     case 'end':
       break;
+    default:
+      onRegister(world, client, contender, effect);
   }
 }
 
@@ -152,7 +191,7 @@ function useChannel(
       else if (own.state === 'open') write(world, line, channelOf(own), { do: 'look' });
       break;
     case 'requeue':
-      onAsk(world, client, contender);
+      if (effect.deliveryTag === contender.watched.deliveryTag) onAsk(world, client, contender);
       if (own.state !== 'open') break;
       write(world, line, channelOf(own), { do: 'requeue', deliveryTag: effect.deliveryTag });
       break;
@@ -180,7 +219,7 @@ export function attachChannel(world: World, client: Client, own: OwnChannel): vo
   if (own.barrier) write(world, line, own.channel, { do: 'look' });
 }
 
-const channelOf = (own: OwnChannel): number => own.channel ?? -1;
+export const channelOf = (own: OwnChannel): number => own.channel ?? -1;
 
 /** A frame on a contender's channel has been read (src/broker/consumer.ts). */
 export function readOwn(
@@ -197,6 +236,10 @@ export function readOwn(
     ended(world, client, contender, own, { scope: 'channel', error: QUEUE_GONE, absent: frame.code === 404 });
   }
   if (own.state !== 'open') return;
+  if ('of' in frame && frame.of === 'register') {
+    readRegister(world, client, contender, line, frame);
+    return;
+  }
   switch (frame.is) {
     case 'consume-ok': {
       const traits = { version: VERSION_NUMBERS[world.config.version] };
@@ -205,6 +248,7 @@ export function readOwn(
     }
     case 'deliver': {
       const { deliveryTag, message, handOut } = frame;
+      contender.watched.deliveryTag = deliveryTag;
       onRead(world, client, contender, message, handOut);
       const delivery = { deliveryTag, body: message.body, returns: message.returns };
       dispatch(world, client, contender, { type: 'delivered', line, delivery });
@@ -232,7 +276,8 @@ export function ended(world: World, client: Client, contender: Contender, own: O
 
 /** The instant of the contender's next wake-up on its client's monotonic clock. */
 export function nextWake(contender: Contender): number | undefined {
-  const at = wakeAt(contender.state, contender.rules);
+  const { state, register } = contender;
+  const at = statefulWakeAt({ contender: state, register }, contender.rules);
   const { answerBy } = contender;
   if (answerBy === undefined || contender.granted || contender.refused) return at;
   return at === undefined ? answerBy : Math.min(at, answerBy);

@@ -1,8 +1,9 @@
 import { nextBase } from '../../../src/protocol/fence.ts';
+import { encodeEntry } from '../../../src/protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from '../../../src/protocol/token.ts';
 import { type VigilEvent, vigilWakeAt, watch } from '../../../src/protocol/vigil.ts';
 import { LOCK, TIMES } from '../config.ts';
-import { EPOCH_MS, instantOf, type Minted, type World } from '../world.ts';
+import { EPOCH_MS, instantOf, type Minted, type World, type Write } from '../world.ts';
 import { request } from './calls.ts';
 import type { Client, Request } from './state.ts';
 
@@ -64,6 +65,16 @@ export function mintToken(world: World, base: bigint, wall: number) {
   });
   world.minted = [...world.minted, minted];
   return { label, body };
+}
+
+/** An entry of the register. `state` is the number of a save; undefined for a seed. */
+export function writeEntry(world: World, { fence, seq }: Write, state: unknown, holder = 0) {
+  const { length: number } = world.written;
+  const save = state === undefined ? undefined : Number(state);
+  if (save === world.saves.length) world.saves = [...world.saves, { fence, seq, holder }];
+  world.written = [...world.written, { fence, seq, save }];
+  const entry = { id: idOf(number), fence, seq, state };
+  return { label: `entry#${number}`, body: encodeEntry(entry, { name: LOCK, by: 'sim', at: 0 }) };
 }
 
 const idOf = (n: number) => `00000000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`;

@@ -1,6 +1,8 @@
 import type { ContenderState, Rules } from '../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../src/protocol/instant.ts';
 import type { Pulse } from '../../../src/protocol/pulse.ts';
+import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
+import type { RegisterState } from '../../../src/protocol/register/types.ts';
 import { IDLE_VIGIL, type Vigil } from '../../../src/protocol/vigil.ts';
 import type { ResolvedGrant } from '../checks/state.ts';
 
@@ -20,12 +22,14 @@ export interface Line {
 
 /** A request on the service or publishing connection. Several contenders can share one. */
 export interface Request {
-  readonly what: 'look' | 'declare' | 'seed' | 'remove' | 'probe';
+  readonly what: 'look' | 'declare' | 'seed' | 'remove' | 'probe' | 'declare-register' | 'write-register';
   readonly shared: boolean;
   readonly callers: readonly { readonly contender: number; readonly call: number }[];
   /** Undefined while it waits for a connection. */
   channel: number | undefined;
-  /** What is published, for a seed or a probe. */
+  /** Of the hold that the register is read for; `call` is the entry's seq then. */
+  readonly line: number | undefined;
+  /** What is published, for a seed, a probe or an entry. */
   readonly payload: { readonly label: string; readonly body: Uint8Array } | undefined;
 }
 
@@ -61,6 +65,11 @@ export interface Watched {
   provenAt: Instant | undefined;
   /** Hand-out of the last delivery that was read, and of the one that was granted. */
   handOut: number;
+  /** Of the last delivery of the lock's queue: what else is given back or acked is the register's. */
+  deliveryTag: number;
+  /** When the entry that it keeps was delivered, and the tag of that delivery. */
+  keptSince: number;
+  keptTag: number;
   book: WireBook;
   grantedHandOut: number;
   /** Whether what was read last was a token, live or not. */
@@ -76,6 +85,8 @@ export interface Watched {
   floor: bigint;
   fence: bigint | undefined;
   excuse: Excuse | undefined;
+  /** On its channel there is a consumer that the broker has attached to another queue without a word (3.10). */
+  forgotten: boolean;
   /** Place in the queue's line by the order of attaching; undefined while it has none or lost it by no fault of its own. */
   place: number | undefined;
   /** How long it has been valid together with others, in milliseconds. */
@@ -88,6 +99,12 @@ export interface Contender {
   readonly id: number;
   readonly rules: Rules;
   state: ContenderState;
+  register: RegisterState | undefined;
+  /** Events that came from inside an effect; undefined while none is dispatched. */
+  queued: StatefulEvent[] | undefined;
+  /** How many times the caller has saved, and the save with which it wants to release. */
+  saves: number;
+  leavesWith: number | undefined;
   channels: OwnChannel[];
   /** The caller has its lease. */
   granted: boolean;
@@ -102,6 +119,7 @@ export interface Contender {
 export interface NameRecord {
   highestSeen: bigint;
   known: boolean;
+  registerKnown: boolean;
   vigil: Vigil;
   releasedAt: number;
 }
@@ -139,7 +157,13 @@ const newLine = (role: Role): Line => ({
 });
 
 export function newRecord(): NameRecord {
-  return { highestSeen: 0n, known: false, vigil: IDLE_VIGIL, releasedAt: Number.NEGATIVE_INFINITY };
+  return {
+    highestSeen: 0n,
+    known: false,
+    registerKnown: false,
+    vigil: IDLE_VIGIL,
+    releasedAt: Number.NEGATIVE_INFINITY,
+  };
 }
 
 export function newClient(id: number, node: number, acquires = 0): Client {

@@ -6,6 +6,7 @@ import {
   type Model,
   openChannel,
   openConnection,
+  type QueueName,
   receive,
   restartNode,
   type ServerFrame,
@@ -19,6 +20,7 @@ import {
   connectionOf,
   type DeclareStep,
   delivery,
+  isOfRegister,
   PUBLISHER,
   SERVICE,
   type Step,
@@ -43,6 +45,7 @@ export class ModelBackend implements Backend {
   readonly #model: Model;
   readonly #connections = new Map<string, number>();
   readonly #channels = new Map<string, ModelChannel>();
+  #hasRegister = false;
 
   /** `queue`: the arguments with which the script declares its queue, if not those of a lock. */
   constructor(version: Version, queue?: DeclareStep['arguments']) {
@@ -50,6 +53,7 @@ export class ModelBackend implements Backend {
   }
 
   async perform(step: Step): Promise<void> {
+    this.#hasRegister ||= isOfRegister(step);
     this.#act(step);
     this.#rest(0);
     this.#rest(QUIET_MS);
@@ -57,7 +61,11 @@ export class ModelBackend implements Backend {
 
   async view(): Promise<View> {
     const channels = [...this.#channels].map(([name, { seen }]) => [name, [...seen]]);
-    return { channels: Object.fromEntries(channels), queue: this.#look() };
+    return {
+      channels: Object.fromEntries(channels),
+      queue: this.#look('lock'),
+      ...(this.#hasRegister && { register: this.#look('register') }),
+    };
   }
 
   async end(): Promise<void> {}
@@ -66,11 +74,11 @@ export class ModelBackend implements Backend {
   standing(name: string): { readonly isOpen: boolean; readonly consumes: boolean; readonly held: string[] } {
     const known = this.#channels.get(name);
     if (!known?.isOpen) return { isOpen: false, consumes: false, held: [] };
-    const { unacked, hasConsumer } = channelOf(this.#model, known.id);
+    const { unacked, consumes } = channelOf(this.#model, known.id);
     const held = [...known.deliveryTags].filter(([, tag]) =>
       unacked.some((each) => each.deliveryTag === tag),
     );
-    return { isOpen: true, consumes: hasConsumer, held: held.map(([message]) => message) };
+    return { isOpen: true, consumes: consumes.includes('lock'), held: held.map(([message]) => message) };
   }
 
   /** The open channels of a connection. */
@@ -81,11 +89,12 @@ export class ModelBackend implements Backend {
   }
 
   #act(step: Step): void {
+    const of = isOfRegister(step) ? ({ of: 'register' } as const) : {};
     switch (step.do) {
       case 'declare':
       case 'purge':
       case 'delete':
-        this.#send(SERVICE, { do: step.do });
+        this.#send(SERVICE, { do: step.do, ...of });
         break;
       case 'recreate':
         this.#act({ do: 'delete' });
@@ -98,6 +107,7 @@ export class ModelBackend implements Backend {
         this.#channel(PUBLISHER).unconfirmed.push(message);
         this.#send(PUBLISHER, {
           do: 'publish',
+          ...of,
           label: message,
           body: Buffer.from(message),
           expirationMs: ttlMs,
@@ -105,10 +115,8 @@ export class ModelBackend implements Backend {
         break;
       }
       case 'consume':
-        if ((step.prefetch ?? 1) !== 1 || step.priority !== undefined) {
-          throw new Error('the model knows prefetch 1 and no priorities');
-        }
-        this.#send(step.channel, { do: 'consume' });
+        if (step.priority !== undefined) throw new Error('the model knows no priorities');
+        this.#send(step.channel, { do: 'consume', ...of, prefetch: step.prefetch ?? 1 });
         break;
       case 'cancel':
       case 'close':
@@ -164,9 +172,9 @@ export class ModelBackend implements Backend {
     endConnection(this.#model, id);
   }
 
-  #look(): string {
+  #look(of: QueueName): string {
     const id = openChannel(this.#model, this.#connection('S'));
-    send(this.#model, id, { do: 'look' });
+    send(this.#model, id, { do: 'look', of });
     settle(this.#model);
     const answer = receive(this.#model, id);
     if (answer?.is === 'declare-ok') return `${answer.ready}/${answer.consumers}`;
@@ -222,7 +230,7 @@ function note(channel: ModelChannel, frame: ServerFrame): void {
       break;
     }
     case 'cancel':
-      seen.push('cancelled');
+      seen.push(frame.of === 'register' ? 'cancelled register' : 'cancelled');
       break;
     case 'closed':
       seen.push(`closed ${frame.code}`);

@@ -80,8 +80,8 @@ export class Comparison {
   }
 }
 
-const show = ({ channels, queue }: View): string =>
-  `${queue} ${Object.entries(channels)
+const show = ({ channels, queue, register = '' }: View): string =>
+  `${queue} ${register} ${Object.entries(channels)
     .sort()
     .map(([name, seen]) => `\n  ${name}: ${seen.join(', ')}`)
     .join('')}`;

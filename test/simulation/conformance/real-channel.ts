@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Channel, ConfirmChannel, ConsumeMessage, Replies } from 'amqplib/callback_api';
-import { delivery, type Step } from './script.ts';
+import { delivery, isOfRegister, type Step } from './script.ts';
 
 type ChannelStep = Extract<Step, { channel: string }>;
 
@@ -70,7 +70,7 @@ export class RealChannel {
   async perform(step: ChannelStep, queue: string): Promise<void> {
     switch (step.do) {
       case 'consume':
-        return this.#consume(queue, step.prefetch ?? 1, step.priority);
+        return this.#consume(queue, step);
       case 'look':
         return this.request('look', (it, done) => it.checkQueue(queue, done));
       case 'get':
@@ -92,11 +92,12 @@ export class RealChannel {
     }
   }
 
-  async #consume(queue: string, prefetch: number, priority: number | undefined): Promise<void> {
+  async #consume(queue: string, step: Extract<Step, { do: 'consume' }>): Promise<void> {
+    const { prefetch = 1, priority } = step;
     await call((done) => this.#raw.prefetch(prefetch, false, done));
     const take = (message: ConsumeMessage | null): void => {
       if (message === null) {
-        this.#note('cancelled');
+        this.#note(isOfRegister(step) ? 'cancelled register' : 'cancelled');
         return;
       }
       const { content, fields, properties } = message;
@@ -107,8 +108,9 @@ export class RealChannel {
       const returns = counts.reduce((sum, each) => sum + each);
       this.#note(delivery(String(content), returns, fields.redelivered));
     };
-    this.#tag = randomUUID();
-    const options = { consumerTag: this.#tag, ...(priority !== undefined && { priority }) };
+    const consumerTag = randomUUID();
+    if (!isOfRegister(step)) this.#tag = consumerTag;
+    const options = { consumerTag, ...(priority !== undefined && { priority }) };
     await this.request('consume', (it, done) => it.consume(queue, take, options, done));
   }
 

@@ -5,7 +5,15 @@ import { type Connection as AmqpConnection, type Channel, connect, type Replies 
 import { lockQueueArguments } from '../../../src/protocol/topology.ts';
 import type { BrokerControl } from '../../support/broker/index.ts';
 import { type Answered, call, codeOf, RealChannel } from './real-channel.ts';
-import { type Backend, connectionOf, PUBLISHER, SERVICE, type Step, type View } from './script.ts';
+import {
+  type Backend,
+  connectionOf,
+  isOfRegister,
+  PUBLISHER,
+  SERVICE,
+  type Step,
+  type View,
+} from './script.ts';
 
 export interface RealBroker {
   readonly url: string;
@@ -23,6 +31,7 @@ export class RealBackend implements Backend {
   readonly #queue = `conformance-${randomUUID()}`;
   readonly #connections = new Map<string, Promise<Connection>>();
   readonly #channels = new Map<string, RealChannel>();
+  #hasRegister = false;
   #undo: (() => Promise<unknown>)[] = [];
 
   constructor(broker: RealBroker) {
@@ -30,17 +39,17 @@ export class RealBackend implements Backend {
   }
 
   async perform(step: Step): Promise<void> {
+    const queue = isOfRegister(step) ? this.#register : this.#queue;
+    this.#hasRegister ||= isOfRegister(step);
     switch (step.do) {
       case 'declare': {
         const args = step.arguments ?? lockQueueArguments();
-        return this.#onService('declare', (it, done) =>
-          it.assertQueue(this.#queue, { arguments: args }, done),
-        );
+        return this.#onService('declare', (it, done) => it.assertQueue(queue, { arguments: args }, done));
       }
       case 'purge':
-        return this.#onService('purge', (it, done) => it.purgeQueue(this.#queue, done));
+        return this.#onService('purge', (it, done) => it.purgeQueue(queue, done));
       case 'delete':
-        return this.#onService('delete', (it, done) => it.deleteQueue(this.#queue, {}, done));
+        return this.#onService('delete', (it, done) => it.deleteQueue(queue, {}, done));
       case 'recreate':
         await this.perform({ do: 'delete' });
         await sleep(step.afterMs);
@@ -62,25 +71,31 @@ export class RealBackend implements Backend {
         await this.#control.kill();
         return this.#control.start();
       case 'publish':
-        (await this.#channel(PUBLISHER)).publish(this.#queue, step.message, step.ttlMs);
+        (await this.#channel(PUBLISHER)).publish(queue, step.message, step.ttlMs);
         return;
       default:
-        return (await this.#channel(step.channel)).perform(step, this.#queue);
+        return (await this.#channel(step.channel)).perform(step, queue);
     }
   }
 
   async view(): Promise<View> {
     const channels = [...this.#channels].map(([name, { seen }]) => [name, [...seen]]);
-    return { channels: Object.fromEntries(channels), queue: await this.#look() };
+    const register = this.#hasRegister && { register: await this.#look(this.#register) };
+    return { channels: Object.fromEntries(channels), queue: await this.#look(this.#queue), ...register };
   }
 
   async end(): Promise<void> {
     for (const undo of this.#undo.reverse()) await undo();
     const channel = await this.#open('S');
-    await call((done) => channel.deleteQueue(this.#queue, {}, done));
+    for (const queue of [this.#queue, this.#register])
+      await call((done) => channel.deleteQueue(queue, {}, done));
     for (const connection of await Promise.all(this.#connections.values())) {
       if (connection.isOpen) await call((done) => connection.amqp.close(done));
     }
+  }
+
+  get #register(): string {
+    return `${this.#queue}-register`;
   }
 
   get #control(): BrokerControl {
@@ -90,11 +105,11 @@ export class RealBackend implements Backend {
   }
 
   /** On a channel of its own: a 404 closes it. */
-  async #look(): Promise<string> {
+  async #look(queue: string): Promise<string> {
     const channel = await this.#open('S');
     channel.on('error', () => {});
     try {
-      const depth = await call<Replies.AssertQueue>((done) => channel.checkQueue(this.#queue, done));
+      const depth = await call<Replies.AssertQueue>((done) => channel.checkQueue(queue, done));
       await call((done) => channel.close(done));
       return `${depth.messageCount}/${depth.consumerCount}`;
     } catch (error) {

@@ -1,22 +1,33 @@
-import type { Version } from '../model/index.ts';
+import type { QueueName, Version } from '../model/index.ts';
 
 /**
  * One thing done to a broker. A channel is named by its connection and a number, `A1`, and is opened on first use.
  * Declarations, looks, purges and deletions go over a channel of the script's own, publishes over another one, with
- * confirms and `mandatory`.
+ * confirms and `mandatory`. What is not said to be `of` the register concerns the lock's queue.
  */
 export type Step =
   /** `arguments`: instead of those of a lock's queue. */
-  | { readonly do: 'declare'; readonly arguments?: Readonly<Record<string, string | number | boolean>> }
+  | {
+      readonly do: 'declare';
+      readonly arguments?: Readonly<Record<string, string | number | boolean>>;
+      readonly of?: QueueName;
+    }
   /** `restart` in an orderly way, `kill` with SIGKILL and start. */
-  | { readonly do: 'purge' | 'delete' | 'restart' | 'kill' }
+  | { readonly do: 'restart' | 'kill' }
+  | { readonly do: 'purge' | 'delete'; readonly of?: QueueName }
   /** Deletes the queue and, `afterMs` after delete-ok, declares it again. */
   | { readonly do: 'recreate'; readonly afterMs: number }
   /** The message's whole body; unique in a script, so that it names the message. */
-  | { readonly do: 'publish'; readonly message: string; readonly ttlMs?: number }
+  | {
+      readonly do: 'publish';
+      readonly message: string;
+      readonly ttlMs?: number;
+      readonly of?: QueueName;
+    }
   /** `prefetch`: 1 by default. */
   | {
       readonly do: 'consume';
+      readonly of?: QueueName;
       readonly channel: string;
       readonly prefetch?: number;
       readonly priority?: number;
@@ -45,6 +56,8 @@ export interface View {
   readonly channels: Readonly<Record<string, readonly string[]>>;
   /** `ready/consumers`, or `absent`. */
   readonly queue: string;
+  /** The same of the register, in a script that has one. */
+  readonly register?: string;
 }
 
 /** Something that scripts can be played on. */
@@ -60,6 +73,7 @@ export interface Backend {
 export interface Outcome {
   readonly told: Readonly<Record<string, string>>;
   readonly queue: string;
+  readonly register?: string;
 }
 
 /** A fact about RabbitMQ that the protocol relies on or has to live with. */
@@ -84,11 +98,11 @@ export const delivery = (message: string, returns: number, redelivered: boolean)
 const isAnswer = (observation: string): boolean => /-ok\b|^confirmed /.test(observation);
 
 /** A view as an outcome. */
-export function outcomeOf({ channels, queue }: View): Outcome {
+export function outcomeOf({ channels, ...depths }: View): Outcome {
   const told = Object.entries(channels)
     .map(([channel, seen]) => [channel, seen.filter((each) => !isAnswer(each)).join(' ')] as const)
     .filter(([, text]) => text !== '');
-  return { told: Object.fromEntries(told), queue };
+  return { told: Object.fromEntries(told), ...depths };
 }
 
 /** How much a message is counted up when the channel of its holder ends, in whatever way. */
@@ -101,5 +115,8 @@ export const given = (message: string, version: Version, ends = 1): string =>
 /** Each of these channels was handed the token, one after the other. */
 export const inTurn = (version: Version, ...channels: string[]): Record<string, string> =>
   Object.fromEntries(channels.map((channel, ends) => [channel, given('token', version, ends)]));
+
+/** Whether a step concerns the register. */
+export const isOfRegister = (step: Step): boolean => 'of' in step && step.of === 'register';
 
 export type DeclareStep = Extract<Step, { do: 'declare' }>;

@@ -24,6 +24,8 @@ export const cancel = (channel: string): Step => ({ do: 'cancel', channel });
 export const close = (channel: string): Step => ({ do: 'close', channel });
 export const look = (channel: string): Step => ({ do: 'look', channel });
 export const get = (channel: string): Step => ({ do: 'get', channel });
+/** The same of the register. */
+export const ofRegister = (step: Step): Step => ({ ...step, of: 'register' }) as Step;
 export const ack = (channel: string, message: string): Step => ({ do: 'ack', channel, message });
 export const nack = (channel: string, message: string): Step => ({ do: 'nack', channel, message });
 export const reject = (channel: string, message: string): Step => ({ do: 'reject', channel, message });

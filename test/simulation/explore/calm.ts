@@ -1,9 +1,10 @@
 import { isToken } from '../checks/fences.ts';
 import { allowed } from '../checks/leases.ts';
 import { forgetPlaces } from '../checks/order.ts';
+import { checkEntries } from '../checks/register.ts';
 import { Violation } from '../checks/state.ts';
 import { isOver } from '../client/contender.ts';
-import { consumers, ready } from '../model/index.ts';
+import { consumers, type Held, QUEUES, ready } from '../model/index.ts';
 import { enabled, wishes } from '../scheduler/enabled.ts';
 import { inflict } from '../scheduler/faults.ts';
 import type { Step } from '../scheduler/step.ts';
@@ -53,24 +54,21 @@ export function settleDown(
   return model.now - from;
 }
 
-/** 3.x may attach a waiter to a queue that was made anew without a word: it comes out of this by giving up. */
+/** 3.x may attach somebody to a queue that was made anew without a word: he comes out of this by giving up. */
 function endForgotten(world: World, take: (step: Step) => void): boolean {
-  const deaf = world.model.queue && consumers(world.model.queue).filter((each) => each.deaf);
   for (const { id, contenders } of world.clients) {
-    const forgotten = contenders.find(
-      ({ state, channels }) =>
-        state.at === 'waiting' &&
-        channels.some((own) => deaf?.some(({ channel }) => channel === own.channel)),
-    );
+    const forgotten = contenders.find((each) => each.watched.forgotten && !isOver(each));
     if (forgotten === undefined) continue;
-    allowed(world, 'forgotten waiter (3.x)');
-    take({ do: 'give-up', client: id, contender: forgotten.id });
+    allowed(world, forgotten.granted ? 'forgotten holder (3.x)' : 'forgotten waiter (3.x)');
+    take({ do: forgotten.granted ? 'release' : 'give-up', client: id, contender: forgotten.id });
     return true;
   }
   return false;
 }
 
-const isQuiet = (world: World): boolean => world.clients.every(({ contenders }) => contenders.every(isOver));
+/** Nobody waits, and nothing that was published is still to land. */
+const isQuiet = (world: World): boolean =>
+  world.clients.every(({ contenders, requests }) => requests.length === 0 && contenders.every(isOver));
 
 function stuck(world: World): Violation {
   const waiting = world.clients.flatMap(({ id, contenders }) =>
@@ -83,15 +81,25 @@ function stuck(world: World): Violation {
 }
 
 function checkToken(world: World): void {
-  const { queue } = world.model;
+  const queue = world.model.queues.lock;
   const head = queue && ready(queue)[0];
-  if (head !== undefined && isToken(head.label)) return;
-  throw new Violation('one live token', `in the end ${queueOf(world)}`);
+  if (head === undefined || !isToken(head.label))
+    throw new Violation('one live token', `in the end ${queueOf(world)}`);
+  if (world.config.state) checkEntries(world);
 }
 
-function queueOf({ model: { queue } }: World): string {
-  if (queue === undefined) return 'there is no queue';
-  const line = [...consumers(queue), ...queue.cancelled];
-  const held = line.map((each) => `channel ${each.channel}: ${each.held?.label ?? 'nothing'}`);
-  return `ready: ${ready(queue).map(({ label }) => label)}; consumers: ${held}`;
+function queueOf({ model, config }: World): string {
+  return (config.state ? QUEUES : ['lock' as const])
+    .map((of) => {
+      const queue = model.queues[of];
+      if (queue === undefined) return `there is no ${of}`;
+      const line = [...consumers(queue), ...queue.cancelled];
+      const held = line.map(
+        (each) => `channel ${each.channel}: ${each.held.map(labelOf).join(' ') || 'nothing'}`,
+      );
+      return `${of}: ready: ${ready(queue).map(({ label }) => label)}; consumers: ${held}`;
+    })
+    .join('; ');
 }
+
+const labelOf = ({ message }: Held): string => message.label;

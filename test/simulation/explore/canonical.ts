@@ -1,8 +1,9 @@
 import type { Hold } from '../../../src/protocol/contender/types.ts';
 import type { Client, Contender, Line } from '../client/state.ts';
-import type { Channel, Consumer, Message, Model } from '../model/index.ts';
 import { lines } from '../scheduler/time.ts';
 import { EPOCH_MS, type World } from '../world.ts';
+import { modelOf, Names, type Parts } from './canonical-model.ts';
+import { registerOf, savesOf } from './canonical-register.ts';
 
 /** A release, a stall and a look are forgotten after this long. */
 const FORGOTTEN_MS = 1_001;
@@ -13,7 +14,7 @@ const FORGOTTEN_MS = 1_001;
  */
 export function canonical(world: World): string {
   const names = new Names();
-  const parts: (string | number | undefined | boolean)[] = [];
+  const parts: Parts = [];
   const { model, checks } = world;
   const zero = BigInt(Math.floor(EPOCH_MS + model.now)) << 20n;
   for (const client of world.clients) clientOf(world, client, zero, names, parts);
@@ -32,25 +33,12 @@ export function canonical(world: World): string {
   );
   for (const { fence, handOuts } of checks.resolved)
     parts.push(String(fence - zero), model.handOuts - handOuts);
+  if (world.config.state) savesOf(world, zero, parts);
   return parts.join();
 }
 
 /** A fence by its distance from the clock; there is none below 1. */
-const above = (fence: bigint, zero: bigint): string => (fence === 0n ? '' : String(fence - zero));
-
-class Names {
-  readonly #known = new Map<number, number>();
-
-  of(id: number | undefined): number {
-    if (id === undefined) return -1;
-    const known = this.#known.get(id);
-    if (known !== undefined) return known;
-    this.#known.set(id, this.#known.size);
-    return this.#known.size - 1;
-  }
-}
-
-type Parts = (string | number | undefined | boolean)[];
+export const above = (fence: bigint, zero: bigint): string => (fence === 0n ? '' : String(fence - zero));
 
 function clientOf(world: World, client: Client, zero: bigint, names: Names, parts: Parts): void {
   const { now } = world.model;
@@ -69,14 +57,16 @@ function clientOf(world: World, client: Client, zero: bigint, names: Names, part
   parts.push(client.resumedAt === now);
   parts.push(client.pausedAt !== undefined && client.pausedAt - now);
   parts.push(age(pulse?.last.mono), age(pulse?.previous.mono), above(record.highestSeen, zero), record.known);
+  parts.push(record.registerKnown);
   parts.push(age(record.releasedAt), vigil.waiters, vigil.lookAt !== undefined && vigil.lookAt - mono);
   parts.push(vigil.emptySince !== undefined && vigil.emptySince - mono, Math.max(0, vigil.quietUntil - mono));
   for (const line of lines(client)) lineOf(client, line, now, names, parts);
-  for (const { what, shared, callers, channel, payload } of client.requests) {
+  for (const { what, shared, callers, channel, line, payload } of client.requests) {
     parts.push(what, shared, names.of(channel), payload?.label);
     for (const { contender, call } of callers) {
       const turn = client.contenders.find(({ id }) => id === contender)?.state.turn ?? 0;
-      parts.push(contender, turn - call);
+      if (line === undefined) parts.push(contender, turn - call);
+      else parts.push(contender, turn - line, call);
     }
   }
   for (const contender of client.contenders) contenderOf(world, client, contender, zero, names, parts);
@@ -140,6 +130,8 @@ function contenderOf(
   for (const { line, channel, state: at, barrier } of channels) {
     parts.push('own', state.turn - line, names.of(channel), at, barrier);
   }
+  if (contender.register !== undefined)
+    registerOf(contender, lastTag(contender.register.place.line), now, mono, zero, parts);
   const { sentAt, provenAt, handOut, grantedHandOut, floor, fence, excuse, place, overlapMs } = watched;
   parts.push(sentAt && sentAt.mono - mono, sentAt && sentAt.wall - wall, provenAt && provenAt.mono - mono);
   parts.push(
@@ -156,81 +148,15 @@ function contenderOf(
     String((watched.rival?.fence ?? zero) - zero),
     watched.rival && world.model.handOuts - watched.rival.handOuts,
   );
-  parts.push(above(floor, zero), String((fence ?? zero) - zero), excuse, place, overlapMs, watched.hearingMs);
-}
-
-function modelOf(model: Model, names: Names, parts: Parts): void {
-  const { queue, now } = model;
-  parts.push('model', model.leader, model.alarm, model.destroyNextReturn, model.links.join());
-  for (const { channel, tellAt } of model.untold) parts.push(names.of(channel), Math.max(0, tellAt - now));
-  if (queue !== undefined) {
-    parts.push('queue', names.of(queue.dyingFor));
-    for (const message of queue.returned) messageOf(message, now, parts);
-    parts.push('fresh');
-    for (const message of queue.fresh) messageOf(message, now, parts);
-    parts.push('active');
-    if (queue.active !== undefined) consumerOf(model, queue.active, names, parts);
-    parts.push('waiting');
-    for (const consumer of queue.waiting) consumerOf(model, consumer, names, parts);
-    parts.push('cancelled');
-    for (const consumer of queue.cancelled) consumerOf(model, consumer, names, parts);
-  }
-  // Those that have no name yet are of nobody any more, and differ in what they hold only.
-  const sorted = [...model.channels.values()].map((channel) => [names.of(channel.id), channel] as const);
-  for (const [, channel] of sorted.sort((a, b) => a[0] - b[0])) channelOf(model, channel, names, parts);
-  for (const { id, isOpen, blocked } of model.connections.values()) {
-    if (isOpen) parts.push(names.of(id), blocked);
-  }
-}
-
-function messageOf({ label, returns, expiresAt }: Message, now: number, parts: Parts): void {
-  parts.push(label, returns, expiresAt !== undefined && Math.max(0, expiresAt - now));
-}
-
-function consumerOf(model: Model, consumer: Consumer, names: Names, parts: Parts): void {
-  const { channel, held, handOut, status, deaf } = consumer;
-  parts.push(names.of(channel), status, deaf);
-  if (held === undefined) return;
-  messageOf(held, model.now, parts);
-  parts.push(model.handOuts - handOut);
-}
-
-function channelOf(model: Model, channel: Channel, names: Names, parts: Parts): void {
-  const { now, handOuts } = model;
   parts.push(
-    'channel',
-    names.of(channel.id),
-    names.of(channel.connection),
-    channel.isOpen,
-    channel.hasConsumer,
+    above(floor, zero),
+    String((fence ?? zero) - zero),
+    excuse,
+    watched.forgotten,
+    place,
+    overlapMs,
+    watched.hearingMs,
   );
-  parts.push(channel.busy);
-  for (const { deliveryTag, handOut } of channel.unacked)
-    parts.push(channel.lastTag - deliveryTag, handOuts - handOut);
-  for (const frame of channel.up) {
-    parts.push('up', frame.do);
-    if ('label' in frame) parts.push(frame.label);
-    if ('deliveryTag' in frame) parts.push(channel.lastTag - frame.deliveryTag);
-  }
-  for (const command of channel.toQueue) {
-    parts.push('to', command.ask);
-    if ('message' in command) messageOf(command.message, now, parts);
-    if ('handOut' in command) parts.push(handOuts - command.handOut);
-  }
-  for (const effect of channel.fromQueue) {
-    parts.push('from', effect.tell);
-    if ('frame' in effect) parts.push(JSON.stringify(effect.frame));
-    if ('message' in effect) messageOf(effect.message, now, parts);
-    if ('handOut' in effect) parts.push(handOuts - effect.handOut);
-  }
-  for (const frame of channel.down) {
-    parts.push('down', frame.is);
-    if (frame.is === 'declare-ok') parts.push(frame.ready, frame.consumers);
-    if (frame.is === 'closed') parts.push(frame.code);
-    if (frame.is !== 'deliver') continue;
-    messageOf(frame.message, now, parts);
-    parts.push(channel.lastTag - frame.deliveryTag, handOuts - frame.handOut);
-  }
 }
 
 /** 53 bits of two FNV hashes: among a million states two are taken for one with a chance of 1 in 18,000. */

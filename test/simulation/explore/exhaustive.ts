@@ -1,6 +1,6 @@
 import { Violation } from '../checks/state.ts';
 import type { Config } from '../config.ts';
-import { consumers, type Model } from '../model/index.ts';
+import { consumers, type Model, type QueueName } from '../model/index.ts';
 import { enabled, wishes } from '../scheduler/enabled.ts';
 import { applies, room } from '../scheduler/faults.ts';
 import type { Step } from '../scheduler/step.ts';
@@ -138,15 +138,16 @@ function isSilent({ model }: World, step: Step): boolean {
     }
     case 'apply': {
       const channel = model.channels.get(step.channel);
-      return channel?.toQueue[0]?.ask === 'down' && !holdsPlace(model, step.channel);
+      return channel?.toQueue[step.of][0]?.ask === 'down' && !holdsPlace(model, step.of, step.channel);
     }
     default:
       return false;
   }
 }
 
-function holdsPlace({ queue, untold }: Model, id: number): boolean {
-  if (untold.some(({ channel }) => channel === id)) return true;
+function holdsPlace({ queues, untold }: Model, of: QueueName, id: number): boolean {
+  const queue = queues[of];
+  if (untold.some((each) => each.of === of && each.channel === id)) return true;
   return (
     queue !== undefined && [...consumers(queue), ...queue.cancelled].some(({ channel }) => channel === id)
   );

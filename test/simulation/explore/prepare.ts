@@ -1,5 +1,5 @@
 import { nextBase } from '../../../src/protocol/fence.ts';
-import { mintToken } from '../client/record.ts';
+import { mintToken, writeEntry } from '../client/record.ts';
 import { openChannel, openConnection, send } from '../model/index.ts';
 import { enabled } from '../scheduler/enabled.ts';
 import { JUNK } from '../scheduler/faults.ts';
@@ -12,14 +12,26 @@ export function prepare(world: World, take: (step: Step) => void): void {
   const channel = openChannel(model, openConnection(model));
   send(model, channel, { do: 'declare' });
   const wall = EPOCH_MS + model.now - 1;
-  const { returns, prepared } = world.config;
+  const { returns, entryReturns, prepared, state } = world.config;
   if (prepared === 'token') {
     send(model, channel, { do: 'publish', ...mintToken(world, nextBase(wall, 0n), wall), returns });
   } else {
     send(model, channel, { do: 'publish', label: 'junk#0', body: JUNK });
   }
+  if (state) {
+    send(model, channel, { do: 'declare', of: 'register' });
+    const seed = writeEntry(world, { fence: 0n, seq: 0 }, undefined);
+    send(model, channel, { do: 'publish', of: 'register', ...seed, returns: entryReturns });
+    if (entryReturns === undefined) {
+      // Its holder died before it could ack the seed.
+      const save = writeEntry(world, { fence: 1n, seq: 1 }, 0);
+      send(model, channel, { do: 'publish', of: 'register', ...save, returns: 1 });
+      world.checks.confirmed = [0];
+    }
+  }
   for (const { id, record, lines } of world.clients) {
     record.known = true;
+    record.registerKnown = state === true;
     lines.locks.dialAt = model.now;
     lines.service.dialAt = model.now;
     for (const role of ['locks', 'service'] as const) take({ do: 'dial', client: id, role });

@@ -79,13 +79,14 @@ function choose(world: World, rng: Rng, mood: Mood): Step | undefined {
   return passTime(world, rng) ?? rng.pick(free) ?? rng.pick(wishes(world));
 }
 
-/** Channels and clients differ in speed, by chance and for the whole run. */
+/** Channels, their ways to the two queues, and clients differ in speed, by chance and for the whole run. */
 function quickest(due: readonly Step[], salt: number): Step | undefined {
   let first: Step | undefined;
   let best = Number.POSITIVE_INFINITY;
   for (const step of due) {
     const who = 'channel' in step ? step.channel : 'client' in step ? step.client : 0;
-    const rank = Math.imul(who + salt, 0x9e3779b1) >>> 0;
+    const pipe = 'of' in step && step.of === 'register' ? 7_919 : 0;
+    const rank = Math.imul(who + pipe + salt, 0x9e3779b1) >>> 0;
     if (rank >= best) continue;
     best = rank;
     first = step;

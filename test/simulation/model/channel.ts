@@ -1,20 +1,20 @@
-import type { Channel, Effect, Model } from './state.ts';
+import { type Channel, type Effect, type Model, QUEUES, type QueueName } from './state.ts';
 
-/** From the leader to the process of a channel: on its own node there is no link to pass. */
-export function sendTo(model: Model, id: number, effect: Effect): void {
+/** From a leader to the process of a channel: on its own node there is no link to pass. */
+export function sendTo(model: Model, of: QueueName, id: number, effect: Effect): void {
   const channel = model.channels.get(id);
   if (channel === undefined) return;
-  channel.fromQueue.push(effect);
-  if (channel.node === model.leader && channel.fromQueue.length === 1) takeEffect(channel);
+  channel.fromQueue[of].push(effect);
+  if (channel.node === model.leaders[of] && channel.fromQueue[of].length === 1) takeEffect(channel, of);
 }
 
-/** The channel's process takes the next message of the leader. */
-export function takeEffect(channel: Channel): void {
-  const effect = channel.fromQueue.shift();
+/** The channel's process takes the next message of a leader. */
+export function takeEffect(channel: Channel, of: QueueName): void {
+  const effect = channel.fromQueue[of].shift();
   if (effect === undefined) return;
   if (effect.tell === 'reply') {
     channel.busy = undefined;
-    if (effect.frame.is === 'consume-ok') channel.hasConsumer = true;
+    if (effect.frame.is === 'consume-ok') channel.consumes = [...channel.consumes, of];
   }
   if (!channel.isOpen) return;
   switch (effect.tell) {
@@ -26,27 +26,31 @@ export function takeEffect(channel: Channel): void {
       channel.down.push({ is: 'confirm' });
       break;
     case 'gone':
-      if (channel.hasConsumer) channel.down.push({ is: 'cancel' });
-      channel.hasConsumer = false;
+      if (channel.consumes.includes(of)) channel.down.push({ is: 'cancel', of });
+      channel.consumes = channel.consumes.filter((each) => each !== of);
       break;
     case 'deliver': {
       const { message, handOut } = effect;
       const deliveryTag = channel.lastTag + 1;
       channel.lastTag = deliveryTag;
-      channel.unacked = [...channel.unacked, { deliveryTag, handOut }];
-      channel.down.push({ is: 'deliver', deliveryTag, message, handOut });
+      channel.unacked = [...channel.unacked, { deliveryTag, of, handOut }];
+      channel.down.push({ is: 'deliver', of, deliveryTag, message, handOut });
     }
   }
 }
 
-/** The broker's end of a channel is gone; the leader hears of it after everything the channel has asked before. */
+/** The broker's end of a channel is gone; each leader hears of it after everything the channel has asked it before. */
 export function end(channel: Channel): void {
   if (!channel.isOpen) return;
+  const { busy, consumes, toQueue } = channel;
   channel.isOpen = false;
   channel.busy = undefined;
   channel.up = [];
   // Also on the leader's own node: close-ok comes before the token is back (all versions).
-  channel.toQueue.push({ ask: 'down' });
+  for (const of of QUEUES) {
+    const isKnown = of === 'lock' || busy?.of === of || consumes.includes(of) || toQueue[of].length > 0;
+    if (isKnown) toQueue[of].push({ ask: 'down' });
+  }
 }
 
 /** channel.close by the broker. */

@@ -9,12 +9,21 @@ import {
   readFrame,
   tellDeletion,
 } from './node.ts';
-import type { Channel, ClientFrame, Model, ServerFrame } from './state.ts';
+import {
+  type Channel,
+  type ClientFrame,
+  type Model,
+  QUEUES,
+  type QueueName,
+  type ServerFrame,
+} from './state.ts';
 
 /** One step that the broker can take by itself. A scheduler picks among them; {@link settle} takes them all. */
 export type BrokerStep =
-  | { readonly do: 'read' | 'apply' | 'take' | 'answer-nothing'; readonly channel: number }
-  | { readonly do: 'finish-deletion' | 'tell-deletion' };
+  | { readonly do: 'read' | 'answer-nothing'; readonly channel: number }
+  | { readonly do: 'apply' | 'take'; readonly channel: number; readonly of: QueueName }
+  | { readonly do: 'finish-deletion'; readonly of: QueueName }
+  | { readonly do: 'tell-deletion' };
 
 /** The client writes a frame. It stays in the pipe until the broker reads it. */
 export function send(model: Model, channel: number, frame: ClientFrame): void {
@@ -32,14 +41,18 @@ export function brokerSteps(model: Model): BrokerStep[] {
   for (const channel of model.channels.values()) {
     const { id, node } = channel;
     if (canRead(model, channel)) steps.push({ do: 'read', channel: id });
-    if (isLinked(model, node)) {
-      if (channel.toQueue.length > 0) steps.push({ do: 'apply', channel: id });
-      if (channel.fromQueue.length > 0) steps.push({ do: 'take', channel: id });
-    } else if (isAsking(channel)) {
-      steps.push({ do: 'answer-nothing', channel: id });
+    for (const of of QUEUES) {
+      if (isLinked(model, of, node)) {
+        if (channel.toQueue[of].length > 0) steps.push({ do: 'apply', channel: id, of });
+        if (channel.fromQueue[of].length > 0) steps.push({ do: 'take', channel: id, of });
+      } else if (isAsking(channel, of)) {
+        steps.push({ do: 'answer-nothing', channel: id });
+      }
     }
   }
-  if (model.queue?.dyingFor !== undefined) steps.push({ do: 'finish-deletion' });
+  for (const of of QUEUES) {
+    if (model.queues[of]?.dyingFor !== undefined) steps.push({ do: 'finish-deletion', of });
+  }
   if (model.untold.some(({ tellAt }) => tellAt <= model.now)) steps.push({ do: 'tell-deletion' });
   return steps;
 }
@@ -50,16 +63,16 @@ export function takeBrokerStep(model: Model, step: BrokerStep): void {
       readFrame(model, channelOf(model, step.channel));
       break;
     case 'apply':
-      applyCommand(model, channelOf(model, step.channel));
+      applyCommand(model, channelOf(model, step.channel), step.of);
       break;
     case 'take':
-      takeEffect(channelOf(model, step.channel));
+      takeEffect(channelOf(model, step.channel), step.of);
       break;
     case 'answer-nothing':
       answerNothing(channelOf(model, step.channel));
       break;
     case 'finish-deletion':
-      finishDeletion(model);
+      finishDeletion(model, step.of);
       break;
     case 'tell-deletion':
       tellDeletion(model);

@@ -1,5 +1,5 @@
 /**
- * A model of RabbitMQ with one lock queue: what the protocol can see of it, and nothing else. Everything is plain data
+ * A model of RabbitMQ with the two queues of one lock: what the protocol can see of it, and nothing else. Everything is plain data
  * in one {@link Model}, which can be cloned; every function is synchronous.
  *
  *     const model = createModel('4.0');
@@ -8,18 +8,19 @@
  *     settle(model);                              // or one brokerSteps() at a time, with takeBrokerStep()
  *     receive(model, channel);                    // { is: 'declare-ok', ready: 0, consumers: 0 }
  *
- * A channel is two ordered pipes, client to node and back, and two more between its node and the queue's leader when
- * these are not the same node. Between different channels there is no order. A client drops its connection with
+ * A channel is two ordered pipes, client to node and back, and for each queue two more between its node and the queue's
+ * leader when these are not the same node. Between different channels, and between the two queues, there is no order. A client drops its connection with
  * `endConnection`; an operator purges and deletes through a channel of his own.
  *
- * Deliberately not here: split metadata (a queue that only some nodes know), consumer priorities and timeouts, more than
- * one queue, and the arguments of a queue.
+ * Deliberately not here: split metadata (a queue that only some nodes know), consumer priorities and timeouts, and
+ * the arguments of a queue.
  */
 export { refuse as closeChannel } from './channel.ts';
 export {
   changeLeader,
   dropLink,
   endConnection,
+  isAsked,
   openChannel,
   openConnection,
   restartNode,
@@ -47,11 +48,14 @@ export {
   type Consumer,
   cloneModel,
   createModel,
+  type Held,
   type LinkState,
   type Message,
   type Model,
   type ModelEvent,
+  QUEUES,
   type Queue,
+  type QueueName,
   type ServerFrame,
   type Version,
 } from './state.ts';

@@ -12,13 +12,14 @@ import {
   ready,
   settle,
 } from './queue.ts';
-import type { Channel, ClientFrame, Command, Model, Queue, ServerFrame } from './state.ts';
+import type { Channel, ClientFrame, Command, Model, Queue, QueueName, ServerFrame } from './state.ts';
 
 /** A consumer hears this late that its queue was deleted (3.10.8: about 30 ms; 4.x: at once). */
 const TOLD_AFTER_MS = 30;
 
-/** Whether the leader and the node of a channel hear each other. */
-export function isLinked({ leader, links }: Model, node: number): boolean {
+/** Whether the leader of a queue and the node of a channel hear each other. */
+export function isLinked({ leaders, links }: Model, of: QueueName, node: number): boolean {
+  const leader = leaders[of];
   return node === leader || (links[node] === 'up' && links[leader] === 'up');
 }
 
@@ -31,33 +32,39 @@ export function canRead(model: Model, channel: Channel): boolean {
 /** The channel's process takes the next frame. */
 export function readFrame(model: Model, channel: Channel): void {
   const frame = channel.up.shift();
-  switch (frame?.do) {
+  if (frame === undefined) return;
+  const of = ('of' in frame && frame.of) || 'lock';
+  const ask = (command: Command) => {
+    channel.busy = { do: frame.do, of };
+    pass(model, channel, of, command);
+  };
+  switch (frame.do) {
     case 'look':
-      if (model.queue === undefined) refuse(channel, 404);
-      else request(model, channel, frame.do, { ask: 'stat' });
+      if (model.queues[of] === undefined) refuse(channel, 404);
+      else ask({ ask: 'stat' });
       break;
     case 'declare':
-      if (model.queue === undefined) {
-        model.queue = newQueue();
-        model.events.push({ was: 'queue-created', channel: channel.id });
+      if (model.queues[of] === undefined) {
+        model.queues[of] = newQueue();
+        model.events.push({ was: 'queue-created', of, channel: channel.id });
       }
-      request(model, channel, frame.do, { ask: 'stat' });
+      ask({ ask: 'stat' });
       break;
     case 'delete':
     case 'purge':
-      if (model.queue !== undefined) request(model, channel, frame.do, { ask: frame.do });
+      if (model.queues[of] !== undefined) ask({ ask: frame.do });
       else if (frame.do === 'delete') channel.down.push({ is: 'delete-ok' });
       else refuse(channel, 404);
       break;
     case 'consume':
-      if (model.queue === undefined) refuse(channel, 404);
-      else request(model, channel, frame.do, { ask: 'checkout' });
+      if (model.queues[of] === undefined) refuse(channel, 404);
+      else ask({ ask: 'checkout', prefetch: frame.prefetch ?? 1 });
       break;
     case 'cancel':
-      request(model, channel, frame.do, { ask: 'cancel' });
+      ask({ ask: 'cancel' });
       break;
     case 'publish':
-      publish(model, channel, frame);
+      publish(model, channel, of, frame);
       break;
     case 'requeue':
     case 'ack':
@@ -69,112 +76,121 @@ export function readFrame(model: Model, channel: Channel): void {
   }
 }
 
-/** The leader applies the next command of a channel. A look at a leader that is out of reach: {@link answerNothing}. */
-export function applyCommand(model: Model, channel: Channel): void {
-  const command = channel.toQueue.shift();
-  if (command !== undefined) apply(model, channel.id, command);
+/** A leader applies the next command of a channel. A look at a leader that is out of reach: {@link answerNothing}. */
+export function applyCommand(model: Model, channel: Channel, of: QueueName): void {
+  const command = channel.toQueue[of].shift();
+  if (command !== undefined) apply(model, of, channel.id, command);
 }
 
 /** A queue that cannot answer within 250 ms is told as empty and unused, without an error (all versions). */
 export function answerNothing(channel: Channel): void {
-  channel.toQueue = channel.toQueue.filter(({ ask }) => ask !== 'stat');
+  const { busy } = channel;
+  if (busy === undefined) return;
+  channel.toQueue[busy.of] = channel.toQueue[busy.of].filter(({ ask }) => ask !== 'stat');
   channel.busy = undefined;
   if (channel.isOpen) channel.down.push({ is: 'declare-ok', ready: 0, consumers: 0 });
 }
 
-export const isAsking = (channel: Channel): boolean =>
-  (channel.busy === 'look' || channel.busy === 'declare') && channel.fromQueue.length === 0;
+export const isAsking = ({ busy, fromQueue }: Channel, of: QueueName): boolean =>
+  busy?.of === of && (busy.do === 'look' || busy.do === 'declare') && fromQueue[of].length === 0;
 
 /** 3.10: whoever has not heard of the deletion in time is attached to the queue that there is now, or is told. */
 export function tellDeletion(model: Model): void {
   const due = model.untold.filter(({ tellAt }) => tellAt <= model.now);
   model.untold = model.untold.filter(({ tellAt }) => tellAt > model.now);
-  for (const { channel } of due) {
-    if (model.queue === undefined) sendTo(model, channel, { tell: 'gone' });
+  for (const { of, channel, prefetch } of due) {
+    if (model.queues[of] === undefined) sendTo(model, of, channel, { tell: 'gone' });
     else if (model.channels.get(channel)?.isOpen) {
-      model.events.push({ was: 'forgotten', channel });
-      attach(model, channel, true);
+      model.events.push({ was: 'forgotten', of, channel });
+      attach(model, of, channel, prefetch, true);
     }
   }
 }
 
 /** 4.x: the metadata of a queue whose consumers have been cancelled is removed. */
-export function finishDeletion(model: Model): void {
-  const deleter = model.queue?.dyingFor;
+export function finishDeletion(model: Model, of: QueueName): void {
+  const deleter = model.queues[of]?.dyingFor;
   if (deleter === undefined) return;
-  model.queue = undefined;
-  model.events.push({ was: 'queue-deleted', channel: deleter });
-  sendTo(model, deleter, { tell: 'reply', frame: { is: 'delete-ok' } });
+  model.queues[of] = undefined;
+  model.events.push({ was: 'queue-deleted', of, channel: deleter });
+  sendTo(model, of, deleter, { tell: 'reply', frame: { is: 'delete-ok' } });
 }
 
-function apply(model: Model, id: number, command: Command): void {
-  const { queue } = model;
-  const reply = (frame: ServerFrame) => sendTo(model, id, { tell: 'reply', frame });
+function apply(model: Model, of: QueueName, id: number, command: Command): void {
+  const queue = model.queues[of];
+  const reply = (frame: ServerFrame) => sendTo(model, of, id, { tell: 'reply', frame });
   switch (command.ask) {
     case 'stat':
-      reply({ is: 'declare-ok', ...depth(model) });
+      reply({ is: 'declare-ok', ...depth(model, of) });
       break;
     case 'checkout':
       if (queue === undefined || queue.dyingFor !== undefined) {
         reply({ is: 'closed', code: 404 });
       } else {
-        reply({ is: 'consume-ok' });
-        attach(model, id);
+        reply({ is: 'consume-ok', of });
+        attach(model, of, id, command.prefetch);
       }
       break;
     case 'cancel':
-      cancel(model, id);
+      cancel(model, of, id);
       reply({ is: 'cancel-ok' });
       break;
     case 'down':
-      model.untold = model.untold.filter(({ channel }) => channel !== id);
-      detach(model, id, 'channel');
+      model.untold = model.untold.filter((each) => each.of !== of || each.channel !== id);
+      detach(model, of, id, 'channel');
       break;
     case 'enqueue':
-      enqueue(model, command.message);
-      sendTo(model, id, { tell: 'confirm' });
+      enqueue(model, of, command.message);
+      sendTo(model, of, id, { tell: 'confirm' });
       break;
     case 'settle':
-      settle(model, id, command.handOut);
+      settle(model, of, id, command.handOut);
       break;
     case 'return':
-      giveBackOne(model, id, command.handOut);
+      giveBackOne(model, of, id, command.handOut);
       break;
     case 'purge':
-      purge(model, 'purge');
+      purge(model, of, 'purge');
       reply({ is: 'purge-ok' });
       break;
     case 'delete':
       if (queue === undefined || queue.dyingFor !== undefined) reply({ is: 'delete-ok' });
-      else remove(model, queue, id);
+      else remove(model, of, queue, id);
   }
 }
 
-function remove(model: Model, queue: Queue, deleter: number): void {
+function remove(model: Model, of: QueueName, queue: Queue, deleter: number): void {
   const line = consumers(queue);
   const all = [...line, ...queue.cancelled];
   for (const { channel, held } of all) {
-    model.events.push({ was: 'unseated', channel });
-    if (held === undefined) continue;
-    model.events.push({ was: 'taken', channel, message: held, why: 'deleted' });
-    model.events.push({ was: 'destroyed', message: held, why: 'deleted' });
+    model.events.push({ was: 'unseated', of, channel });
+    for (const { message } of held) {
+      model.events.push({ was: 'taken', of, channel, message, why: 'deleted' });
+      model.events.push({ was: 'destroyed', of, message, why: 'deleted' });
+    }
   }
-  for (const message of ready(queue)) model.events.push({ was: 'destroyed', message, why: 'deleted' });
+  for (const message of ready(queue)) model.events.push({ was: 'destroyed', of, message, why: 'deleted' });
   if (model.version === '3.10') {
     const tellAt = model.now + TOLD_AFTER_MS;
     // Who was attached without a word is told nothing of later deletions, and is not attached again (seen).
     const heard = line.filter(({ deaf }) => !deaf);
-    model.untold = [...model.untold, ...heard.map(({ channel }) => ({ channel, tellAt }))];
-    model.queue = undefined;
-    model.events.push({ was: 'queue-deleted', channel: deleter });
-    sendTo(model, deleter, { tell: 'reply', frame: { is: 'delete-ok' } });
+    const untold = heard.map(({ channel, prefetch }) => ({ of, channel, prefetch, tellAt }));
+    model.untold = [...model.untold, ...untold];
+    model.queues[of] = undefined;
+    model.events.push({ was: 'queue-deleted', of, channel: deleter });
+    sendTo(model, of, deleter, { tell: 'reply', frame: { is: 'delete-ok' } });
     return;
   }
-  for (const { channel } of line) sendTo(model, channel, { tell: 'gone' });
-  model.queue = { ...newQueue(), dyingFor: deleter };
+  for (const { channel } of line) sendTo(model, of, channel, { tell: 'gone' });
+  model.queues[of] = { ...newQueue(), dyingFor: deleter };
 }
 
-function publish(model: Model, channel: Channel, frame: Extract<ClientFrame, { do: 'publish' }>): void {
+function publish(
+  model: Model,
+  channel: Channel,
+  of: QueueName,
+  frame: Extract<ClientFrame, { do: 'publish' }>,
+): void {
   const { label, body, expirationMs, returns = 0 } = frame;
   if (model.alarm) {
     const connection = model.connections.get(channel.connection);
@@ -184,11 +200,11 @@ function publish(model: Model, channel: Channel, frame: Extract<ClientFrame, { d
   }
   const expiresAt = expirationMs === undefined ? undefined : model.now + expirationMs;
   const message = { label, body, returns, failures: 0, expiresAt };
-  if (model.queue === undefined) {
-    model.events.push({ was: 'destroyed', message, why: 'unrouted' });
+  if (model.queues[of] === undefined) {
+    model.events.push({ was: 'destroyed', of, message, why: 'unrouted' });
     channel.down.push({ is: 'returned' });
   } else {
-    pass(model, channel, { ask: 'enqueue', message });
+    pass(model, channel, of, { ask: 'enqueue', message });
   }
 }
 
@@ -203,16 +219,13 @@ function settleTag(
     return;
   }
   channel.unacked = channel.unacked.filter((each) => each !== entry);
-  pass(model, channel, { ask: frame.do === 'ack' ? 'settle' : 'return', handOut: entry.handOut });
-}
-
-function request(model: Model, channel: Channel, busy: ClientFrame['do'], command: Command): void {
-  channel.busy = busy;
-  pass(model, channel, command);
+  const { of, handOut } = entry;
+  pass(model, channel, of, { ask: frame.do === 'ack' ? 'settle' : 'return', handOut });
 }
 
 /** On the leader's own node there is no link to pass. */
-function pass(model: Model, channel: Channel, command: Command): void {
-  if (channel.node === model.leader && channel.toQueue.length === 0) apply(model, channel.id, command);
-  else channel.toQueue.push(command);
+function pass(model: Model, channel: Channel, of: QueueName, command: Command): void {
+  if (channel.node === model.leaders[of] && channel.toQueue[of].length === 0)
+    apply(model, of, channel.id, command);
+  else channel.toQueue[of].push(command);
 }

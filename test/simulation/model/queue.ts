@@ -1,5 +1,5 @@
 import { sendTo } from './channel.ts';
-import type { Channel, Consumer, Message, Model, Queue, Taken } from './state.ts';
+import type { Channel, Consumer, Held, Message, Model, Queue, QueueName, Taken } from './state.ts';
 
 /**
  * The quorum queue with a single active consumer, as its leader applies the log (rabbit_fifo): one command is one
@@ -10,116 +10,113 @@ export function newQueue(): Queue {
 }
 
 /** Only the active consumer is counted, and cancelled ones that still hold a message (3.10, 4.0 and 4.3 alike). */
-export function depth(model: Model): { ready: number; consumers: number } {
-  const { queue } = model;
+export function depth(model: Model, of: QueueName): { ready: number; consumers: number } {
+  const queue = model.queues[of];
   if (queue === undefined || queue.dyingFor !== undefined) return { ready: 0, consumers: 0 };
-  expire(model, queue);
+  expire(model, of, queue);
   return {
     ready: queue.returned.length + queue.fresh.length,
     consumers: (queue.active === undefined ? 0 : 1) + queue.cancelled.length,
   };
 }
 
-export function enqueue(model: Model, message: Message): void {
-  const { queue } = model;
+export function enqueue(model: Model, of: QueueName, message: Message): void {
+  const queue = model.queues[of];
   if (queue === undefined || queue.dyingFor !== undefined) {
-    model.events.push({ was: 'destroyed', message, why: 'unrouted' });
+    model.events.push({ was: 'destroyed', of, message, why: 'unrouted' });
     return;
   }
   queue.fresh.push(message);
-  serve(model, queue);
+  serve(model, of, queue);
 }
 
-export function attach(model: Model, channel: number, deaf = false): void {
-  const { queue } = model;
+export function attach(model: Model, of: QueueName, channel: number, prefetch: number, deaf = false): void {
+  const queue = model.queues[of];
   if (queue === undefined) return;
-  const consumer: Consumer = { channel, held: undefined, handOut: 0, status: 'up', deaf };
-  if (!deaf) model.events.push({ was: 'attached', channel });
+  const consumer: Consumer = { channel, prefetch, held: [], status: 'up', deaf };
+  if (!deaf) model.events.push({ was: 'attached', of, channel });
   if (queue.active === undefined) queue.active = consumer;
   else queue.waiting.push(consumer);
-  serve(model, queue);
+  serve(model, of, queue);
 }
 
 /** basic.cancel: what it holds stays with it, unacked, while the next in line becomes active (seen, all versions). */
-export function cancel(model: Model, channel: number): void {
-  const { queue } = model;
+export function cancel(model: Model, of: QueueName, channel: number): void {
+  const queue = model.queues[of];
   if (queue === undefined) return;
   const consumer = consumers(queue).find((each) => each.channel === channel);
   if (consumer === undefined) return;
   forget(queue, consumer);
-  if (consumer.held !== undefined) queue.cancelled.push(consumer);
-  serve(model, queue);
+  if (consumer.held.length > 0) queue.cancelled.push(consumer);
+  serve(model, of, queue);
 }
 
 /** A channel has ended: what its consumer held goes back to the head, and the next in line is served, in one step. */
-export function detach(model: Model, channel: number, why: Taken): void {
-  const { queue } = model;
+export function detach(model: Model, of: QueueName, channel: number, why: Taken): void {
+  const queue = model.queues[of];
   if (queue === undefined) return;
   for (const consumer of [...consumers(queue), ...queue.cancelled]) {
     if (consumer.channel !== channel) continue;
     forget(queue, consumer);
-    giveBack(model, queue, consumer, why);
+    for (const held of consumer.held) giveBack(model, of, queue, channel, held, why);
   }
-  serve(model, queue);
+  serve(model, of, queue);
 }
 
-export function settle(model: Model, channel: number, handOut: number): void {
-  const { queue } = model;
-  const consumer = queue && holder(queue, channel, handOut);
-  if (queue === undefined || consumer?.held === undefined) return;
-  model.events.push({ was: 'acked', channel, message: consumer.held });
-  replace(queue, consumer, { ...consumer, held: undefined });
-  serve(model, queue);
+export function settle(model: Model, of: QueueName, channel: number, handOut: number): void {
+  const queue = model.queues[of];
+  const held = queue && letGo(queue, channel, handOut);
+  if (queue === undefined || held === undefined) return;
+  model.events.push({ was: 'acked', of, channel, message: held.message });
+  serve(model, of, queue);
 }
 
 /** basic.nack(requeue): to the head and, as the consumer stays active, straight back to it. */
-export function giveBackOne(model: Model, channel: number, handOut: number): void {
-  const { queue } = model;
-  const consumer = queue && holder(queue, channel, handOut);
-  if (queue === undefined || consumer === undefined) return;
-  const empty = { ...consumer, held: undefined };
-  replace(queue, consumer, empty);
-  giveBack(model, queue, consumer, 'nack');
-  serve(model, queue);
+export function giveBackOne(model: Model, of: QueueName, channel: number, handOut: number): void {
+  const queue = model.queues[of];
+  const held = queue && letGo(queue, channel, handOut);
+  if (queue === undefined || held === undefined) return;
+  giveBack(model, of, queue, channel, held, 'nack');
+  serve(model, of, queue);
 }
 
 /**
  * `down` with `noconnection` below 4.3: what consumers of that node hold goes back at once, the active one joins the
  * end of the line, and all of them are suspected, which nobody tells them (rabbit_fifo; seen on 4.0.5).
  */
-export function suspect(model: Model, isThere: (channel: number) => boolean): void {
-  const { queue } = model;
+export function suspect(model: Model, of: QueueName, isThere: (channel: number) => boolean): void {
+  const queue = model.queues[of];
   if (queue === undefined) return;
   const { active } = queue;
   if (active !== undefined && isThere(active.channel)) {
-    model.events.push({ was: 'deposed', channel: active.channel });
+    model.events.push({ was: 'deposed', of, channel: active.channel });
     queue.active = undefined;
-    queue.waiting.push({ ...active, held: undefined });
-    giveBack(model, queue, active, 'link');
+    queue.waiting.push({ ...active, held: [] });
+    for (const held of active.held) giveBack(model, of, queue, active.channel, held, 'link');
   }
   for (const consumer of queue.cancelled.filter(({ channel }) => isThere(channel))) {
     forget(queue, consumer);
-    giveBack(model, queue, consumer, 'link');
+    for (const held of consumer.held) giveBack(model, of, queue, consumer.channel, held, 'link');
   }
   queue.waiting = queue.waiting.map((each) =>
     isThere(each.channel) ? { ...each, status: 'suspected' } : each,
   );
-  serve(model, queue);
+  serve(model, of, queue);
 }
 
 /** `nodeup`: those who were suspected are served again, and nobody tells them this either. */
-export function trust(model: Model, isThere: (channel: number) => boolean): void {
-  const { queue } = model;
+export function trust(model: Model, of: QueueName, isThere: (channel: number) => boolean): void {
+  const queue = model.queues[of];
   if (queue === undefined) return;
   queue.waiting = queue.waiting.map((each) => (isThere(each.channel) ? { ...each, status: 'up' } : each));
-  serve(model, queue);
+  serve(model, of, queue);
 }
 
 /** Ready messages only: what is held is not purged. */
-export function purge(model: Model, why: 'purge' | 'policy'): void {
-  const { queue } = model;
+export function purge(model: Model, of: QueueName, why: 'purge' | 'policy'): void {
+  const queue = model.queues[of];
   if (queue === undefined) return;
-  for (const message of ready(queue)) model.events.push({ was: 'destroyed', message, why });
+  for (const message of ready(queue)) model.events.push({ was: 'destroyed', of, message, why });
   queue.returned = [];
   queue.fresh = [];
 }
@@ -135,11 +132,19 @@ export function channelsOn(model: Model, node: number): (channel: number) => boo
   return (id) => (model.channels.get(id) as Channel | undefined)?.node === node;
 }
 
-function holder(queue: Queue, channel: number, handOut: number): Consumer | undefined {
-  const holds = (each: Consumer | undefined): each is Consumer =>
-    each?.channel === channel && each.held !== undefined && each.handOut === handOut;
-  if (holds(queue.active)) return queue.active;
-  return queue.waiting.find(holds) ?? queue.cancelled.find(holds);
+/** Takes a message out of the hands of whoever has it; a cancelled consumer with nothing left is gone. */
+function letGo(queue: Queue, channel: number, handOut: number): Held | undefined {
+  for (const consumer of [...consumers(queue), ...queue.cancelled]) {
+    const held = consumer.channel === channel && consumer.held.find((each) => each.handOut === handOut);
+    if (!held) continue;
+    const left: Consumer = { ...consumer, held: consumer.held.filter((each) => each !== held) };
+    const replace = (each: Consumer) => (each === consumer ? left : each);
+    if (queue.active === consumer) queue.active = left;
+    queue.waiting = queue.waiting.map(replace);
+    queue.cancelled = queue.cancelled.map(replace).filter((each) => each.held.length > 0);
+    return held;
+  }
+  return undefined;
 }
 
 function forget(queue: Queue, consumer: Consumer): void {
@@ -148,26 +153,25 @@ function forget(queue: Queue, consumer: Consumer): void {
   queue.cancelled = queue.cancelled.filter((each) => each !== consumer);
 }
 
-/** After an ack or a nack; a cancelled consumer with nothing left is gone. */
-function replace(queue: Queue, consumer: Consumer, by: Consumer): void {
-  if (queue.active === consumer) queue.active = by;
-  queue.waiting = queue.waiting.map((each) => (each === consumer ? by : each));
-  queue.cancelled = queue.cancelled.filter((each) => each !== consumer);
-}
-
-function giveBack(model: Model, queue: Queue, { channel, held }: Consumer, why: Taken): void {
-  if (held === undefined) return;
-  model.events.push({ was: 'taken', channel, message: held, why });
+function giveBack(
+  model: Model,
+  of: QueueName,
+  queue: Queue,
+  channel: number,
+  { message }: Held,
+  why: Taken,
+): void {
+  model.events.push({ was: 'taken', of, channel, message, why });
   if (model.destroyNextReturn) {
     model.destroyNextReturn = false;
-    model.events.push({ was: 'destroyed', message: held, why: 'policy' });
+    model.events.push({ was: 'destroyed', of, message, why: 'policy' });
     return;
   }
-  const returns = held.returns + increment(model, why);
+  const returns = message.returns + increment(model, why);
   // On 4.3 a nack raises x-acquired-count only, and the limit is compared with x-delivery-count (seen).
-  const failures = held.failures + (model.version === '4.3' && why === 'nack' ? 0 : 1);
-  if (failures > model.deliveryLimit) model.events.push({ was: 'destroyed', message: held, why: 'limit' });
-  else queue.returned.push({ ...held, returns, failures });
+  const failures = message.failures + (model.version === '4.3' && why === 'nack' ? 0 : 1);
+  if (failures > model.deliveryLimit) model.events.push({ was: 'destroyed', of, message, why: 'limit' });
+  else queue.returned.push({ ...message, returns, failures });
 }
 
 /** On 4.3 the end of a channel, of a connection or of the node counts in both headers, a nack in one (seen). */
@@ -175,40 +179,41 @@ function increment({ version }: Model, why: Taken): number {
   return version === '4.3' && why !== 'nack' ? 2 : 1;
 }
 
-/** Makes the longest waiter active when nobody is, and hands it the head of the queue. */
-function serve(model: Model, queue: Queue): void {
+/** Makes the longest waiter active when nobody is, and hands it the head of the queue, as far as its prefetch goes. */
+function serve(model: Model, of: QueueName, queue: Queue): void {
   if (queue.active === undefined) {
     const next = queue.waiting.findIndex(({ status }) => status === 'up');
     if (next < 0) return;
     queue.active = queue.waiting[next];
     queue.waiting = queue.waiting.filter((_, index) => index !== next);
   }
-  const { active } = queue;
-  if (active === undefined || active.held !== undefined) return;
-  expire(model, queue);
-  const message = queue.returned.shift() ?? queue.fresh.shift();
-  if (message === undefined) return;
-  model.handOuts += 1;
-  const { handOuts: handOut } = model;
-  queue.active = { ...active, held: message, handOut };
-  model.events.push({ was: 'handed', channel: active.channel, message, handOut });
-  if (!active.deaf) sendTo(model, active.channel, { tell: 'deliver', message, handOut });
+  while (queue.active !== undefined && queue.active.held.length < queue.active.prefetch) {
+    const { active } = queue;
+    expire(model, of, queue);
+    const message = queue.returned.shift() ?? queue.fresh.shift();
+    if (message === undefined) return;
+    model.handOuts += 1;
+    const { handOuts: handOut } = model;
+    queue.active = { ...active, held: [...active.held, { message, handOut }] };
+    model.events.push({ was: 'handed', of, channel: active.channel, message, handOut });
+    if (!active.deaf) sendTo(model, of, active.channel, { tell: 'deliver', message, handOut });
+  }
 }
 
 /**
  * Expired messages are dropped when they are at the head of what is ready, and not before. 4.3 looks at the head of
  * what came back and at the head of the rest apart from each other (seen).
  */
-function expire(model: Model, queue: Queue): void {
-  expireHead(model, queue.returned);
-  if (queue.returned.length === 0 || model.version === '4.3') expireHead(model, queue.fresh);
+function expire(model: Model, of: QueueName, queue: Queue): void {
+  expireHead(model, of, queue.returned);
+  if (queue.returned.length === 0 || model.version === '4.3') expireHead(model, of, queue.fresh);
 }
 
-function expireHead(model: Model, messages: Message[]): void {
+function expireHead(model: Model, of: QueueName, messages: Message[]): void {
   for (;;) {
     const [head] = messages;
     if (head?.expiresAt === undefined || head.expiresAt > model.now) return;
     messages.shift();
-    model.events.push({ was: 'destroyed', message: head, why: 'ttl' });
+    model.events.push({ was: 'destroyed', of, message: head, why: 'ttl' });
   }
 }

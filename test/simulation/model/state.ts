@@ -3,6 +3,10 @@ import { lockQueueArguments } from '../../../src/protocol/topology.ts';
 /** How returns are counted, when a deletion is told, and what a dropped link does: all that differs between versions. */
 export type Version = '3.10' | '4.0' | '4.3';
 
+/** The two queues of a lock. They are led, deleted and served apart from each other. */
+export type QueueName = 'lock' | 'register';
+export const QUEUES: readonly QueueName[] = ['lock', 'register'];
+
 export interface Message {
   /** For people and checks; never on the wire. */
   readonly label: string;
@@ -14,11 +18,14 @@ export interface Message {
   readonly expiresAt: number | undefined;
 }
 
-/** What a client writes. `look` is a passive declare; on a consuming channel it is the barrier of a try. */
+/** What a client writes, to the lock's queue unless it says `of`. `look` is a passive declare; on a consuming channel it is the barrier of a try. */
 export type ClientFrame =
-  | { readonly do: 'look' | 'declare' | 'delete' | 'purge' | 'consume' | 'cancel' | 'close' }
+  | { readonly do: 'look' | 'declare' | 'delete' | 'purge' | 'cancel' | 'close'; readonly of?: QueueName }
+  /** `prefetch`: 1 unless it was set. */
+  | { readonly do: 'consume'; readonly of?: QueueName; readonly prefetch?: number }
   | {
       readonly do: 'publish';
+      readonly of?: QueueName | undefined;
       readonly label: string;
       readonly body: Uint8Array;
       readonly expirationMs?: number | undefined;
@@ -30,11 +37,12 @@ export type ClientFrame =
 /** What a client reads. `returned` is basic.return and the confirm behind it; `closed` is channel.close by the broker. */
 export type ServerFrame =
   | { readonly is: 'declare-ok'; readonly ready: number; readonly consumers: number }
-  | { readonly is: 'delete-ok' | 'purge-ok' | 'consume-ok' | 'cancel-ok' | 'close-ok' }
-  | { readonly is: 'cancel' | 'confirm' | 'returned' }
+  | { readonly is: 'delete-ok' | 'purge-ok' | 'cancel-ok' | 'close-ok' | 'confirm' | 'returned' }
+  | { readonly is: 'consume-ok' | 'cancel'; readonly of: QueueName }
   | { readonly is: 'closed'; readonly code: 404 | 406 }
   | {
       readonly is: 'deliver';
+      readonly of: QueueName;
       readonly deliveryTag: number;
       readonly message: Message;
       /** The how manieth hand-out of the queue this was, on the leader's log. */
@@ -43,7 +51,8 @@ export type ServerFrame =
 
 /** What a channel's process asks of the queue's leader. `down` is its own end, seen by the leader's monitor. */
 export type Command =
-  | { readonly ask: 'stat' | 'delete' | 'purge' | 'checkout' | 'cancel' | 'down' }
+  | { readonly ask: 'stat' | 'delete' | 'purge' | 'cancel' | 'down' }
+  | { readonly ask: 'checkout'; readonly prefetch: number }
   | { readonly ask: 'enqueue'; readonly message: Message }
   | { readonly ask: 'settle' | 'return'; readonly handOut: number };
 
@@ -53,12 +62,18 @@ export type Effect =
   | { readonly tell: 'confirm' | 'gone' }
   | { readonly tell: 'deliver'; readonly message: Message; readonly handOut: number };
 
-/** A consumer as the queue knows it. Prefetch is 1: at most one unacked message. */
+/** A message with a consumer; an ack or a return names the hand-out. */
+export interface Held {
+  readonly message: Message;
+  readonly handOut: number;
+}
+
+/** A consumer as the queue knows it. */
 export interface Consumer {
   readonly channel: number;
-  readonly held: Message | undefined;
-  /** Of the message held: what an ack or a return has to name. */
-  readonly handOut: number;
+  readonly prefetch: number;
+  /** Unacked, in the order of their hand-outs; no more than the prefetch. */
+  readonly held: readonly Held[];
   /** `suspected`: the link to its node is down. */
   readonly status: 'up' | 'suspected';
   /** Attached to a queue that took the place of its own without a word (3.10): nothing it is handed arrives. */
@@ -83,15 +98,16 @@ export interface Channel {
   readonly node: number;
   /** The broker's end. */
   isOpen: boolean;
-  hasConsumer: boolean;
-  /** A request to the leader is unanswered: the frames behind it wait. */
-  busy: ClientFrame['do'] | undefined;
+  /** Queues with a consumer on it. */
+  consumes: readonly QueueName[];
+  /** A request to a leader is unanswered: the frames behind it wait. */
+  busy: { readonly do: ClientFrame['do']; readonly of: QueueName } | undefined;
   lastTag: number;
-  unacked: readonly { readonly deliveryTag: number; readonly handOut: number }[];
-  /** Client to node, node to leader, leader to node, node to client. */
+  unacked: readonly { readonly deliveryTag: number; readonly of: QueueName; readonly handOut: number }[];
+  /** Client to node, node to leaders, leaders to node, node to client. */
   up: ClientFrame[];
-  toQueue: Command[];
-  fromQueue: Effect[];
+  toQueue: Record<QueueName, Command[]>;
+  fromQueue: Record<QueueName, Effect[]>;
   down: ServerFrame[];
 }
 
@@ -108,14 +124,16 @@ export type LinkState = 'up' | 'stalled' | 'down' | 'given-up';
 
 /** A consumer that has not heard yet that its queue was deleted (3.10). */
 export interface Untold {
+  readonly of: QueueName;
   readonly channel: number;
+  readonly prefetch: number;
   readonly tellAt: number;
 }
 
 export type Taken = 'channel' | 'connection' | 'link' | 'restart' | 'deleted' | 'nack';
 
 /** What happened on the leader, for checks. Emptied by whoever reads it. */
-export type ModelEvent =
+export type ModelEvent = { readonly of: QueueName } & (
   | {
       /** `deposed`: active no more, because of its link. `unseated`: its queue was deleted. `forgotten`: nobody will tell it, because there is another queue by now. */
       readonly was: 'attached' | 'deposed' | 'unseated' | 'forgotten' | 'queue-created' | 'queue-deleted';
@@ -128,14 +146,15 @@ export type ModelEvent =
       readonly was: 'destroyed';
       readonly message: Message;
       readonly why: 'purge' | 'policy' | 'limit' | 'ttl' | 'deleted' | 'unrouted';
-    };
+    }
+);
 
-/** A broker with one lock queue, or none: plain data, changed only by the functions of this folder. */
+/** A broker with the queues of one lock, or without: plain data, changed only by the functions of this folder. */
 export interface Model {
   readonly version: Version;
   /** Milliseconds. */
   now: number;
-  leader: number;
+  leaders: Record<QueueName, number>;
   alarm: boolean;
   /** A policy: the next return destroys the message (delivery limit), or nothing does. */
   destroyNextReturn: boolean;
@@ -143,7 +162,7 @@ export interface Model {
   readonly deliveryLimit: number;
   /** Of each node to all others. */
   links: LinkState[];
-  queue: Queue | undefined;
+  queues: Record<QueueName, Queue | undefined>;
   untold: readonly Untold[];
   connections: Map<number, Connection>;
   channels: Map<number, Channel>;
@@ -152,7 +171,7 @@ export interface Model {
   events: ModelEvent[];
 }
 
-/** A broker without a queue. One that is declared has these arguments. */
+/** A broker without queues. Those that are declared have these arguments. */
 export function createModel(
   version: Version,
   nodes = 1,
@@ -164,12 +183,12 @@ export function createModel(
   return {
     version,
     now: 0,
-    leader: 0,
+    leaders: { lock: 0, register: 0 },
     alarm: false,
     destroyNextReturn: false,
     deliveryLimit: literal < 0 && version !== '3.10' ? Number.POSITIVE_INFINITY : literal,
     links: Array.from({ length: nodes }, () => 'up'),
-    queue: undefined,
+    queues: { lock: undefined, register: undefined },
     untold: [],
     connections: new Map(),
     channels: new Map(),
@@ -181,7 +200,6 @@ export function createModel(
 
 /** A copy that shares only what never changes (messages, frames, consumers). */
 export function cloneModel(model: Model): Model {
-  const { queue } = model;
   const connections = new Map<number, Connection>();
   for (const [id, connection] of model.connections) connections.set(id, { ...connection });
   const channels = new Map<number, Channel>();
@@ -190,23 +208,30 @@ export function cloneModel(model: Model): Model {
     channels.set(id, {
       ...channel,
       up: up.slice(),
-      toQueue: toQueue.slice(),
-      fromQueue: fromQueue.slice(),
+      toQueue: { lock: toQueue.lock.slice(), register: toQueue.register.slice() },
+      fromQueue: { lock: fromQueue.lock.slice(), register: fromQueue.register.slice() },
       down: down.slice(),
     });
   }
   return {
     ...model,
+    leaders: { ...model.leaders },
     links: model.links.slice(),
-    queue: queue && {
+    queues: { lock: cloneQueue(model.queues.lock), register: cloneQueue(model.queues.register) },
+    connections,
+    channels,
+    events: model.events.slice(),
+  };
+}
+
+function cloneQueue(queue: Queue | undefined): Queue | undefined {
+  return (
+    queue && {
       ...queue,
       returned: queue.returned.slice(),
       fresh: queue.fresh.slice(),
       waiting: queue.waiting.slice(),
       cancelled: queue.cancelled.slice(),
-    },
-    connections,
-    channels,
-    events: model.events.slice(),
-  };
+    }
+  );
 }

@@ -5,7 +5,7 @@ export interface RuleMutant {
   readonly trap?: number;
   readonly name: string;
   readonly edits: readonly Edit[];
-  /** The world in which to look first, for what takes long to come about by chance. */
+  /** The worlds in which to look, by how their names begin, for what takes long to come about by chance. */
   readonly world?: string;
 }
 

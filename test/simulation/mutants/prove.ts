@@ -5,6 +5,7 @@ import { Copies, misfits, ROOT } from '../../sabotage/copies.ts';
 import { printTable } from '../report/table.ts';
 import type { RuleMutant } from './mutant.ts';
 import { OTHERS } from './others.ts';
+import { REGISTER } from './register.ts';
 import { TRAPS } from './traps.ts';
 import type { Finding } from './trial.ts';
 
@@ -14,7 +15,7 @@ const run = promisify(execFile);
 
 /** Breaks one rule after the other in copies of the code, and demands that a check notices. Prints which, and how soon. */
 export async function proveByMutation(only: string | undefined): Promise<boolean> {
-  const mutants = [...TRAPS, ...OTHERS].filter(
+  const mutants = [...TRAPS, ...REGISTER, ...OTHERS].filter(
     ({ name }) => only === undefined || only.split(',').some((part) => name.includes(part)),
   );
   const copies = new Copies();

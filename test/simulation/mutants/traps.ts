@@ -122,15 +122,19 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 6,
     name: 'publishing on a lock connection',
-    edits: one(CALLS, "what === 'probe' ? 'publisher' : 'service'", "what === 'probe' ? 'locks' : 'service'"),
+    edits: one(
+      CALLS,
+      "PUBLISHES.includes(what) ? 'publisher' : 'service'",
+      "PUBLISHES.includes(what) ? 'locks' : 'service'",
+    ),
   },
   {
     trap: 6,
     name: 'publishing on the service connection',
     edits: one(
       CALLS,
-      "what === 'probe' ? 'publisher' : 'service'",
-      "what === 'probe' ? 'service' : 'service'",
+      "PUBLISHES.includes(what) ? 'publisher' : 'service'",
+      "PUBLISHES.includes(what) ? 'service' : 'service'",
     ),
   },
   {

@@ -68,7 +68,7 @@ const { values } = parseArgs({
   },
 });
 const steps = Number(values.steps);
-const first = RANDOM.filter(({ name }) => name === values.world);
+const first = RANDOM.filter(({ name }) => values.world !== undefined && name.startsWith(values.world));
 const found =
   first.length > 0 ? byChance(first, steps) : (inOrder(Number(values.states)) ?? byChance(RANDOM, steps));
 console.log(JSON.stringify(found ?? null));

@@ -22,6 +22,7 @@ export function runRandom(configs: readonly Config[], { seeds, steps, trace }: P
       'runs',
       'grants',
       'losses',
+      'saves',
       'healed in ms',
       'overlap ms',
       'ends of promises that were met',
@@ -34,7 +35,7 @@ export function runRandom(configs: readonly Config[], { seeds, steps, trace }: P
     if (steps !== undefined && done % 8 === 0 && done > 0)
       console.log(`  ${done} of ${configs.length} worlds …`);
     const share = steps === undefined ? 0 : steps / configs.length / seeds.length;
-    const sums = { steps: 0, runs: 0, grants: 0, losses: 0, healedMs: 0, overlapMs: 0 };
+    const sums = { steps: 0, runs: 0, grants: 0, losses: 0, saved: 0, healedMs: 0, overlapMs: 0 };
     const exceptions = new Map<string, number>();
     let broken = false;
     for (const first of seeds) {
@@ -55,13 +56,14 @@ export function runRandom(configs: readonly Config[], { seeds, steps, trace }: P
     }
     taken += sums.steps;
     const met = [...exceptions].map(([name, times]) => `${name}: ${times}`).join('; ');
-    const { runs, grants, losses, healedMs, overlapMs } = sums;
+    const { runs, grants, losses, saved, healedMs, overlapMs } = sums;
     rows.push([
       config.name,
       sums.steps,
       runs,
       grants,
       losses,
+      saved,
       Math.round(healedMs),
       Math.round(overlapMs),
       met,
@@ -78,6 +80,7 @@ interface Sums {
   runs: number;
   grants: number;
   losses: number;
+  saved: number;
   healedMs: number;
   overlapMs: number;
 }
@@ -88,6 +91,7 @@ function add(sums: Sums, exceptions: Map<string, number>, { steps, world, healed
   sums.runs += 1;
   sums.grants += checks.grants;
   sums.losses += checks.losses;
+  sums.saved += checks.saved;
   sums.healedMs = Math.max(sums.healedMs, healedMs);
   sums.overlapMs = Math.max(sums.overlapMs, checks.longestOverlapMs);
   for (const [name, times] of Object.entries(checks.exceptions)) {

@@ -148,10 +148,17 @@ export function wishes(world: World): Step[] {
     if (!world.calm && users.includes('shutdown') && open.length > 0) {
       steps.push({ do: 'shutdown', client: client.id });
     }
-    for (const { id, granted, refused, state } of open) {
+    for (const { id, granted, refused, state, saves, leavesWith } of open) {
       const of = { client: client.id, contender: id };
-      if (state.at === 'held' || state.at === 'verifying') {
-        steps.push({ do: 'release', ...of });
+      if (granted && (state.at === 'held' || state.at === 'verifying')) {
+        const { maxSaves = 3 } = config;
+        const mayLeave = world.calm || !users.includes('keep');
+        const maySave =
+          config.state && leavesWith === undefined && (world.calm ? maxSaves > 0 : saves < maxSaves);
+        if (maySave && mayLeave) steps.push({ do: 'leave', ...of });
+        if (maySave && !world.calm) steps.push({ do: 'save', ...of });
+        const waits = world.calm && leavesWith !== undefined;
+        if (!waits && mayLeave) steps.push({ do: 'release', ...of });
         if (users.includes('verify') && !world.calm) steps.push({ do: 'verify', ...of });
         if (users.includes('write') && !world.calm) steps.push({ do: 'write', ...of });
       } else if (!granted && !refused && !world.calm && users.includes('give-up')) {

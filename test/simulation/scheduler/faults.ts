@@ -9,9 +9,13 @@ import {
   closeChannel,
   dropLink,
   endConnection,
+  isAsked,
+  type Model,
   openChannel,
   openConnection,
   purge,
+  QUEUES,
+  type QueueName,
   restartNode,
   restoreLink,
   send,
@@ -24,11 +28,16 @@ import { lines } from './time.ts';
 /** By how much a wall clock is set, in milliseconds. */
 const CLOCK_STEPS = [1_000, -1_000, 20_000, -20_000, 120_000, -120_000];
 const ROLES = 3;
+/** Whose link to a node drops. */
+const BETWEEN: readonly (readonly QueueName[])[] = [QUEUES, ['lock'], ['register']];
 
 /** How many variants there are of a fault, and how many targets; 0 targets when it makes no sense now. */
 export function room(world: World, fault: Fault): { targets: number; variants: number } {
   const { model, clients } = world;
   const { length: count } = clients;
+  const queues = world.config.state ? QUEUES.length : 1;
+  // One link of both, of the lock's leader, or of the register's.
+  const either = world.config.state ? BETWEEN.length : 1;
   switch (fault) {
     case 'crash':
       return { targets: count, variants: 2 };
@@ -46,9 +55,10 @@ export function room(world: World, fault: Fault): { targets: number; variants: n
     case 'stuck-publish':
       return { targets: count, variants: 1 };
     case 'flap':
-      return { targets: model.links.length, variants: model.version === '4.3' ? 1 : 2 };
-    case 'cut':
+      return { targets: model.links.length, variants: losses(model) * either };
     case 'leader':
+      return { targets: model.links.length, variants: queues };
+    case 'cut':
     case 'restart':
       return { targets: model.links.length, variants: 1 };
     case 'alarm':
@@ -57,12 +67,16 @@ export function room(world: World, fault: Fault): { targets: number; variants: n
       return { targets: model.destroyNextReturn ? 0 : 1, variants: 1 };
     case 'purge':
     case 'delete':
-      return { targets: model.queue === undefined ? 0 : 1, variants: 1 };
-    case 'second-seed':
+      return { targets: QUEUES.some((of) => model.queues[of] !== undefined) ? 1 : 0, variants: queues };
     case 'junk':
+      return { targets: 1, variants: queues };
+    case 'second-seed':
       return { targets: 1, variants: 1 };
   }
 }
+
+/** Below 4.3 what is on its way over a link that drops may be lost. */
+const losses = ({ version }: Model): number => (version === '4.3' ? 1 : 2);
 
 /** Whether the fault makes a difference for this target now. */
 export function applies(world: World, fault: Fault, target: number): boolean {
@@ -90,9 +104,12 @@ export function applies(world: World, fault: Fault, target: number): boolean {
     case 'lazy-close':
       return victim(clients[target]) !== undefined;
     case 'flap':
-    case 'cut':
     case 'leader':
-      return target !== model.leader && model.links[target] === 'up' && model.links[model.leader] === 'up';
+    case 'cut': {
+      const leaders = world.config.state ? QUEUES.map((of) => model.leaders[of]) : [model.leaders.lock];
+      const isFree = fault === 'cut' ? !leaders.includes(target) : leaders.some((each) => each !== target);
+      return isFree && [target, ...leaders].every((node) => model.links[node] === 'up');
+    }
     default:
       return true;
   }
@@ -105,6 +122,7 @@ export function inflict(world: World, fault: Fault, target: number, variant: num
       fault === 'stall' || fault === 'reset' || fault === 'half-dead' ? Math.floor(target / ROLES) : target
     ];
   const line = client && lines(client)[target % ROLES];
+  const queue = QUEUES[variant] ?? 'lock';
   const isLong = world.config.longestStallMs > 100;
   say(world, () => `FAULT ${fault}, target ${target}, variant ${variant}`);
   switch (fault) {
@@ -154,7 +172,12 @@ export function inflict(world: World, fault: Fault, target: number, variant: num
     }
     case 'flap':
       forgetPlaces(world);
-      dropLink(model, target, { lose: variant === 1 });
+      dropLink(model, target, {
+        lose: variant % losses(model) === 1,
+        between: (BETWEEN[Math.floor(variant / losses(model))] ?? QUEUES).filter(
+          (of) => model.leaders[of] !== target,
+        ),
+      });
       restoreLink(model, target);
       break;
     case 'cut':
@@ -164,7 +187,7 @@ export function inflict(world: World, fault: Fault, target: number, variant: num
       break;
     case 'leader':
       forgetPlaces(world);
-      changeLeader(model, target);
+      changeLeader(model, queue, target);
       break;
     case 'restart':
       for (const { id, node } of model.connections.values()) if (node === target) excuseConnection(world, id);
@@ -174,24 +197,24 @@ export function inflict(world: World, fault: Fault, target: number, variant: num
       setAlarm(model, true);
       break;
     case 'purge':
-      purge(model, 'purge');
+      purge(model, queue, 'purge');
       break;
     case 'limit':
       model.destroyNextReturn = true;
       break;
     case 'delete':
-      send(model, outsiderChannel(world), { do: 'delete' });
+      send(model, outsiderChannel(world, queue), { do: 'delete', of: queue });
       break;
     case 'second-seed': {
       const wall = EPOCH_MS + model.now;
-      send(model, outsiderChannel(world), {
+      send(model, outsiderChannel(world, 'lock'), {
         do: 'publish',
         ...mintToken(world, nextBase(wall, 0n), wall),
       });
       break;
     }
     case 'junk':
-      send(model, outsiderChannel(world), { do: 'publish', label: 'junk#0', body: JUNK });
+      send(model, outsiderChannel(world, queue), { do: 'publish', of: queue, label: 'junk#0', body: JUNK });
   }
 }
 
@@ -235,7 +258,7 @@ function excuse(world: World, isOn: (channel: number) => boolean): void {
 export function dismissOutsiders({ model, outsiders }: World): readonly number[] {
   return outsiders.filter((connection) => {
     const own = [...model.channels.values()].filter((channel) => channel.connection === connection);
-    if (own.some(({ up, toQueue, busy }) => up.length + toQueue.length > 0 || busy !== undefined))
+    if (own.some((channel) => channel.up.length > 0 || isAsked(channel) || channel.busy !== undefined))
       return true;
     for (const { id } of own) model.channels.delete(id);
     model.connections.delete(connection);
@@ -248,8 +271,8 @@ function victim(client: Client | undefined): number | undefined {
     ?.channel;
 }
 
-function outsiderChannel(world: World): number {
-  const connection = openConnection(world.model, world.model.leader);
+function outsiderChannel(world: World, of: QueueName): number {
+  const connection = openConnection(world.model, world.model.leaders[of]);
   world.outsiders = [...world.outsiders, connection];
   return openChannel(world.model, connection);
 }

@@ -15,6 +15,8 @@ export type Step =
   | { readonly do: 'give-up-connection'; readonly connection: number }
   | { readonly do: 'acquire' | 'try' | 'shutdown'; readonly client: number }
   | { readonly do: 'release' | 'verify' | 'give-up'; readonly client: number; readonly contender: number }
+  /** The holder saves, or releases with a state. */
+  | { readonly do: 'save' | 'leave'; readonly client: number; readonly contender: number }
   /** The holder writes to the resource that the lock protects. */
   | { readonly do: 'write'; readonly client: number; readonly contender: number }
   | { readonly do: 'fault'; readonly fault: Fault; readonly target: number; readonly variant: number }

@@ -7,6 +7,7 @@ import { answered } from '../client/calls.ts';
 import { acquire, dispatch, isOver, nameOf, readOwn, wake } from '../client/contender.ts';
 import { dial, lineEnded } from '../client/lines.ts';
 import { watchName } from '../client/record.ts';
+import { save } from '../client/register.ts';
 import type { Client, Contender } from '../client/state.ts';
 import {
   dropLink,
@@ -74,6 +75,10 @@ function carryOut(world: World, step: Step): void {
         say(world, () => `${nameOf(client, contender)}: ${step.do}`);
         dispatch(world, client, contender, { type: step.do });
       });
+      break;
+    case 'save':
+    case 'leave':
+      withContender(world, step, (client, contender) => save(world, client, contender, step.do === 'leave'));
       break;
     case 'write':
       withContender(world, step, (client, contender) => writeToResource(world, client, contender));

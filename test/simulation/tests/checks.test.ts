@@ -144,12 +144,18 @@ describe('the broker’s book', () => {
       expiresAt: undefined,
     };
     const copy = cloneWorld(world);
-    copy.model.events = [{ was: 'acked', channel: 1, message }];
+    copy.model.events = [{ was: 'acked', of: 'lock', channel: 1, message }];
     rejects(() => watchBroker(copy), /was acked/);
-    copy.model.events = [{ was: 'destroyed', message, why: 'limit' }];
+    copy.model.events = [{ was: 'destroyed', of: 'lock', message, why: 'limit' }];
     rejects(() => watchBroker(copy), /by its limit/);
     copy.model.events = [];
-    copy.model.queue?.cancelled.push({ channel: 99, held: message, handOut: 1, status: 'up', deaf: false });
+    copy.model.queues.lock?.cancelled.push({
+      channel: 99,
+      prefetch: 1,
+      held: [{ message, handOut: 1 }],
+      status: 'up',
+      deaf: false,
+    });
     rejects(() => watchBroker(copy), /two tokens are held/);
   });
 });

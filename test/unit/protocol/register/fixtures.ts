@@ -77,6 +77,7 @@ export class Steps {
   /** As far as the grant, with `cursor: 1` of fence 1000 in hand, tag 12. */
   toKept(): this {
     this.toReading();
+    this.feed(entry('a', { returns: 0, tag: 10 }));
     this.feed(entry('a', { returns: 1, tag: 11 }));
     this.feed(entry('a', { returns: 2, tag: 12 }));
     this.prove();

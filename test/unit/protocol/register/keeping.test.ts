@@ -77,7 +77,8 @@ describe('the register of a holder', () => {
 
   test('is written anew when its entry has come back more than 100 times, so that the log stays short', () => {
     const steps = new Steps().toReading();
-    steps.feed(entry('a', { returns: 100 }));
+    steps.feed(entry('a', { returns: 99 }));
+    steps.feed(entry('a', { returns: 100, tag: 11 }));
     const [write] = steps.feed(entry('a', { returns: 101, tag: 12 }));
     const anew = { do: 'register-write', line: LINE, fence: FENCE, seq: 1, state: { cursor: 1 } };
     expect(write).toEqual(anew);
@@ -93,6 +94,11 @@ describe('the register of a holder', () => {
 
   test.each([
     ['its entry comes back unasked', entry('a', { returns: 4, tag: 13 }), 'superseded'],
+    [
+      'it is handed what somebody had in hand before, and did not see it when it read',
+      entry('b', { returns: 1, tag: 13 }),
+      'superseded',
+    ],
     ['somebody with a higher fence writes', entry('b', { fence: FENCE + 1n, tag: 13 }), 'superseded'],
     ['a newer client writes', message(newerBody, 13), 'superseded'],
     [

@@ -13,14 +13,15 @@ describe('a lock with state', () => {
     expect(steps.does({ type: 'wake' }, { now: later(5_000) })).toBe('requeue');
   });
 
-  test('is granted with the highest entry, once the first one has come back and the token was proven after that', () => {
+  test('is granted with the highest entry, once the first one has come back twice and the token was proven after that', () => {
     const steps = new Steps().toReading();
     expect(steps.feed(entry('a', { returns: 1, tag: 11 }))).toEqual([
       { do: 'requeue', line: LINE, deliveryTag: 11 },
     ]);
     expect(steps.feed(entry('b', { returns: 1, tag: 12, seq: 2, state: 7 }))).toEqual([]);
-    expect(steps.feed(entry('a', { returns: 2, tag: 13 }))).toEqual([
-      { do: 'ack', line: LINE, deliveryTag: 13 },
+    expect(steps.does(entry('a', { returns: 2, tag: 13 }))).toBe('requeue');
+    expect(steps.feed(entry('a', { returns: 3, tag: 14 }))).toEqual([
+      { do: 'ack', line: LINE, deliveryTag: 14 },
       { do: 'requeue', line: LINE, deliveryTag: 2 },
     ]);
     expect(steps.prove().at(-1)).toEqual({ do: 'grant', fence: FENCE, handed: { state: 7, minted: false } });
@@ -31,15 +32,28 @@ describe('a lock with state', () => {
     const steps = new Steps().toReading();
     steps.feed(entry('a', { returns: 1 }));
     expect(steps.does(entry('a', { returns: 4, tag: 12 }))).toBe('requeue');
-    steps.feed(entry('a', { returns: 5, tag: 13 }));
+    expect(steps.does(entry('a', { returns: 5, tag: 13 }))).toBe('requeue');
+    steps.feed(entry('a', { returns: 6, tag: 14 }));
     expect(steps.proof()).toBe('saw prove grant');
+  });
+
+  test('does not take the return of a link that dropped for the answer: what lay behind the entry comes later', () => {
+    const steps = new Steps().toReading();
+    expect(steps.does(entry('a', { returns: 0, fence: 0n, seq: 0, state: undefined }))).toBe('requeue');
+    // The delivery of another entry was lost with the link, and everything is handed out anew in its old order.
+    steps.feed(entry('a', { returns: 1, tag: 12, fence: 0n, seq: 0, state: undefined }));
+    expect(steps.at).toBe('held/reading');
+    steps.feed(entry('b', { returns: 2, tag: 13, state: 'saved' }));
+    steps.feed(entry('a', { returns: 2, tag: 14, fence: 0n, seq: 0, state: undefined }));
+    expect(steps.prove().at(-1)).toMatchObject({ do: 'grant', handed: { state: 'saved' } });
   });
 
   test('prefers what somebody had in hand over a higher entry that nobody ever had', () => {
     const steps = new Steps().toReading();
     steps.feed(entry('a', { returns: 1, tag: 11, state: 'held' }));
     steps.feed(entry('b', { returns: 0, tag: 12, fence: 1_001n, state: 'late' }));
-    const [ack] = steps.feed(entry('a', { returns: 2, tag: 13, state: 'held' }));
+    steps.feed(entry('a', { returns: 2, tag: 13, state: 'held' }));
+    const [ack] = steps.feed(entry('a', { returns: 3, tag: 14, state: 'held' }));
     expect(ack).toEqual({ do: 'ack', line: LINE, deliveryTag: 12 });
     expect(steps.prove().at(-1)).toMatchObject({ do: 'grant', handed: { state: 'held' } });
   });
@@ -48,6 +62,7 @@ describe('a lock with state', () => {
     const steps = new Steps().toReading();
     steps.feed(entry('a', { returns: 0, state: 5 }));
     steps.feed(entry('a', { returns: 1, state: 5 }));
+    steps.feed(entry('a', { returns: 2, state: 5 }));
     expect(steps.prove().at(-1)).toMatchObject({ do: 'grant', handed: { state: 5, minted: false } });
   });
 
@@ -57,8 +72,9 @@ describe('a lock with state', () => {
     steps.feed(entry('b', { returns: 1, tag: 12, seq: 2 }));
     expect(steps.does(entry('b', { returns: 3, tag: 13, seq: 2 }))).toBe('');
     expect(steps.does(entry('a', { returns: 4, tag: 14 }))).toBe('requeue');
-    const [ack] = steps.feed(entry('a', { returns: 5, tag: 15 }));
-    expect(ack).toEqual({ do: 'ack', line: LINE, deliveryTag: 15 });
+    steps.feed(entry('a', { returns: 5, tag: 15 }));
+    const [ack] = steps.feed(entry('a', { returns: 6, tag: 16 }));
+    expect(ack).toEqual({ do: 'ack', line: LINE, deliveryTag: 16 });
   });
 
   test('gives back another entry when the first stays away for 5 s: it was outdated by somebody else', () => {
@@ -69,6 +85,7 @@ describe('a lock with state', () => {
     const effects = steps.feed({ type: 'wake' }, { now: later(5_000) });
     expect(effects).toContainEqual({ do: 'requeue', line: LINE, deliveryTag: 12 });
     steps.feed(entry('b', { returns: 4, tag: 13, seq: 2 }), { now: later(5_001) });
+    steps.feed(entry('b', { returns: 5, tag: 14, seq: 2 }), { now: later(5_001) });
     expect(steps.proof({ now: later(5_002) })).toBe('saw prove requeue'); // to a question from before
     expect(steps.proof({ now: later(5_003) })).toBe('saw prove grant');
   });
@@ -83,7 +100,8 @@ describe('an empty register', () => {
     ]);
     const seed = { fence: 0n, seq: 0, state: undefined };
     expect(steps.does(entry('a', seed))).toBe('requeue');
-    steps.feed(entry('a', { ...seed, returns: 1 }));
+    expect(steps.does(entry('a', { ...seed, returns: 1 }))).toBe('requeue');
+    steps.feed(entry('a', { ...seed, returns: 2 }));
     expect(steps.proof()).toBe('saw prove requeue');
     expect(steps.prove().at(-1)).toEqual({
       do: 'grant',
@@ -182,7 +200,8 @@ test('a register with a fence that is not below the hold’s makes it prove the 
   const steps = new Steps().toReading();
   const ahead = { fence: FENCE + 5n };
   steps.feed(entry('a', { ...ahead, returns: 1 }));
-  expect(steps.feed(entry('a', { ...ahead, returns: 2 }))).toEqual([
+  steps.feed(entry('a', { ...ahead, returns: 2 }));
+  expect(steps.feed(entry('a', { ...ahead, returns: 3 }))).toEqual([
     { do: 'saw', fence: FENCE + 5n },
     { do: 'requeue', line: LINE, deliveryTag: 2 },
   ]);
@@ -192,12 +211,10 @@ test('a register with a fence that is not below the hold’s makes it prove the 
 
 test('a token that is not proven after the reading grants nothing: somebody else may have had both in between', () => {
   const steps = new Steps().toReading();
-  steps.feed(entry('a', { returns: 1 }));
-  steps.feed(entry('a', { returns: 2, tag: 12 }));
-  expect(steps.does(entry('a', { returns: 4, tag: 13 }))).toBe('close consume'); // unasked
+  for (const returns of [1, 2, 3]) steps.feed(entry('a', { returns, tag: 10 + returns }));
+  expect(steps.does(entry('a', { returns: 5, tag: 14 }))).toBe('close consume'); // unasked
   const other = new Steps().toReading();
-  other.feed(entry('a', { returns: 1 }));
-  other.feed(entry('a', { returns: 2, tag: 12 }));
+  for (const returns of [1, 2, 3]) other.feed(entry('a', { returns, tag: 10 + returns }));
   expect(other.does(delivered(9, undefined, LINE))).toBe('saw close consume');
 });
 

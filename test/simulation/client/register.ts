@@ -1,0 +1,83 @@
+import type { StatefulEffect } from '../../../src/protocol/register/step.ts';
+import { checkCancelled, onKept, onSaved } from '../checks/register.ts';
+import type { ServerFrame } from '../model/index.ts';
+import { say, type World } from '../world.ts';
+import { declareRegister, writeRegister } from './calls.ts';
+import { channelOf, dispatch, nameOf } from './contender.ts';
+import { write } from './lines.ts';
+import type { Client, Contender } from './state.ts';
+
+/** As in src/contender.ts. */
+const PREFETCH = 16;
+
+type RegisterEffect = Exclude<
+  StatefulEffect,
+  { do: 'look' | 'declare' | 'seed' | 'remove' | 'consume' | 'barrier' | 'close' | 'requeue' | 'ack' }
+>;
+
+/** Carries out what the protocol wants of the register. */
+export function onRegister(world: World, client: Client, contender: Contender, effect: RegisterEffect): void {
+  const { record } = client;
+  switch (effect.do) {
+    case 'register-declare': {
+      const { line } = effect;
+      if (!record.registerKnown) declareRegister(world, client, contender.id, line);
+      else dispatch(world, client, contender, { type: 'register-declared', line, empty: false });
+      break;
+    }
+    case 'register-consume': {
+      const own = contender.channels.find(({ line }) => line === effect.line);
+      if (own?.state !== 'open') break;
+      const { prefetch = PREFETCH } = world.config;
+      write(world, client.lines.locks, channelOf(own), { do: 'consume', of: 'register', prefetch });
+      break;
+    }
+    case 'register-write':
+      writeRegister(world, client, contender, effect);
+      break;
+    case 'register-forget':
+      record.registerKnown = false;
+      break;
+    case 'saved':
+      onSaved(world, client, contender, effect.ticket);
+      leave(world, client, contender, effect.ticket);
+      break;
+    case 'save-failed':
+      say(world, () => `${nameOf(client, contender)} is told that save ${effect.ticket} failed`);
+      leave(world, client, contender, effect.ticket);
+  }
+}
+
+/** A release with state goes on when its save has been answered, however. */
+function leave(world: World, client: Client, contender: Contender, ticket: number): void {
+  if (contender.leavesWith === ticket) dispatch(world, client, contender, { type: 'release' });
+}
+
+/** The holder saves something, and releases with it if it `leaves`. */
+export function save(world: World, client: Client, contender: Contender, leaves: boolean): void {
+  const { length: ticket } = world.saves;
+  say(world, () => `${nameOf(client, contender)} saves ${ticket}${leaves ? ', and wants to release' : ''}`);
+  contender.saves += 1;
+  if (leaves) contender.leavesWith = ticket;
+  dispatch(world, client, contender, { type: 'save', state: ticket, ticket });
+}
+
+/** A frame of the register has been read. */
+export function readRegister(
+  world: World,
+  client: Client,
+  contender: Contender,
+  line: number,
+  frame: ServerFrame,
+): void {
+  if (frame.is === 'cancel') {
+    contender.watched.place = undefined; // who reads begins anew
+    dispatch(world, client, contender, { type: 'register-cancelled', line });
+    checkCancelled(client, contender);
+  }
+  if (frame.is !== 'deliver') return;
+  const { deliveryTag, message } = frame;
+  const delivery = { deliveryTag, body: message.body, returns: message.returns };
+  dispatch(world, client, contender, { type: 'register-delivered', line, delivery });
+  onKept(world, contender);
+}
