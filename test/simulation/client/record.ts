@@ -51,6 +51,9 @@ export function payloadOf(world: World, client: Client, what: Request['what']): 
   return { label, body };
 }
 
+/** Small, so that local hand-offs reach the fence of the next return. */
+const STRIDE = 3;
+
 export function mintToken(world: World, base: bigint, wall: number) {
   const label = `token#${world.minted.length}`;
   const aheadMs = Number(base >> 20n) - Math.floor(EPOCH_MS + world.model.now);
@@ -59,7 +62,7 @@ export function mintToken(world: World, base: bigint, wall: number) {
     id: idOf(world.minted.length),
     name: LOCK,
     base,
-    stride: 1,
+    stride: STRIDE,
     by: 'sim',
     at: wall,
   });
