@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
-import type { Contender } from './contender.ts';
 import { BrokerUnreachableError, StateError } from './errors.ts';
 import type { Handed } from './protocol/register/types.ts';
+import type { Hold } from './seat.ts';
 import { checkState, readState, type StateSchema } from './state.ts';
 
 interface Save<T> {
@@ -16,7 +16,7 @@ export class CarriedState<T> {
   minted = false;
   readonly #lock: string;
   readonly #schema: StateSchema<T> | undefined;
-  readonly #contender: Contender;
+  readonly #hold: Hold;
   readonly #clock: Clock;
   /** Saves that the register has not handed back, by ticket. They may still land after their caller has left. */
   readonly #saves = new Map<number, Save<T>>();
@@ -24,10 +24,10 @@ export class CarriedState<T> {
   /** The save that `value` is of. */
   #shown = 0;
 
-  constructor(lock: string, schema: StateSchema<T> | undefined, contender: Contender, clock: Clock) {
+  constructor(lock: string, schema: StateSchema<T> | undefined, hold: Hold, clock: Clock) {
     this.#lock = lock;
     this.#schema = schema;
-    this.#contender = contender;
+    this.#hold = hold;
     this.#clock = clock;
   }
 
@@ -58,7 +58,7 @@ export class CarriedState<T> {
             reject(this.#unanswered(timeoutMs)),
           );
         }
-        this.#contender.dispatch({ type: 'save', state: json, ticket });
+        this.#hold.dispatch({ type: 'save', state: json, ticket });
       });
     } finally {
       cancelTimer?.();

@@ -2,7 +2,6 @@ import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import type { LockSession, SessionState, SessionStateChange } from './broker/port.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Contender } from './contender.ts';
 import type { Context } from './context.ts';
 import { stateChannel } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
@@ -23,18 +22,18 @@ import {
 } from './options.ts';
 import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/pulse.ts';
 import { processName } from './protocol/topology.ts';
+import { Seats } from './seats.ts';
 
 const LEAVE_MS = 2_000;
 
 /** One session with the broker, from `connect`. Emits `state` with `{ from, to, error }`. */
 export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   readonly #context: Context;
-  readonly #contenders = new Set<Contender>();
+  readonly #seats: Seats;
   readonly #schedules = new Set<Schedule>();
   #pulse: Pulse | undefined;
   #cancelBeat: (() => void) | undefined;
   #closed: Promise<void> | undefined;
-  #onEmpty: (() => void) | undefined;
 
   /** @internal Coordinators come from `connect`. */
   constructor(
@@ -53,6 +52,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
       ledger: new Ledger({ settings, broker: session, clock, identity, random }),
       ranLately: () => ranLately(this.#pulse, clock.now()),
     };
+    this.#seats = new Seats(this.#context);
     this.#beat();
     this.#publishState({ from: 'connecting', to: session.state });
     session.onStateChange((change) => {
@@ -82,11 +82,10 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
     const parsed = parseLockOptions(options, this.#context.settings) as Partial<StatefulLockOptions<T>>;
     return new Lock<T>(parseLockName(name), parsed, {
       context: this.#context,
+      seats: this.#seats,
       assertOpen: () => {
         if (this.#closed !== undefined) throw new ClosedError('the coordinator is closed');
       },
-      register: (contender) => this.#contenders.add(contender),
-      unregister: (contender) => this.#unregister(contender),
     });
   }
 
@@ -135,27 +134,19 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   async #close(drainMs: number): Promise<void> {
     const { clock, session, ledger } = this.#context;
     for (const schedule of this.#schedules) schedule.retire();
-    for (const contender of this.#contenders) {
-      if (!isHolder(contender)) contender.dispatch({ type: 'shutdown' });
-    }
-    if (drainMs > 0 && [...this.#contenders].some(isHolder)) {
-      await new Promise<void>((resolve) => {
-        const cancel = clock.setTimer(clock.now().mono + drainMs, resolve);
-        this.#onEmpty = () => {
-          cancel();
-          resolve();
-        };
+    this.#seats.retire();
+    if (drainMs > 0) {
+      let cancel = () => {};
+      const over = new Promise<void>((resolve) => {
+        cancel = clock.setTimer(clock.now().mono + drainMs, resolve);
       });
+      await Promise.race([this.#seats.idle(), over]);
+      cancel();
     }
-    for (const contender of this.#contenders) contender.dispatch({ type: 'shutdown' });
+    this.#seats.shutDown();
     await session.close(LEAVE_MS);
     ledger.dispose();
     this.#cancelBeat?.();
-  }
-
-  #unregister(contender: Contender): void {
-    this.#contenders.delete(contender);
-    if (this.#onEmpty !== undefined && ![...this.#contenders].some(isHolder)) this.#onEmpty();
   }
 
   #publishState(change: SessionStateChange): void {
@@ -169,8 +160,4 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
     this.#pulse = beat(this.#pulse, now);
     this.#cancelBeat = clock.setTimer(now.mono + BEAT_MS, () => this.#beat());
   }
-}
-
-function isHolder({ at }: Contender): boolean {
-  return at === 'held' || at === 'verifying' || at === 'closing';
 }

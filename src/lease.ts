@@ -1,11 +1,11 @@
 import { CarriedState } from './carried-state.ts';
-import type { Contender } from './contender.ts';
 import type { Context } from './context.ts';
 import { type LockTrace, traces } from './diagnostics.ts';
 import { BrokerUnreachableError, ClosedError, LeaseLostError, type LostReason } from './errors.ts';
 import { parseReleaseOptions, parseSaveOptions, type ReleaseOptions, type SaveOptions } from './options.ts';
 import type { Instant } from './protocol/instant.ts';
 import type { Handed } from './protocol/register/types.ts';
+import type { Hold, Holder } from './seat.ts';
 import type { StateSchema } from './state.ts';
 
 /** How long `release` waits for the broker's answer. The lock is free as soon as the broker has read the request. */
@@ -29,12 +29,12 @@ const EXPLAINED: Record<LostReason, string> = {
  * Proof of a hold, from `acquire`. Release it with `release()` or `await using`. It ends by itself when the hold can
  * no longer be vouched for: then `signal` aborts with a LeaseLostError, and every later call is a no-op or throws it.
  */
-export class Lease<T = unknown> {
+export class Lease<T = unknown> implements Holder {
   /** Name of the lock. */
   readonly name: string;
   /** Fencing token: fixed for this hold, greater than that of every earlier grant of the name. A signed 64-bit value. */
   readonly fence: bigint;
-  readonly #contender: Contender;
+  readonly #hold: Hold;
   readonly #context: Context;
   readonly #state: CarriedState<T>;
   readonly #trace: LockTrace;
@@ -50,16 +50,16 @@ export class Lease<T = unknown> {
   constructor(
     name: string,
     fence: bigint,
-    contender: Contender,
+    hold: Hold,
     context: Context,
     acquire: LockTrace,
     schema?: StateSchema<T> | undefined,
   ) {
     this.name = name;
     this.fence = fence;
-    this.#contender = contender;
+    this.#hold = hold;
     this.#context = context;
-    this.#state = new CarriedState(name, schema, contender, context.clock);
+    this.#state = new CarriedState(name, schema, hold, context.clock);
     this.#trace = { lock: name, service: context.identity.service, fence: String(fence), acquire };
     if (traces.hold.hasSubscribers) traces.hold.start.publish(this.#trace);
     this.#unannounce = this.#announceSoon();
@@ -72,7 +72,7 @@ export class Lease<T = unknown> {
 
   /** Milliseconds for which the hold can still be vouched for without a further answer of the broker; 0 once it is over. Read from the clocks now. */
   get remainingMs(): number {
-    return this.#contender.vouchedMs;
+    return this.#hold.vouchedMs;
   }
 
   /**
@@ -113,7 +113,7 @@ export class Lease<T = unknown> {
    * the clocks, so it is right even when the event loop or the machine stood still and `signal` has had no chance yet.
    */
   throwIfLost(): void {
-    this.#contender.dispatch({ type: 'wake' });
+    this.#hold.dispatch({ type: 'wake' });
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#released !== undefined)
       throw new ClosedError(`lease ${this.fence} of ${JSON.stringify(this.name)} was released`);
@@ -128,7 +128,7 @@ export class Lease<T = unknown> {
       this.throwIfLost();
       await new Promise<void>((resolve, reject) => {
         this.#verifying.add({ since: this.#context.clock.now().mono, resolve, reject });
-        this.#contender.dispatch({ type: 'verify' });
+        this.#hold.dispatch({ type: 'verify' });
       });
     }, this.#copyTrace());
   }
@@ -153,7 +153,7 @@ export class Lease<T = unknown> {
 
   /** @internal The loss, if there is one; reads the clocks. */
   get loss(): LeaseLostError | undefined {
-    this.#contender.dispatch({ type: 'wake' });
+    this.#hold.dispatch({ type: 'wake' });
     return this.#lost;
   }
 
@@ -212,14 +212,14 @@ export class Lease<T = unknown> {
     const { clock, session } = this.#context;
     const { mono, wall: since } = clock.now();
     return clock.setTimer(mono + ANNOUNCE_AFTER_MS, () => {
-      const { queue, tag: consumerTag } = this.#contender;
+      const { queue, tag: consumerTag } = this.#hold;
       this.#unannounce = session.announce?.({ queue, consumerTag, fence: this.fence, since }) ?? (() => {});
     });
   }
 
   #release(): Promise<void> {
     return traces.release.tracePromise(async () => {
-      this.#contender.dispatch({ type: 'release' });
+      this.#hold.dispatch({ type: 'release' });
       this.#rejectPending(
         new ClosedError(`lease ${this.fence} of ${JSON.stringify(this.name)} was released`),
       );

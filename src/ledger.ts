@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import { type LockTrace, probeChannel, seedChannel } from './diagnostics.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from './errors.ts';
 import type { Settings } from './options.ts';
-import { nextBase } from './protocol/fence.ts';
+import { nextBase, STRIDE } from './protocol/fence.ts';
 import { type Entry, encodeEntry } from './protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from './protocol/token.ts';
 import {
@@ -104,7 +104,14 @@ export class NameRecord {
   /** Publishes a new token, above the clock and above every fence this process has seen for the name. */
   async seed(): Promise<undefined> {
     const at = this.#parts.clock.now().wall;
-    const token = { id: uuid(), name: this.name, base: this.#nextBase(at), by: this.#by(), at };
+    const token = {
+      id: uuid(),
+      name: this.name,
+      base: this.#nextBase(at),
+      stride: STRIDE,
+      by: this.#by(),
+      at,
+    };
     await this.#parts.broker.publish(this.queue, encodeToken(token));
     if (seedChannel.hasSubscribers) seedChannel.publish({ ...this.#trace(), again: this.highestSeen > 0n });
   }

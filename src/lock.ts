@@ -1,10 +1,11 @@
-import { Contender } from './contender.ts';
 import type { Context } from './context.ts';
 import { type LockTrace, traces } from './diagnostics.ts';
 import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from './errors.ts';
 import { Lease } from './lease.ts';
 import { type AcquireOptions, parseAcquireOptions, type StatefulLockOptions } from './options.ts';
-import type { Refusal, Rules } from './protocol/contender/types.ts';
+import type { Refusal } from './protocol/contender/types.ts';
+import type { Call } from './seat.ts';
+import type { Seats, Wish } from './seats.ts';
 
 /** A try without a timeout needs a few round trips; a dead line must not make it wait longer than this. */
 const TRY_ANSWER_MS = 1_000;
@@ -12,10 +13,9 @@ const TRY_ANSWER_MS = 1_000;
 /** What a lock needs of its coordinator. @internal */
 export interface LockHome {
   readonly context: Context;
+  readonly seats: Seats;
   /** Throws ClosedError once the coordinator is closing. */
   assertOpen(): void;
-  register(contender: Contender): void;
-  unregister(contender: Contender): void;
 }
 
 /** How a wait ends: with the lock, without it, or without knowing who has it. */
@@ -120,61 +120,53 @@ export class Lock<T = unknown> {
   }
 
   #wait(timeoutMs: number, signal: AbortSignal | undefined, trace: LockTrace): Promise<Outcome<T>> {
-    const { context } = this.#home;
-    const { settings, clock, ledger } = context;
-    const record = ledger.enter(this.name, this.#options.idleExpiryMs);
-    const rules: Rules = {
-      name: record.name,
-      mode: timeoutMs === 0 ? 'try' : 'wait',
-      grant: this.#options.grant ?? settings.grant,
-      leaseMs: settings.leaseMs,
-      verifyEveryMs: settings.verifyEveryMs,
-      carriesState: this.#options.state !== undefined,
+    const { context, seats } = this.#home;
+    const { settings, clock } = context;
+    const { grant, idleExpiryMs, localBatch, state } = this.#options;
+    const wish: Wish = {
+      lock: this.name,
+      rules: {
+        mode: timeoutMs === 0 ? 'try' : 'wait',
+        grant: grant ?? settings.grant,
+        leaseMs: settings.leaseMs,
+        verifyEveryMs: settings.verifyEveryMs,
+        carriesState: state !== undefined,
+      },
+      idleExpiryMs,
+      localBatch: localBatch ?? settings.localBatch,
     };
     return new Promise((resolve, reject) => {
-      let lease: Lease<T> | undefined;
-      let wasInLine = false;
-      const giveUp = () => {
-        // Whoever cannot read the register yet waits for a stale holder.
-        wasInLine = contender.at === 'waiting' || contender.at === 'reading';
-        contender.dispatch({ type: 'give-up' });
-      };
-      const stopWaiting = () => {
-        cancelTimer?.();
-        signal?.removeEventListener('abort', giveUp);
-      };
-      const contender = new Contender(context, rules, record, {
-        lock: this.name,
-        granted: (fence, handed) => {
+      const call: Call = {
+        granted: (fence, handed, hold) => {
           stopWaiting();
-          const granted = new Lease<T>(this.name, fence, contender, context, trace, this.#options.state);
-          lease = granted;
-          if (handed === undefined) resolve(granted);
-          else granted.onHanded(handed).then(() => resolve(granted), reject);
+          const lease = new Lease<T>(this.name, fence, hold, context, trace, state);
+          if (handed === undefined) resolve(lease);
+          else lease.onHanded(handed).then(() => resolve(lease), reject);
+          return lease;
         },
-        refused: (refusal) => {
+        refused: (refusal, wasInLine) => {
           stopWaiting();
           if (refusal.why === 'gave-up' && signal?.aborted) return reject(signal.reason);
           const outcome = outcomeOf(refusal, wasInLine);
           return outcome instanceof Error ? reject(outcome) : resolve(outcome);
         },
-        proven: (sentAt) => lease?.onProven(sentAt),
-        lost: (reason, cause) => lease?.onLost(reason, cause),
-        saved: (ticket) => lease?.onSaved(ticket),
-        saveFailed: (ticket, error) => lease?.onSaveFailed(ticket, error),
-        ended: () => {
-          ledger.leave(record);
-          this.#home.unregister(contender);
-          lease?.onEnded();
-        },
-      });
+      };
+      const giveUp = () => seats.leave(call);
       const limitMs = timeoutMs === 0 ? TRY_ANSWER_MS : timeoutMs;
       const cancelTimer = Number.isFinite(limitMs)
         ? clock.setTimer(clock.now().mono + limitMs, giveUp)
         : undefined;
+      const stopWaiting = () => {
+        cancelTimer?.();
+        signal?.removeEventListener('abort', giveUp);
+      };
       signal?.addEventListener('abort', giveUp, { once: true });
-      this.#home.register(contender);
-      contender.start();
+      try {
+        seats.take(wish, call);
+      } catch (error) {
+        stopWaiting();
+        reject(error);
+      }
     });
   }
 }

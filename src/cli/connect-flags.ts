@@ -11,7 +11,8 @@ interface Flag {
   readonly help: string;
 }
 
-type Plain = Exclude<keyof ConnectOptions, 'socketOptions' | 'logger'>;
+/** A command acquires one lock, so it has nothing to hand over inside its process. */
+type Plain = Exclude<keyof ConnectOptions, 'socketOptions' | 'logger' | 'localBatch'>;
 
 const OPTIONS = {
   service: {

@@ -1,21 +1,27 @@
 /** Largest value of a signed 64-bit integer: what a database column or another client can hold. */
 export const INT64_MAX = 2n ** 63n - 1n;
 
+/** How many fences a new token has for each return: one for its holder, the others for local hand-offs. */
+export const STRIDE = 1_024;
+
 /**
- * A base may not lie so near the end of int64 that returns could push a fence over it. 2^40 returns are 34 years
- * at a thousand hand-offs a second, and a base made from the clock stays below this until the year 2248.
+ * A base may not lie so near the end of int64 that returns could push a fence over it. 2^40 fences are more than the
+ * 10^9 returns of the delivery limit come to, and a base made from the clock stays below this until the year 2248.
  */
 export const BASE_MAX = INT64_MAX - 2n ** 40n;
 
 const CLOCK_SHIFT = 20n;
 
-/** base + how often the broker took the token back. Rises with every return, because the count is in the queue's Raft log. */
-export function fenceOf(base: bigint, returns: number): bigint {
-  return base + BigInt(returns);
+/**
+ * base + stride times how often the broker took the token back. Rises with every return, because the count is in the
+ * queue's Raft log. What lies between two of them belongs to whoever holds the token between these returns.
+ */
+export function fenceOf(base: bigint, returns: number, stride: number): bigint {
+  return base + BigInt(returns) * BigInt(stride);
 }
 
 /**
- * The base of a new token: above the clock (2^20 fences a millisecond, more than a broker can hand out) and
+ * The base of a new token: above the clock (2^20 fences a millisecond, 200 times more than a broker can hand out) and
  * above every fence that this process has seen for the name. Throws RangeError when int64 is used up.
  */
 export function nextBase(wallMs: number, highestSeen: bigint): bigint {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BASE_MAX, fenceOf, INT64_MAX } from './fence.ts';
+import { BASE_MAX, fenceOf, INT64_MAX, STRIDE } from './fence.ts';
 import { decodeJson, encodeJson } from './json.ts';
 
 /** The one message that a lock is: whoever has it unacked holds the lock. Never acked, never replaced. */
@@ -7,6 +7,8 @@ export interface Token {
   readonly id: string;
   readonly name: string;
   readonly base: bigint;
+  /** How many fences each return is worth. */
+  readonly stride: number;
   /** Who minted it. */
   readonly by: string;
   /** When it was minted, epoch milliseconds of the minter's clock. */
@@ -38,13 +40,14 @@ const tokenShape = z.looseObject({
   id: z.uuid(),
   name: z.string(),
   base: decimalBase,
+  stride: z.int().min(1).max(STRIDE).default(1),
   by: z.string(),
   at: z.number(),
 });
 
 /** The wire form of a token: UTF-8 JSON, base in decimal because JSON numbers end at 2^53. */
-export function encodeToken({ id, name, base, by, at }: Token): Uint8Array {
-  return encodeJson({ v: VERSION, kind: 'token', id, name, base: String(base), by, at });
+export function encodeToken({ id, name, base, stride, by, at }: Token): Uint8Array {
+  return encodeJson({ v: VERSION, kind: 'token', id, name, base: String(base), stride, by, at });
 }
 
 /** The wire form of a probe, which asks "is there a token?" by being delivered only if there is none. */
@@ -61,10 +64,10 @@ export function decodeMessage(body: Uint8Array, returns: number, name: string): 
   if (head.data.kind === 'probe') return { kind: 'probe' };
   const shape = tokenShape.safeParse(json);
   if (!shape.success) return { kind: 'stray', why: 'malformed token' };
-  const { id, base, by, at } = shape.data;
+  const { id, base, stride, by, at } = shape.data;
   if (shape.data.name !== name) return { kind: 'stray', why: 'token of another lock' };
   if (!Number.isSafeInteger(returns) || returns < 0) return { kind: 'stray', why: 'impossible return count' };
-  const fence = fenceOf(base, returns);
+  const fence = fenceOf(base, returns, stride);
   if (fence > INT64_MAX) return { kind: 'stray', why: 'fence beyond int64' };
-  return { kind: 'token', token: { id, name, base, by, at }, returns, fence };
+  return { kind: 'token', token: { id, name, base, stride, by, at }, returns, fence };
 }

@@ -215,6 +215,7 @@ print(json.dumps([[queue_name("default", n), *slot_name("x-y", n, 64)] for n in 
         { at: '1' },
         { at: true },
         { at: 1.5 },
+        ...[1024, 7.0, 0, 1025, 1.5, '7', true, null].map((stride) => ({ stride })),
       ],
     ].map((change) => JSON.stringify({ ...token, ...change }));
     const odd = [

@@ -57,7 +57,7 @@ export const protocolMutants: readonly Mutant[] = [
         find: "if (head.data.kind === 'probe') return { kind: 'probe' };",
         replace: `if (head.data.kind === 'probe') {
     const { id, by, at } = json as Token;
-    return { kind: 'token', token: { id, name, base: 0n, by, at }, returns, fence: fenceOf(0n, returns) };
+    return { kind: 'token', token: { id, name, base: 0n, stride: 1, by, at }, returns, fence: fenceOf(0n, returns, 1) };
   }`,
       },
       {
@@ -137,7 +137,7 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/lease.ts',
-        find: "throwIfLost(): void {\n    this.#contender.dispatch({ type: 'wake' });",
+        find: "throwIfLost(): void {\n    this.#hold.dispatch({ type: 'wake' });",
         replace: 'throwIfLost(): void {',
       },
     ],
@@ -173,6 +173,53 @@ export const protocolMutants: readonly Mutant[] = [
       },
     ],
     caughtBy: { harness: 'memory', title: behindTheToken('a second seed with a lower base') },
+  },
+  {
+    name: 'a local hand-off keeps the fence',
+    why: 'Two holders have the same fence, so a resource takes a late write of the first one.',
+    edits: [
+      {
+        file: 'src/protocol/contender/holding.ts',
+        find: 'const fence = highestSeen >= hold.fence ? highestSeen + 1n : hold.fence + 1n;',
+        replace: 'const fence = highestSeen >= hold.fence ? highestSeen : hold.fence;',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title:
+        'eight callers in each of three coordinators with localBatch never overlap, and their fences rise',
+    },
+  },
+  {
+    name: 'a local hand-off without the proof that grants await',
+    why: 'Below 4.3 the token may be with somebody else, untold; a new holder would be told for sure that it is not.',
+    edits: [
+      {
+        file: 'src/protocol/contender/holding.ts',
+        find: 'if (!grantsVerified(rules.grant, traits) && ranLately)',
+        replace: 'if (ranLately)',
+      },
+    ],
+    caughtBy: {
+      harness: 'proxied',
+      title: 'a grant that is to be verified is proven at the broker at each local hand-off too',
+    },
+  },
+  {
+    name: 'a local hand-off for ever',
+    why: 'A busy process never gives the lock back while others wait in the queue.',
+    edits: [
+      {
+        file: 'src/seat.ts',
+        find: 'return this.#places > 0 && !this.#retired',
+        replace: 'return !this.#retired',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title:
+        'localBatch calls of one process are served in a row, in their order, and then it is the next one’s turn',
+    },
   },
   {
     name: 'stall guard off',

@@ -49,7 +49,7 @@ export interface Config {
   /** What the queue holds at the beginning, when it is there and known to all. */
   readonly prepared?: 'token' | 'stray';
   /** What a user may do beyond acquiring, saving and releasing. Who keeps a lock releases it only when faults have ended. */
-  readonly users?: readonly ('try' | 'give-up' | 'verify' | 'write' | 'shutdown' | 'keep')[];
+  readonly users?: readonly ('try' | 'give-up' | 'verify' | 'write' | 'shutdown' | 'keep' | 'pass-on')[];
   /** How often the token of a prepared lock has come back already. */
   readonly returns?: number;
   /** The ends of promises that may be met here; every other one is a violation. */

@@ -2,7 +2,7 @@ import type { ExceptionName } from './checks/state.ts';
 import type { Config, Fault } from './config.ts';
 import type { Bounds } from './explore/exhaustive.ts';
 
-const USERS = ['try', 'give-up', 'verify', 'write', 'shutdown'] as const;
+const USERS = ['try', 'give-up', 'verify', 'write', 'shutdown', 'pass-on'] as const;
 /** A frame's flight on a healthy line, at most. */
 const FLIGHT_MS = 10;
 
@@ -199,6 +199,19 @@ export const RANDOM: readonly Config[] = [
       'immediate grant of an old delivery',
     ],
   }),
+  // Below 4.3 a return counts once, so that the fences of two returns are as near to each other as they can be.
+  random('local hand-off', [...PROCESSES, ...LINES], {
+    grant: 'immediate',
+    users: ['pass-on', 'verify'],
+    allows: ['connection ended by the broker', 'immediate grant of an old delivery', WOKEN],
+  }),
+  random('local hand-off in a cluster', NODES, {
+    grant: 'immediate',
+    nodes: 3,
+    users: ['pass-on', 'verify'],
+    // An old delivery behind a newer one in the same process: it starts over.
+    allows: [...FLAPPED, 'deleted while held', 'immediate grant of an old delivery'],
+  }),
   ...STATE,
 ];
 
@@ -258,6 +271,14 @@ export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
   ),
   small('another leader', ['leader'], { nodes: 2, allows: [] }),
   small('a pause, 4.3', ['pause'], { version: '4.3', allows: [] }),
+  small('local hand-off', [], { grant: 'immediate', users: ['pass-on'], allows: [] }, { horizonMs: 60 }),
+  small('local hand-off, a crash', ['crash'], { users: ['pass-on'], allows: [] }, { horizonMs: 60 }),
+  small(
+    'local hand-off, a flap',
+    ['flap'],
+    { users: ['pass-on'], nodes: 2, allows: FLAPPED },
+    { horizonMs: 60 },
+  ),
   small('state: two clients', [], { ...SAVES, allows: [LATE] }),
   small('state: a crash', ['crash'], { ...SAVES, allows: [LATE] }, { horizonMs: 60 }),
   small('state: a flap', ['flap'], { ...SAVES, nodes: 2, allows: [LATE, ...FLAPPED] }, { horizonMs: 60 }),

@@ -26,6 +26,7 @@ from pika.exceptions import AMQPError, ChannelClosedByBroker
 ARGUMENTS = {"x-queue-type": "quorum", "x-single-active-consumer": True, "x-delivery-limit": 1_000_000_000}
 INT64_MAX = 2**63 - 1
 BASE_MAX = INT64_MAX - 2**40
+STRIDE = 1024  # fences for each return
 RECREATE_AFTER_S = 0.1  # what RabbitMQ 3 needs; 4 needs half of it
 PROBE_TTL_S = 3.0
 GRACE_S = 2.0
@@ -92,10 +93,10 @@ class Message:
         elif self._is_token(fields, name):
             self.kind = "token"
             self.id, self.base, self.at = fields["id"], int(fields["base"]), fields["at"]
-            self.fence = self.base + self.returns
+            self.fence = self.base + int(fields.get("stride", 1)) * self.returns
 
     def _is_token(self, fields, name):
-        base, at = fields.get("base"), fields.get("at")
+        base, at, stride = fields.get("base"), fields.get("at"), fields.get("stride", 1)
         return (
             fields.get("kind") == "token"
             and isinstance(fields.get("id"), str)
@@ -107,7 +108,10 @@ class Message:
             and isinstance(base, str)
             and re.fullmatch(r"0|[1-9]\d{0,18}", base, re.ASCII) is not None
             and int(base) <= BASE_MAX
-            and int(base) + self.returns <= INT64_MAX
+            and isinstance(stride, (int, float))
+            and not isinstance(stride, bool)
+            and stride in range(1, STRIDE + 1)
+            and int(base) + int(stride) * self.returns <= INT64_MAX
         )
 
 
@@ -178,7 +182,7 @@ class Lock:
             base = max(now_ms << 20, highest_seen.get(self.queue, -1) + 1)
             if base > BASE_MAX:
                 raise LockError("no fence is left in int64")
-            self.publish({"kind": "token", "base": str(base), "at": now_ms})
+            self.publish({"kind": "token", "base": str(base), "stride": STRIDE, "at": now_ms})
 
     def publish(self, fields, ttl_s=None):
         message = {"v": 1, "id": str(uuid.uuid4()), "name": self.name, "by": self.by, **fields}

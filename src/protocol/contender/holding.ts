@@ -1,6 +1,7 @@
 import type { BrokerTraits, Delivery, QueueDepth } from '../../broker/port.ts';
 import { type BatonError, type LostReason, UnsupportedBrokerError } from '../../errors.ts';
 import type { GrantMode } from '../../options.ts';
+import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { consume, leave, recreate } from './opening.ts';
@@ -112,6 +113,8 @@ export function holding(state: Holding, event: ContenderEvent, around: Surroundi
       return lose(state, 'consumer-cancelled');
     case 'release':
       return release(state);
+    case 'pass-on':
+      return passOn(state, around, rules);
     case 'cancelled': {
       if (event.line !== state.line) return [state, []];
       const turn = state.turn + 1;
@@ -193,6 +196,26 @@ function sendVerification(state: HeldState, { now }: Surroundings): Step {
     },
     [{ do: 'requeue', line, deliveryTag: hold.deliveryTag }],
   ];
+}
+
+/**
+ * The next lease of this process under the same hold. Its fence lies above every one that was seen, and below that of
+ * the token's next return: whoever is handed the token after this process, however that ends, gets a higher one.
+ */
+function passOn(state: Holding, around: Surroundings, rules: Rules): Step {
+  const { turn, line, traits, hold } = state;
+  const { now, highestSeen, ranLately } = around;
+  const fence = highestSeen >= hold.fence ? highestSeen + 1n : hold.fence + 1n;
+  const isLast = fence >= fenceOf(hold.base, hold.returns + 1, hold.stride);
+  if (isLast || rules.carriesState || isCancelled(state)) return release(state);
+  const next: Hold = { ...hold, fence };
+  const saw: Effect = { do: 'saw', fence };
+  if (!grantsVerified(rules.grant, traits) && ranLately)
+    return [{ ...state, hold: next }, [saw, { do: 'grant', fence }]];
+  // The answer under way was asked for by the lease before.
+  if (state.at === 'verifying') return release(state);
+  const requeue: Effect = { do: 'requeue', line, deliveryTag: hold.deliveryTag };
+  return [{ at: 'granting', turn, line, traits, hold: next, sentAt: now }, [saw, requeue]];
 }
 
 /** Closing the channel is the release: one replicated step puts the token back and hands it to the next waiter. */

@@ -33,6 +33,7 @@ export interface Surroundings extends Recreation {
 export interface Hold {
   readonly id: string;
   readonly base: bigint;
+  readonly stride: number;
   readonly returns: number;
   readonly deliveryTag: number;
   readonly fence: bigint;
@@ -176,6 +177,8 @@ export type ContenderEvent =
   | { readonly type: 'wake' }
   | { readonly type: 'verify' }
   | { readonly type: 'release' }
+  /** Ends the lease for another one in the same process, under the same hold of the token. Where that cannot be: release. */
+  | { readonly type: 'pass-on' }
   /** Timeout or abort: ends the wait, never a lease. */
   | { readonly type: 'give-up' }
   /** The coordinator closes: ends whatever there is. */

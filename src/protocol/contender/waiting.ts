@@ -103,7 +103,7 @@ function grant(
   const { token, returns, fence } = message;
   const { turn, line, traits } = state;
   const { now } = around;
-  const hold: Hold = { id: token.id, base: token.base, returns, deliveryTag, fence };
+  const hold: Hold = { id: token.id, base: token.base, stride: token.stride, returns, deliveryTag, fence };
   const first = [
     { do: 'saw', fence },
     { do: 'know', known: true },

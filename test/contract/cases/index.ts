@@ -6,6 +6,7 @@ import { fences } from './fences.ts';
 import { idleExpiry } from './idle-expiry.ts';
 import { leases } from './leases.ts';
 import { lines } from './lines.ts';
+import { localBatch } from './local-batch.ts';
 import { register } from './register.ts';
 import { slots } from './slots.ts';
 import { state } from './state.ts';
@@ -23,6 +24,7 @@ export const cases: readonly Case[] = [
   ...strays,
   ...idleExpiry,
   ...slots,
+  ...localBatch,
   ...faults,
   ...state,
   ...register,

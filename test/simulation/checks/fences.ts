@@ -21,6 +21,7 @@ export function checkFence(world: World, contender: Contender, fence: bigint): v
   if (rival === undefined || isException(world, watched, rival.token)) return;
   if (before === undefined && isImmediate) {
     allowed(world, 'immediate grant of an old delivery');
+    watched.excuse ??= 'ended'; // the end of its connection comes right behind the delivery
     return;
   }
   if (before === undefined && isOldDelivery(world, watched, rival)) {

@@ -67,9 +67,10 @@ const numberOf = (label: string): number => Number(label.slice(label.indexOf('#'
 
 export function onGrant(world: World, client: Client, contender: Contender, fence: bigint): void {
   const { watched } = contender;
+  // With state, or handed over inside, the hold was proven before, and a further question may be under way.
+  if (contender.register === undefined && !contender.granted) watched.provenAt = watched.sentAt;
+  contender.granted = true;
   watched.fence = fence;
-  // With state the hold was proven before, and a further question may be under way.
-  if (contender.register === undefined) watched.provenAt = watched.sentAt;
   world.checks.grants += 1;
   say(world, () => `${label(client, contender)} is GRANTED, fence ${short(world, watched.token, fence)}`);
   if (fence <= client.highestGranted) {
@@ -79,6 +80,8 @@ export function onGrant(world: World, client: Client, contender: Contender, fenc
     );
   }
   client.highestGranted = fence;
+  if (world.checks.resolved.some((grant) => grant.token === watched.token && grant.fence === fence))
+    throw new Violation('fences rise', `${short(world, watched.token, fence)} is granted twice`);
   checkFence(world, contender, fence);
   checkPlace(world, contender);
   watched.place = undefined;
@@ -88,10 +91,21 @@ export function onGrant(world: World, client: Client, contender: Contender, fenc
   checkExclusion(world);
 }
 
+/** The lease is over. The next one of this process begins at once, or when the hold has been proven anew. */
+export function onPassOn(world: World, client: Client, contender: Contender): void {
+  if (contender.state.at !== 'granting') return;
+  contender.granted = false;
+  say(world, () => `${label(client, contender)} waits for a proof of its own`);
+}
+
 /** The token goes back to the queue, to be handed out again if nobody else is to have it. */
 export function onAsk(world: World, client: Client, { watched }: Contender): void {
   watched.sentAt = instantOf(world, client);
-  watched.rival = world.checks.resolved.findLast(({ token }) => token === watched.token);
+  const rivals = world.checks.resolved.filter(({ token }) => token === watched.token);
+  watched.rival = rivals.reduce<ResolvedGrant | undefined>(
+    (highest, grant) => (highest !== undefined && highest.fence > grant.fence ? highest : grant),
+    undefined,
+  );
 }
 
 /** Nobody can prove a hold when the token was granted to somebody else before he asked, or by another token. */

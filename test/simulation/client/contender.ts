@@ -8,7 +8,7 @@ import {
   statefulWakeAt,
 } from '../../../src/protocol/register/step.ts';
 import { recreation } from '../../../src/protocol/topology.ts';
-import { onAsk, onGrant, onLost, onProof, onRead } from '../checks/leases.ts';
+import { onAsk, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
 import { checkAbsorbs, checkBarrier, checkDeclare, checkRemove, NEW_BOOK, noted } from '../checks/wire.ts';
 import { LOCK, TIMES, VERSION_NUMBERS } from '../config.ts';
@@ -109,6 +109,7 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
   if (isInLine(before.at) && !isInLine(state.at)) watchName(world, client, { type: 'left' });
   if (before.at === 'closing' && state.at === 'released') record.releasedAt = now.mono;
   if (!isInLine(before.at) && isInLine(state.at)) watchName(world, client, { type: 'joined' });
+  if (event.type === 'pass-on') onPassOn(world, client, contender);
   for (const effect of effects) carryOut(world, client, contender, effect);
 }
 
@@ -153,7 +154,6 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       client.record.known = effect.known;
       break;
     case 'grant':
-      contender.granted = true;
       onGrant(world, client, contender, effect.fence);
       if (effect.handed !== undefined) onHanded(world, client, contender, effect.handed);
       break;

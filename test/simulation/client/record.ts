@@ -51,11 +51,21 @@ export function payloadOf(world: World, client: Client, what: Request['what']): 
   return { label, body };
 }
 
+/** Small, so that local hand-offs reach the fence of the next return. */
+const STRIDE = 3;
+
 export function mintToken(world: World, base: bigint, wall: number) {
   const label = `token#${world.minted.length}`;
   const aheadMs = Number(base >> 20n) - Math.floor(EPOCH_MS + world.model.now);
   const minted: Minted = { label, base, at: wall, aheadMs };
-  const body = encodeToken({ id: idOf(world.minted.length), name: LOCK, base, by: 'sim', at: wall });
+  const body = encodeToken({
+    id: idOf(world.minted.length),
+    name: LOCK,
+    base,
+    stride: STRIDE,
+    by: 'sim',
+    at: wall,
+  });
   world.minted = [...world.minted, minted];
   return { label, body };
 }

@@ -1,5 +1,7 @@
 import { FENCE, HOLDING, OPENING, one, type RuleMutant, STEP, WAITING } from './mutant.ts';
 
+const LOCAL_FENCE = 'const fence = highestSeen >= hold.fence ? highestSeen + 1n : hold.fence + 1n;';
+
 /** Rules that no trap names. */
 export const OTHERS: readonly RuleMutant[] = [
   {
@@ -29,6 +31,24 @@ export const OTHERS: readonly RuleMutant[] = [
       HOLDING,
       'const isHighest = around.highestSeen <= state.hold.fence;',
       'const isHighest = true;',
+    ),
+  },
+  {
+    name: 'a local hand-off keeps the fence',
+    edits: one(HOLDING, LOCAL_FENCE, 'const fence = highestSeen >= hold.fence ? highestSeen : hold.fence;'),
+  },
+  {
+    name: 'a local hand-off below what was seen',
+    world: 'local hand-off in',
+    edits: one(HOLDING, LOCAL_FENCE, 'const fence = hold.fence + 1n;'),
+  },
+  {
+    name: 'a local hand-off beyond the next return',
+    world: 'local hand-off',
+    edits: one(
+      HOLDING,
+      'const isLast = fence >= fenceOf(hold.base, hold.returns + 1, hold.stride);',
+      'const isLast = false;',
     ),
   },
   {

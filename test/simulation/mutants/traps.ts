@@ -104,7 +104,7 @@ export const TRAPS: readonly RuleMutant[] = [
         "if (head.data.kind === 'probe') return { kind: 'probe' };",
         `if (head.data.kind === 'probe') {
     const { id, by, at } = json as Token;
-    return { kind: 'token', token: { id, name, base: 0n, by, at }, returns, fence: fenceOf(0n, returns) };
+    return { kind: 'token', token: { id, name, base: 0n, stride: 1, by, at }, returns, fence: fenceOf(0n, returns, 1) };
   }`,
       ),
       ...one(

@@ -159,6 +159,8 @@ export function wishes(world: World): Step[] {
         if (maySave && !world.calm) steps.push({ do: 'save', ...of });
         const waits = world.calm && leavesWith !== undefined;
         if (!waits && mayLeave) steps.push({ do: 'release', ...of });
+        if (users.includes('pass-on') && !world.calm && leavesWith === undefined)
+          steps.push({ do: 'pass-on', ...of });
         if (users.includes('verify') && !world.calm) steps.push({ do: 'verify', ...of });
         if (users.includes('write') && !world.calm) steps.push({ do: 'write', ...of });
       } else if (!granted && !refused && !world.calm && users.includes('give-up')) {

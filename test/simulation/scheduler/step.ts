@@ -14,7 +14,11 @@ export type Step =
   /** The broker gives a connection up: its client is gone, or has been silent for too long. */
   | { readonly do: 'give-up-connection'; readonly connection: number }
   | { readonly do: 'acquire' | 'try' | 'shutdown'; readonly client: number }
-  | { readonly do: 'release' | 'verify' | 'give-up'; readonly client: number; readonly contender: number }
+  | {
+      readonly do: 'release' | 'pass-on' | 'verify' | 'give-up';
+      readonly client: number;
+      readonly contender: number;
+    }
   /** The holder saves, or releases with a state. */
   | { readonly do: 'save' | 'leave'; readonly client: number; readonly contender: number }
   /** The holder writes to the resource that the lock protects. */

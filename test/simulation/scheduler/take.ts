@@ -69,6 +69,7 @@ function carryOut(world: World, step: Step): void {
       break;
     }
     case 'release':
+    case 'pass-on':
     case 'verify':
     case 'give-up':
       withContender(world, step, (client, contender) => {

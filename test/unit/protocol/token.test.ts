@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BASE_MAX, INT64_MAX } from '../../../src/protocol/fence.ts';
+import { BASE_MAX, INT64_MAX, STRIDE } from '../../../src/protocol/fence.ts';
 import { decodeMessage, encodeProbe, encodeToken, type Token } from '../../../src/protocol/token.ts';
 
 const ID = '0190a1b2-0000-7000-8000-00000000000a';
@@ -21,6 +21,7 @@ const token: fc.Arbitrary<Token> = fc.record({
   id: fc.uuid(),
   name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 255 }),
   base: fc.bigInt({ min: 0n, max: BASE_MAX }),
+  stride: fc.integer({ min: 1, max: STRIDE }),
   by: fc.string({ unit: 'binary', maxLength: 50 }),
   at: fc.integer({ min: 0, max: 8.64e15 }),
 });
@@ -34,14 +35,14 @@ describe('token on the wire', () => {
           kind: 'token',
           token: original,
           returns,
-          fence: original.base + BigInt(returns),
+          fence: original.base + BigInt(returns) * BigInt(original.stride),
         });
       }),
     );
   });
 
   test('is UTF-8 JSON with version, kind and the base as decimal digits in a string, and nothing else', () => {
-    const body = encodeToken({ id: ID, name: 'jöbs', base: 2n ** 62n + 1n, by: 'svc', at: 5 });
+    const body = encodeToken({ id: ID, name: 'jöbs', base: 2n ** 62n + 1n, stride: 7, by: 'svc', at: 5 });
     const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
     expect(JSON.parse(text)).toEqual({
       v: 1,
@@ -49,6 +50,7 @@ describe('token on the wire', () => {
       id: ID,
       name: 'jöbs',
       base: '4611686018427387905',
+      stride: 7,
       by: 'svc',
       at: 5,
     });
@@ -134,7 +136,7 @@ describe('a stray', () => {
       'a token whose holder is a broken UTF-8 sequence',
       Buffer.from(JSON.stringify({ ...WIRE, by: '~' })).map((byte) => (byte === 0x7e ? 0xc3 : byte)),
     ],
-    ['a token that is cut off', encodeToken({ ...WIRE, base: 1n }).slice(0, -2)],
+    ['a token that is cut off', encodeToken({ ...WIRE, base: 1n, stride: 1 }).slice(0, -2)],
     ['a token followed by something', Buffer.concat([wire({}), Buffer.from('x')])],
     ['text', Buffer.from('hello')],
     ['a number', json(1)],

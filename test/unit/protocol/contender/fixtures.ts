@@ -33,11 +33,19 @@ export const TOKEN: Token = {
   id: '0190a1b2-0000-7000-8000-00000000000a',
   name: 'jobs',
   base: 1_000n,
+  stride: 1,
   by: 'svc@host/1',
   at: NOW.wall - 1_000,
 };
 export const OTHER_ID = '0190a1b2-0000-7000-8000-00000000000b';
-export const HOLD: Hold = { id: TOKEN.id, base: TOKEN.base, returns: 2, deliveryTag: 1, fence: 1_002n };
+export const HOLD: Hold = {
+  id: TOKEN.id,
+  base: TOKEN.base,
+  stride: 1,
+  returns: 2,
+  deliveryTag: 1,
+  fence: 1_002n,
+};
 export const LINE = 7;
 
 export const retryable: BatonError = new BrokerUnreachableError('not now');
