@@ -5,7 +5,7 @@ import { BrokerUnreachableError, ClosedError, LeaseLostError, type LostReason } 
 import { parseReleaseOptions, parseSaveOptions, type ReleaseOptions, type SaveOptions } from './options.ts';
 import type { Instant } from './protocol/instant.ts';
 import type { Handed } from './protocol/register/types.ts';
-import type { Hold, Holder } from './seat.ts';
+import type { Hold } from './seat.ts';
 import type { StateSchema } from './state.ts';
 
 /** How long `release` waits for the broker's answer. The lock is free as soon as the broker has read the request. */
@@ -29,7 +29,7 @@ const EXPLAINED: Record<LostReason, string> = {
  * Proof of a hold, from `acquire`. Release it with `release()` or `await using`. It ends by itself when the hold can
  * no longer be vouched for: then `signal` aborts with a LeaseLostError, and every later call is a no-op or throws it.
  */
-export class Lease<T = unknown> implements Holder {
+export class Lease<T = unknown> {
   /** Name of the lock. */
   readonly name: string;
   /** Fencing token: fixed for this hold, greater than that of every earlier grant of the name. A signed 64-bit value. */

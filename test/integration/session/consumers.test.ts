@@ -30,7 +30,8 @@ describe('contenders', () => {
     expect(await consumer.barrier()).toMatchObject({ ready: 0 });
     consumer.close();
     await until(() => expect(recorder.ends).toHaveLength(1));
-    expect(await session.look(queue)).toEqual({ ready: 0, consumers: 0 });
+    // The answer to the close comes a moment before the consumer is gone.
+    await until(async () => expect(await session.look(queue)).toEqual({ ready: 0, consumers: 0 }));
   });
 
   test('no delivery by the answer of the barrier means that there is none', async () => {
