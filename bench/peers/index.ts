@@ -23,6 +23,16 @@ const rabbitmq = (release: '3.10' | '4.3'): Peer[] => {
       scenarios: ['cycle', 'fresh'],
     },
     {
+      id: `batonmq-local${suffix}`,
+      family: 'batonmq',
+      server,
+      client: 'rabbitmq/batonmq.ts',
+      options: { localBatch: 16 },
+      how: 'the same with localBatch: 16',
+      safe: true,
+      scenarios: ['handoff'],
+    },
+    {
       id: `naive${suffix}`,
       family: 'naive',
       server,

@@ -28,6 +28,7 @@ export interface ClientOptions {
   readonly waits: number;
   readonly tuned?: boolean;
   readonly slots?: number;
+  readonly localBatch?: number;
 }
 
 /** A running server, or a cluster of three. */

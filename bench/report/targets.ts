@@ -21,6 +21,7 @@ interface Get {
 }
 
 const MAIN: Where = ['handoff', '8-waiters-0-ms'];
+const CROWD: Where = ['handoff', '32-waiters-0-ms'];
 const FRESH: Where = ['fresh', 'fresh'];
 const WARM: Where = ['cycle', 'warm'];
 
@@ -37,6 +38,12 @@ const TARGETS: readonly Target[] = [
   target('grants/s to those of ZooKeeper', 'at least', 0.8, grantsTo('zookeeper')),
   target('grants/s to those of NATS', 'at least', 1.7, grantsTo('nats')),
   target('grants/s to those of etcd', 'at least', 5, grantsTo('etcd-v3lock')),
+  target(
+    'grants/s with localBatch 16, 8 contenders in each of 4 processes, to those of ZooKeeper',
+    'at least',
+    3,
+    (get) => get.sibling('batonmq-local', CROWD, 'grantsPerS') / get.peer('zookeeper', CROWD, 'grantsPerS'),
+  ),
   target('inversions', 'at most', 0, (get) => get(MAIN, 'inversions')),
   target('fairness', 'at least', 0.999, (get) => get(MAIN, 'fairness')),
   target('re-grants to the releaser, %', 'at most', 0, (get) => get(MAIN, 'regrantsPercent')),

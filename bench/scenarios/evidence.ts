@@ -15,7 +15,10 @@ export function wireFigures(
   const counts = sum(known);
   if (peer.safe) {
     const brokerVersion = server.version.replace(/^\D+/, '');
-    const skipped = [...skippedRules({ counts, grants, givenUp, brokerVersion }), ...further];
+    const skipped = [
+      ...skippedRules({ counts, grants, givenUp, brokerVersion, localBatch: peer.options?.localBatch }),
+      ...further,
+    ];
     if (skipped.length > 0) throw new RuleSkippedError(peer, it, skipped);
   }
   if (known.length === 0 || grants === 0) return {};

@@ -3,10 +3,10 @@ import type * as batonmq from '../../../src/index.ts';
 import { load } from '../load.ts';
 import type { Open } from '../peer.ts';
 
-/** The packed package, at its defaults. */
-export const open: Open = async (urls, { slots }) => {
+/** The packed package, at its defaults but for these options. */
+export const open: Open = async (urls, { slots, localBatch }) => {
   const { connect } = await load<typeof batonmq>('batonmq');
-  const baton = await connect(urls, slots === undefined ? {} : { slots });
+  const baton = await connect(urls, { slots, localBatch });
   return {
     acquire: async (name, { signal, placed }) => {
       ask(name, placed);

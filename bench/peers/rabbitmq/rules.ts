@@ -8,21 +8,24 @@ export interface Evidence {
   /** Waits that were given up when the slice ended: some may have been handed the token in that moment. */
   readonly givenUp: number;
   readonly brokerVersion: string;
+  /** How many grants may share a channel. */
+  readonly localBatch?: number | undefined;
 }
 
 /** One sentence for each rule that was skipped. */
-export function skippedRules({ counts, grants, givenUp, brokerVersion }: Evidence): string[] {
+export function skippedRules({ counts, grants, givenUp, brokerVersion, localBatch = 1 }: Evidence): string[] {
+  const holds = Math.ceil(grants / localBatch);
   const skipped: string[] = [];
   const say = (wrong: boolean, sentence: string) => {
     if (wrong) skipped.push(sentence);
   };
   say(
-    counts.taken < grants,
-    `${grants} grants, but a token was delivered on only ${counts.taken} channels: a lease must have a channel of its own`,
+    counts.taken < holds,
+    `${grants} grants, but a token was delivered on only ${counts.taken} channels: at most ${localBatch} may share one`,
   );
   say(
-    counts.verifications < grants,
-    `${grants} grants, but only ${counts.verifications} verifications: every holder must ask for proof at once`,
+    counts.verifications < holds,
+    `${grants} grants, but only ${counts.verifications} verifications: every hold must be asked for proof at once`,
   );
   say(
     counts.unverified > givenUp,

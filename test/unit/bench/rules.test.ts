@@ -56,7 +56,7 @@ it.each([
     'a channel that is used for two grants',
     [[...GRANT, ...VERIFICATION, ...VERIFICATION, ...RELEASE]],
     { grants: 2 },
-    /a channel of its own/,
+    /at most 1 may share one/,
   ],
   ['an acknowledged token', [[...GRANT, ...VERIFICATION, '>basic.ack', ...RELEASE]], {}, /acknowledged/],
   ['a cancelled consumer', [[...GRANT, ...VERIFICATION, '>basic.cancel', ...RELEASE]], {}, /cancelled/],
