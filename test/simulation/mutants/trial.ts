@@ -63,7 +63,7 @@ function inOrder(maxStates: number): Finding | undefined {
 const { values } = parseArgs({
   options: {
     world: { type: 'string' },
-    steps: { type: 'string', default: '1500000' },
+    steps: { type: 'string', default: '5000000' },
     states: { type: 'string', default: '1500' },
   },
 });
