@@ -1,5 +1,6 @@
 /** Run in a copy of the repository: looks for a broken rule, and prints what it found as one line of JSON. */
 import { parseArgs } from 'node:util';
+import type { Violation } from '../checks/state.ts';
 import type { Config } from '../config.ts';
 import { EXHAUSTIVE, RANDOM } from '../configs.ts';
 import { explore } from '../explore/exhaustive.ts';
@@ -16,6 +17,12 @@ export interface Finding {
   readonly mode: 'random' | 'exhaustive';
 }
 
+const finding = ({ rule, message }: Violation, where: Omit<Finding, 'rule' | 'what'>): Finding => ({
+  rule,
+  what: message,
+  ...where,
+});
+
 const ROUND_STEPS = 2_000;
 
 /** Every world in turn, each for about as many steps. */
@@ -28,14 +35,7 @@ function byChance(configs: readonly Config[], limit: number): Finding | undefine
         left -= steps;
         after += steps;
         if (violation === undefined) continue;
-        return {
-          rule: violation.rule,
-          what: violation.message,
-          world: config.name,
-          after,
-          steps,
-          mode: 'random',
-        };
+        return finding(violation, { world: config.name, after, steps, mode: 'random' });
       }
     }
   }
@@ -48,14 +48,7 @@ function inOrder(maxStates: number): Finding | undefined {
     const { violation, states, trace } = explore(config, { ...bounds, maxStates });
     after += states;
     if (violation === undefined) continue;
-    return {
-      rule: violation.rule,
-      what: violation.message,
-      world: config.name,
-      after,
-      steps: trace.length,
-      mode: 'exhaustive',
-    };
+    return finding(violation, { world: config.name, after, steps: trace.length, mode: 'exhaustive' });
   }
   return undefined;
 }

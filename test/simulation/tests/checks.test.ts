@@ -6,30 +6,16 @@ import { checkDeclare, checkRemove } from '../checks/wire.ts';
 import type { Client, Contender } from '../client/state.ts';
 import type { Config } from '../config.ts';
 import { prepare } from '../explore/prepare.ts';
-import { enabled } from '../scheduler/enabled.ts';
 import { take } from '../scheduler/take.ts';
 import { cloneWorld, newWorld, type World } from '../world.ts';
+import { QUIET, settle } from './quiet.ts';
 
 const CONFIG: Config = {
+  ...QUIET,
   name: 'a history that must be rejected',
-  version: '4.0',
-  nodes: 1,
-  clients: 2,
-  contenders: 1,
-  grant: 'auto',
-  faults: [],
-  maxFaults: 0,
-  maxAcquires: 1,
-  longestStallMs: 10,
-  prepared: 'token',
-  users: [],
   allows: ['link dropped, nobody told'],
   losses: [],
 };
-
-function settled(world: World): void {
-  for (let [step] = enabled(world).due; step !== undefined; [step] = enabled(world).due) take(world, step);
-}
 
 function the(world: World, id: number): { client: Client; contender: Contender } {
   const client = world.clients[id];
@@ -48,7 +34,7 @@ beforeEach(() => {
   prepare(world, (step) => take(world, step));
   for (const client of [0, 1]) {
     take(world, { do: 'acquire', client });
-    settled(world);
+    settle(world);
   }
   holder = the(world, 0);
   waiter = the(world, 1);

@@ -5,35 +5,15 @@ import { canonical, digest } from '../explore/canonical.ts';
 import { explore, retell } from '../explore/exhaustive.ts';
 import { prepare } from '../explore/prepare.ts';
 import { runOnce } from '../explore/random.ts';
-import { enabled } from '../scheduler/enabled.ts';
 import { take } from '../scheduler/take.ts';
 import { cloneWorld, newWorld, type World } from '../world.ts';
-
-const nothing: Config = {
-  name: 'nothing goes wrong',
-  version: '4.0',
-  nodes: 1,
-  clients: 2,
-  contenders: 1,
-  grant: 'auto',
-  faults: [],
-  maxFaults: 0,
-  maxAcquires: 1,
-  longestStallMs: 10,
-  prepared: 'token',
-  users: [],
-  allows: [],
-};
+import { QUIET, settle } from './quiet.ts';
 
 function prepared(at = 0): World {
-  const world = newWorld(nothing, () => 0.5);
+  const world = newWorld(QUIET, () => 0.5);
   world.model.now = at;
   prepare(world, (step) => take(world, step));
   return world;
-}
-
-function untilQuiet(world: World): void {
-  for (let [step] = enabled(world).due; step !== undefined; [step] = enabled(world).due) take(world, step);
 }
 
 describe('a random run', () => {
@@ -52,7 +32,7 @@ describe('a copy of a world', () => {
     const copy = cloneWorld(world);
     expect(canonical(copy)).toBe(before);
     take(copy, { do: 'acquire', client: 0 });
-    untilQuiet(copy);
+    settle(copy);
     expect(copy.checks.grants).toBe(1);
     expect(canonical(world)).toBe(before);
     expect(canonical(copy)).not.toBe(before);
@@ -64,9 +44,9 @@ describe('the canonical form', () => {
     const [now, later] = [prepared(), prepared(3_600_000)];
     for (const world of [now, later]) {
       take(world, { do: 'acquire', client: 0 });
-      untilQuiet(world);
+      settle(world);
       take(world, { do: 'advance', ms: 5_000 });
-      untilQuiet(world);
+      settle(world);
     }
     expect(now.checks.grants).toBe(1);
     expect(canonical(later)).toBe(canonical(now));
@@ -85,19 +65,19 @@ describe('the canonical form', () => {
     expect(canonical(other)).toBe(canonical(one));
     for (const client of [1, 0]) {
       take(third, { do: 'acquire', client });
-      untilQuiet(third);
+      settle(third);
     }
-    untilQuiet(one);
+    settle(one);
     expect(canonical(third)).not.toBe(canonical(one));
     expect(digest(canonical(third))).not.toBe(digest(canonical(one)));
   });
 });
 
 describe('the exhaustive search', () => {
-  const [config, bounds] = EXHAUSTIVE.find(([{ name }]) => name === 'two flaps') ?? [nothing, undefined];
+  const [config, bounds] = EXHAUSTIVE.find(([{ name }]) => name === 'two flaps') ?? [QUIET, undefined];
 
   it('sees all of a small world', () => {
-    const found = explore(nothing, { maxSteps: 100, maxStates: 10_000, horizonMs: 1_000, eager: true });
+    const found = explore(QUIET, { maxSteps: 100, maxStates: 10_000, horizonMs: 1_000, eager: true });
     expect(found).toMatchObject({ complete: true, violation: undefined });
     expect(found.states).toBeGreaterThan(50);
   });
