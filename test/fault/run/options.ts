@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly locks: readonly string[];
   /** Whether a cluster of 4.0 becomes one of 4.3 in the middle of it. */
   readonly upgrade?: boolean;
+  /** How long a lock may take to be granted when the faults are over, in milliseconds. Default: 120 000. */
+  readonly calmMs?: number;
   /** Where the histories go. */
   readonly outDir: string;
 }

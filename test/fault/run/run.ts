@@ -31,7 +31,18 @@ export async function runUnderFaults(
   events: RunEvents,
   signal: AbortSignal,
 ): Promise<void> {
-  const { site: kind, release, build, grant, seed, minutes, slots, locks, outDir } = options;
+  const {
+    site: kind,
+    release,
+    build,
+    grant,
+    seed,
+    minutes,
+    slots,
+    locks,
+    outDir,
+    calmMs = GRANT_MS,
+  } = options;
   const cleanup: (() => Promise<unknown>)[] = [];
   try {
     await mkdir(outDir, { recursive: true });
@@ -112,8 +123,8 @@ export async function runUnderFaults(
     await site.network?.heal();
     await repair(field);
     own.write({ type: 'calm' });
-    if (!(await fleet.calmGrants(GRANT_MS)))
-      events.step(`a lock was not granted within ${GRANT_MS / 1_000} s of calm`);
+    if (!(await fleet.calmGrants(calmMs)))
+      events.step(`a lock was not granted within ${calmMs / 1_000} s of calm`);
     await pause(CALM_MS);
     await fleet.stop();
     const [first] = site.nodes;

@@ -11,6 +11,8 @@ import { RELEASES, type Release } from '../site/index.ts';
 const SEED = Number(process.env.BATON_FAULT_SEED ?? 7);
 /** As long as ten minutes in all allow. */
 const MINUTES: Record<Build, number> = { baton: 1.25, naive: 0.5 };
+/** The naive build does not come back, so there is little to wait for. */
+const CALM_MS: Record<Build, number> = { baton: 120_000, naive: 15_000 };
 
 /** The strikes, the verdict and the histories' folder if it is worth keeping. */
 async function run(release: Release, build: Build, keepIf: (verdict: Verdict) => boolean): Promise<Verdict> {
@@ -18,7 +20,13 @@ async function run(release: Release, build: Build, keepIf: (verdict: Verdict) =>
   const problems: string[] = [];
   const options = { site: 'single', release, build, grant: 'auto', seed: SEED, outDir } as const;
   await runUnderFaults(
-    { ...options, minutes: MINUTES[build], slots: 6, locks: ['l0', 'l1', 'l2', 'l3'] },
+    {
+      ...options,
+      minutes: MINUTES[build],
+      calmMs: CALM_MS[build],
+      slots: 6,
+      locks: ['l0', 'l1', 'l2', 'l3'],
+    },
     {
       step: (what) => console.log(`${release} ${build}: ${what}`),
       struck: () => {},
