@@ -2,7 +2,12 @@ import { type Channel, type ChannelModel, connect } from 'amqplib';
 import type { Client, Open, Wait } from '../peer.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 
-const ARGUMENTS = { 'x-queue-type': 'quorum', 'x-single-active-consumer': true };
+/** Without the limit RabbitMQ 4 drops the token at its 21st return, and there would be nothing to measure. */
+const ARGUMENTS = {
+  'x-queue-type': 'quorum',
+  'x-single-active-consumer': true,
+  'x-delivery-limit': 1_000_000_000,
+};
 
 /**
  * The floor: a token in a queue with a single active consumer, taken by whoever is handed it and returned by the close
