@@ -93,7 +93,7 @@ export function verdicts(results: Results): Verdict[] {
     const get = getter(results, own, suffix);
     return TARGETS.flatMap(({ what, side, limit, of }) => {
       const value = of(get);
-      if (Number.isNaN(value)) return [];
+      if (!Number.isFinite(value)) return []; // not measured, or measured against nothing
       const met = side === 'at most' ? value <= limit : value >= limit;
       return [{ what, peer: own, value, wanted: `${side} ${limit}`, met }];
     });
