@@ -73,7 +73,7 @@ export class Seats {
         ledger.leave(record);
         this.#all.delete(ended);
         if (key !== undefined && this.#open.get(key) === ended) this.#open.delete(key);
-        if (this.#isIdle()) this.#onIdle?.();
+        if (this.#onIdle !== undefined && this.#isIdle()) this.#onIdle();
       },
     });
     this.#all.add(seat);
