@@ -115,8 +115,7 @@ export class Lease<T = unknown> {
   throwIfLost(): void {
     this.#hold.dispatch({ type: 'wake' });
     if (this.#lost !== undefined) throw this.#lost;
-    if (this.#released !== undefined)
-      throw new ClosedError(`lease ${this.fence} of ${JSON.stringify(this.name)} was released`);
+    if (this.#released !== undefined) throw this.#releasedError();
   }
 
   /**
@@ -190,9 +189,10 @@ export class Lease<T = unknown> {
   onLost(reason: LostReason, cause: unknown): void {
     const { logger } = this.#context.settings;
     const message = `lost lock ${JSON.stringify(this.name)}: ${EXPLAINED[reason]}`;
-    this.#lost = new LeaseLostError(message, { reason, cause });
+    const lost = new LeaseLostError(message, { reason, cause });
+    this.#lost = lost;
     logger.warn({ lock: this.name, fence: String(this.fence), reason }, 'lease lost');
-    this.#rejectPending(this.#lost);
+    this.#rejectPending(() => lost);
     if (traces.hold.hasSubscribers) {
       this.#trace.error = this.#lost;
       traces.hold.error.publish(this.#trace);
@@ -220,9 +220,7 @@ export class Lease<T = unknown> {
   #release(): Promise<void> {
     return traces.release.tracePromise(async () => {
       this.#hold.dispatch({ type: 'release' });
-      this.#rejectPending(
-        new ClosedError(`lease ${this.fence} of ${JSON.stringify(this.name)} was released`),
-      );
+      this.#rejectPending(() => this.#releasedError());
       if (this.#isEnded) return;
       const { clock } = this.#context;
       await new Promise<void>((resolve, reject) => {
@@ -256,11 +254,16 @@ export class Lease<T = unknown> {
     await releasing;
   }
 
-  #rejectPending(error: Error): void {
-    this.#state.rejectAll(error);
+  /** An error costs more than the rest of a release, so it is made for those who get it. */
+  #rejectPending(because: () => Error): void {
+    this.#state.rejectAll(because);
     const waiting = [...this.#verifying];
     this.#verifying.clear();
-    for (const { reject } of waiting) reject(error);
+    for (const { reject } of waiting) reject(because());
+  }
+
+  #releasedError(): ClosedError {
+    return new ClosedError(`lease ${this.fence} of ${JSON.stringify(this.name)} was released`);
   }
 
   #copyTrace(): LockTrace {

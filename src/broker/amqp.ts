@@ -45,6 +45,20 @@ interface ChannelInternals {
 const CHANNEL_CLOSE = (20 << 16) | 40;
 
 /**
+ * channel.close, ahead of any call that waits for its turn. The promise may never settle. amqplib formats a stack trace
+ * before the frame leaves, for an error that nobody here makes: 35 µs of each hand-over.
+ */
+export function closeChannel(channel: Channel): Promise<void> {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return channel.close();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/**
  * To be called right after closing a channel: calls back when the broker closes it too. When our channel.close
  * crosses a channel.close of the broker (a 404 to the consume before it), RabbitMQ answers ours as a rule, but not
  * always (of 3000 never answered: 0 on 3.10.8, 1 on 4.0.5, 4 on 4.3.6), and amqplib waits for ever. The number

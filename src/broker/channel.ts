@@ -3,6 +3,7 @@ import {
   type Channel,
   type ConfirmChannel,
   type ConsumeMessage,
+  closeChannel,
   type Message,
   onCrossingClose,
 } from './amqp.ts';
@@ -108,7 +109,7 @@ export class LinkChannel {
   /** Puts channel.close on the wire, ahead of any call that waits for its turn. Its promise may never settle. */
   close(): void {
     quietly(() => {
-      this.#raw.close().catch(ignore);
+      closeChannel(this.#raw).catch(ignore);
       onCrossingClose(this.#raw, () => this.finish({ scope: 'channel' }));
     });
   }
