@@ -26,7 +26,7 @@ export async function measureCycles(slice: Slice, fresh: boolean): Promise<Figur
       acquireP99Ms: percentile(acquires, 99),
       releaseP50Ms: percentile(releases, 50),
       cycleP50Ms: percentile(cycles, 50),
-      ...wireFigures(slice, [wire], { grants: acquires.length, givenUp: 0 }),
+      ...wireFigures(slice, [wire], { grants: acquires.length, givenUp: 0, holdMs: 0 }),
     };
   } finally {
     await crew.close();

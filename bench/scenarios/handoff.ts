@@ -67,6 +67,7 @@ export async function measureContention(slice: Slice<Contention>, lineUpMs = 1_5
         {
           grants: turns.filter(({ grantedAt }) => grantedAt < Number.POSITIVE_INFINITY).length,
           givenUp: reports.reduce((sum, report) => sum + report.givenUp, 0),
+          holdMs,
           further,
         },
       ),

@@ -196,13 +196,13 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/holding.ts',
-        find: 'if (!grantsVerified(rules.grant, traits) && ranLately)',
+        find: 'if (isProven && ranLately)',
         replace: 'if (ranLately)',
       },
     ],
     caughtBy: {
       harness: 'proxied',
-      title: 'a grant that is to be verified is proven at the broker at each local hand-off too',
+      title: 'a grant that is to be verified needs a proof of the last 20 ms at a local hand-off too',
     },
   },
   {

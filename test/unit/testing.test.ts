@@ -252,7 +252,7 @@ describe('TestBroker', () => {
   test('line breaks, freezes and mends what is between one coordinator and the broker, and no other', async () => {
     const { a, b, lease, next } = await holderAndWaiter();
     broker.line(a).freeze();
-    await clock.advance(14_980);
+    await clock.advance(15_000);
     expect(reasonOf(lease)).toBe('verification-timeout');
     expect(next).toEqual({});
     broker.line(a).dropFrozen();

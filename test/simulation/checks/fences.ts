@@ -16,7 +16,7 @@ export function checkFence(world: World, contender: Contender, fence: bigint): v
   if (fence > highestResolved) return;
   const rivals = resolved.filter((grant) => grant.fence >= fence);
   const before = rivals.find(({ handOuts }) => handOuts < watched.grantedHandOut);
-  const isImmediate = contender.state.at === 'verifying' && contender.register === undefined;
+  const isImmediate = watched.sentAt === undefined && contender.register === undefined;
   const rival = before ?? (fence <= watched.floor ? rivals[0] : undefined);
   if (rival === undefined || isException(world, watched, rival.token)) return;
   if (before === undefined && isImmediate) {

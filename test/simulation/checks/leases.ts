@@ -58,6 +58,7 @@ export function onRead(
   if (contender.state.at !== 'waiting') return;
   watched.floor = world.checks.highestResolved;
   watched.token = watched.read;
+  watched.sentAt = undefined;
   const madeAt = world.minted[watched.token]?.at ?? Number.POSITIVE_INFINITY;
   watched.surfaced = returns === 0 && instantOf(world, client).wall - madeAt > STALE_SEED_MS;
 }
@@ -67,8 +68,10 @@ const numberOf = (label: string): number => Number(label.slice(label.indexOf('#'
 
 export function onGrant(world: World, client: Client, contender: Contender, fence: bigint): void {
   const { watched } = contender;
-  // With state, or handed over inside, the hold was proven before, and a further question may be under way.
-  if (contender.register === undefined && !contender.granted) watched.provenAt = watched.sentAt;
+  // With state, or handed over inside, the hold was proven before, and a further question may be under way. Without a
+  // question the lease runs from the delivery.
+  if (contender.register === undefined && !contender.granted)
+    watched.provenAt = watched.sentAt ?? instantOf(world, client);
   contender.granted = true;
   watched.fence = fence;
   world.checks.grants += 1;

@@ -104,7 +104,7 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
   checkAbsorbs(before, event, effects);
   if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
   contender.state = state;
-  const isGrantOfDelivery = before.at === 'waiting' && (state.at === 'granting' || state.at === 'verifying');
+  const isGrantOfDelivery = before.at === 'waiting' && (state.at === 'granting' || state.at === 'held');
   if (isGrantOfDelivery) contender.watched.grantedHandOut = contender.watched.handOut;
   if (isInLine(before.at) && !isInLine(state.at)) watchName(world, client, { type: 'left' });
   if (before.at === 'closing' && state.at === 'released') record.releasedAt = now.mono;

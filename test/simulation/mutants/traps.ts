@@ -140,11 +140,7 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 7,
     name: 'a request on the channel of a holder',
-    edits: one(
-      WAITING,
-      "    { do: 'requeue', line, deliveryTag },\n  ] as const;",
-      "    { do: 'requeue', line, deliveryTag },\n    { do: 'barrier', line },\n  ] as const;",
-    ),
+    edits: one(WAITING, '[...known, requeue]]', "[...known, requeue, { do: 'barrier', line }]]"),
   },
   {
     trap: 8,

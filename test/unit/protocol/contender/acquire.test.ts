@@ -238,7 +238,7 @@ describe('try', () => {
 
   test('takes a token that comes within those 50 ms', () => {
     const state = waiting({ until: NOW.mono + 50 });
-    expect(names(feed(state, delivered(3), { now: later(49) }, TRY)[1])).toBe('saw know requeue grant');
+    expect(names(feed(state, delivered(3), { now: later(49) }, TRY)[1])).toBe('saw know grant');
   });
 
   test('sends no second request on the channel: a wait sends no barrier at all', () => {

@@ -114,7 +114,7 @@ const HELD = {
   shutdown: 'lost/coordinator-closed: lose close',
 };
 const STRAY = {
-  delivered: 'verifying: saw know requeue grant',
+  delivered: 'held: saw know grant',
   cancelled: 'opening/resting: know close',
   closed: RESTS,
   'give-up': 'waiting+stray+abandoned: refuse',
@@ -152,7 +152,7 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
   },
   resting: { 'call-failed': RESTS, ...OFF_AT_ONCE },
   waiting: {
-    delivered: 'verifying: saw know requeue grant',
+    delivered: 'held: saw know grant',
     cancelled: 'opening/resting: know close',
     closed: RESTS,
     ...GOES,

@@ -29,23 +29,34 @@ describe('grant', () => {
     ranLately = true,
   ) => {
     const [state] = feed(waiting({ traits: { version } }), delivered(3), { ranLately }, { ...RULES, grant });
-    return state.at === 'verifying' ? 'at once' : state.at === 'granting' ? 'with the first proof' : state.at;
+    return state.at === 'held' ? 'at once' : state.at === 'granting' ? 'with the first proof' : state.at;
   };
 
-  test('the first verification is sent with the delivery, and the fence is base plus count', () => {
+  test('goes to the fence that is base plus count, and the lease runs from the delivery', () => {
     const [state, effects] = feed(waiting(), delivered(5));
     expect(effects).toEqual([
       { do: 'saw', fence: 1_005n },
       { do: 'know', known: true },
-      { do: 'requeue', line: LINE, deliveryTag: 2 },
       { do: 'grant', fence: 1_005n },
     ]);
-    expect(state).toMatchObject({
-      at: 'verifying',
-      provenAt: NOW,
-      sentAt: NOW,
-      hold: { returns: 5, fence: 1_005n },
-    });
+    expect(state).toMatchObject({ at: 'held', provenAt: NOW, hold: { returns: 5, fence: 1_005n } });
+  });
+
+  test('is verified a millisecond later, when the caller has run', () => {
+    const [state] = feed(waiting(), delivered(5));
+    expect(wakeAt(state, RULES)).toBe(NOW.mono + 1);
+    expect(feed(state, { type: 'wake' })[1]).toEqual([]);
+    const now = later(1);
+    const [next, effects] = feed(state, { type: 'wake' }, { now });
+    expect(effects).toEqual([{ do: 'requeue', line: LINE, deliveryTag: 2 }]);
+    expect(next).toMatchObject({ at: 'verifying', provenAt: NOW, sentAt: now });
+  });
+
+  test('is not verified when the caller has released it by then: the answer would be nobody’s', () => {
+    const [state] = feed(waiting(), delivered(5));
+    const [next, effects] = feed(state, { type: 'release' });
+    expect(effects).toEqual([{ do: 'close', line: LINE }]);
+    expect(feed(next, { type: 'wake' })[1]).toEqual([]);
   });
 
   test.each<[[number, number, number], string]>([

@@ -66,9 +66,19 @@ describe('passing on', () => {
     expect(names(effects)).toBe('lose close');
   });
 
-  test('waits for a proof that is asked for now where grants are verified, or the process stood still', () => {
+  test('needs no further proof where grants are verified, while the last one is not older than 20 ms', () => {
+    for (const state of [held({ hold, traits: V4_0 }), verifying({ hold, traits: V4_0 })]) {
+      const [next, effects] = feed(state, passOn, { highestSeen: hold.fence, now: later(19) });
+      expect(names(effects)).toBe('saw grant');
+      expect(next).toEqual({ ...state, hold: { ...hold, fence: hold.fence + 1n } });
+    }
+  });
+
+  test('waits for a proof that is asked for now where grants are verified and the last one is older, or the process stood still', () => {
     for (const [state, around] of [
-      [held({ hold, traits: V4_0 }), {}],
+      [held({ hold, traits: V4_0 }), { now: later(20) }],
+      [held({ hold, traits: V4_0 }), { now: later(0, 20) }],
+      [held({ hold, traits: V4_0 }), { ranLately: false }],
       [held({ hold }), { ranLately: false }],
     ] as const) {
       const [next, effects] = feed(state, passOn, { highestSeen: hold.fence, ...around });
@@ -83,7 +93,9 @@ describe('passing on', () => {
   });
 
   test('is a release where grants are verified and the answer under way was asked for by the lease before', () => {
-    isRelease(feed(verifying({ hold, traits: V4_0 }), passOn, { highestSeen: hold.fence })[1]);
+    isRelease(
+      feed(verifying({ hold, traits: V4_0 }), passOn, { highestSeen: hold.fence, now: later(20) })[1],
+    );
   });
 
   test('that was not proven takes a fresh place in line, and nobody is told of a loss', () => {

@@ -54,7 +54,7 @@ describe('a probe or stray that is handed out', () => {
     const [state, effects] = feed(lookingBehindStray(), looked(1));
     expect(effects).toEqual([{ do: 'ack', line: LINE, deliveryTag: 2 }]);
     expect(place(state)).toBe('waiting');
-    expect(names(feed(state, delivered(3))[1])).toBe('saw know requeue grant');
+    expect(names(feed(state, delivered(3))[1])).toBe('saw know grant');
   });
 
   test('is kept for a grace of 2 s and looked behind again if nothing else is ready; then the queue is started over', () => {

@@ -242,6 +242,7 @@ export class WatchedContender {
       'a fence that no token had',
     );
     rule(fence > this.#seenBeforeDelivery, 'a fence that is not above what was seen before its delivery');
+    if (before.at === 'waiting') this.#leaseFrom = this.#process.now;
     if (before.at === 'granting') {
       const own = before.hold.fence + 1n; // its own proof counts one return more
       rule(this.#process.highestSeen <= own, 'a fence below one that this process has seen');

@@ -49,6 +49,7 @@ export class Steps {
       { type: 'start', known: true },
       { type: 'consuming', line: LINE, traits: V4_3 },
       delivered(2, undefined, LINE),
+      { type: 'verify' },
     ];
     for (const event of script) this.feed(event);
     return this;
