@@ -67,6 +67,7 @@ export class Worker {
 export class Crew {
   readonly peer: CrewPeer;
   readonly #workers: Worker[] = [];
+  #stopped = false;
 
   constructor(peer: CrewPeer) {
     this.peer = peer;
@@ -74,6 +75,7 @@ export class Crew {
 
   /** So many workers, started if need be. */
   workers(size: number): Worker[] {
+    if (this.#stopped) throw new Error(`the workers of ${this.peer.id} were stopped`);
     while (this.#workers.length < size) this.#workers.push(new Worker(this.peer));
     return this.#workers.slice(0, size);
   }
@@ -93,7 +95,9 @@ export class Crew {
     await Promise.all(this.#workers.map((worker) => worker.call('close')));
   }
 
+  /** For good. Every call that is not answered yet rejects. */
   stop(): void {
+    this.#stopped = true;
     for (const worker of this.#workers) worker.signal('SIGKILL');
     this.#workers.length = 0;
   }
