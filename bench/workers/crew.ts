@@ -45,10 +45,13 @@ export class Worker {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     this.#last += 1;
     const id = this.#last;
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<Value<M>>((resolve, reject) => {
       this.#calls.set(id, { resolve: resolve as (value: unknown) => void, reject });
       this.#child.send({ id, method, argument });
     });
+    // Many a call is answered long before anybody looks, and its worker may end meanwhile.
+    answer.catch(() => {});
+    return answer;
   }
 
   signal(signal: NodeJS.Signals): void {
