@@ -1,10 +1,11 @@
 import { cpus, release, totalmem } from 'node:os';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Ground, lockName } from './ground.ts';
 import type { Options } from './options.ts';
 import type { Peer } from './peers/peer.ts';
 import type { Results, Sample } from './sample.ts';
 import { type Case, RuleSkippedError, type Scenario } from './scenarios/scenario.ts';
+import { Progress, type Stage, stagesOf } from './stages.ts';
+import { Crew } from './workers/crew.ts';
 
 const HOP_MS = 400;
 /** Far longer than any slice takes. */
@@ -17,10 +18,15 @@ type Log = (line: string) => void;
 /** All runs, interleaved: run, scenario, case, peer. */
 export async function measureAll(options: Options, ground: Ground, log: Log): Promise<Results> {
   const measuring = new Measuring(options, ground, log);
-  for (let run = 1; run <= options.runs; run += 1) {
-    for (const scenario of options.scenarios) {
-      for (const it of casesOf(scenario, run, options)) await measuring.measureCase(run, scenario, it);
-    }
+  const stages = stagesOf(options);
+  const progress = new Progress(stages);
+  for (const stage of stages) {
+    const { run, scenario, case: it } = stage;
+    const left = Math.ceil(progress.left() / 60);
+    log(`run ${run} of ${options.runs}, ${scenario.letter}: ${it.title} (${left} min left)`);
+    const startedAt = performance.now();
+    await measuring.measureCase(stage);
+    progress.done(stage, (performance.now() - startedAt) / 1_000);
   }
   return {
     at: new Date().toISOString(),
@@ -33,11 +39,6 @@ export async function measureAll(options: Options, ground: Ground, log: Log): Pr
     failures: measuring.failures,
   };
 }
-
-const casesOf = (scenario: Scenario, run: number, { quick, cases }: Options): Case[] =>
-  scenario.cases.filter(
-    (it) => cases.includes(it.id) && !(quick && it.slow) && run <= (scenario.runsOf?.(it) ?? run),
-  );
 
 class Measuring {
   readonly samples: Sample[] = [];
@@ -52,30 +53,31 @@ class Measuring {
     this.#log = log;
   }
 
-  async measureCase(run: number, scenario: Scenario, it: Case): Promise<void> {
-    const { runs, quick } = this.#options;
-    this.#log(`run ${run} of ${runs}${quick ? ' (quick)' : ''}, ${scenario.letter}: ${it.title}`);
+  async measureCase({ run, scenario, case: it, peers }: Stage): Promise<void> {
+    for (const server of this.#ground.servers.values()) await server.renew?.();
     for (const server of this.#ground.servers.keys()) {
       if (!server.startsWith('rabbitmq')) continue;
       const hopMs = await this.#ground.hop(server, HOP_MS);
       this.samples.push({ run, scenario: 'hop', case: it.id, peer: server, figures: { hopMs } });
     }
-    const peers = this.#options.peers.filter(
-      (peer) => (peer.scenarios?.includes(scenario.id) ?? true) && !scenario.leavesOut?.(peer, it),
-    );
     const slices = rotated(peers, run - 1).map((peer) => () => this.#measure(run, scenario, it, peer));
-    if (scenario.together) await Promise.all(slices.map((slice) => slice()));
-    else for (const slice of slices) await slice();
+    if (scenario.together) {
+      // None is left running when another one ends everything.
+      const ends = await Promise.allSettled(slices.map((slice) => slice()));
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    } else for (const slice of slices) await slice();
   }
 
   async #measure(run: number, scenario: Scenario, it: Case, peer: Peer): Promise<void> {
     const { quick, seconds } = this.#options;
     const startedAt = performance.now();
-    const over = new AbortController();
+    const crews = new Crews(this.#ground.crew(peer));
+    const limit = setTimeout(() => crews.stop(), SLICE_LIMIT_MS);
     try {
-      const measured = scenario.measure({
+      const figures = await scenario.measure({
         peer,
-        crew: this.#ground.crew(peer),
+        crew: crews.first,
+        ownCrew: () => crews.add(new Crew(peer)),
         server: this.#ground.server(peer.server),
         case: it,
         quick,
@@ -83,23 +85,52 @@ class Measuring {
         lock: lockName(),
         log: this.#log,
       });
-      const late = pause(SLICE_LIMIT_MS, undefined, { signal: over.signal }).then(() => {
-        throw new Error(`no figures within ${SLICE_LIMIT_MS} ms`);
-      });
-      const figures = await Promise.race([measured, late]);
-      this.samples.push({ run, scenario: scenario.id, case: it.id, peer: peer.id, figures });
+      const sample = { run, scenario: scenario.id, case: it.id, peer: peer.id };
+      if (figures instanceof Map) {
+        for (const [part, each] of figures) this.samples.push({ ...sample, part, figures: each });
+      } else this.samples.push({ ...sample, figures });
     } catch (error) {
       // Without its rules batonmq is not what is to be measured: nothing else is worth the time.
       if (error instanceof RuleSkippedError) throw error;
       this.#ground.dismiss(peer);
-      const failure = `${peer.id}, ${it.title}, run ${run}: ${String(error).split('\n')[0]}`;
+      const why = crews.stopped ? `no figures within ${SLICE_LIMIT_MS} ms` : String(error).split('\n')[0];
+      const failure = `${peer.id}, ${it.title}, run ${run}: ${why}`;
       this.failures.push(failure);
       this.#log(`failed: ${failure}`);
     } finally {
-      over.abort();
+      clearTimeout(limit);
     }
     const tookMs = performance.now() - startedAt;
     if (tookMs > LONG_MS) this.#log(`  ${peer.id}: ${Math.round(tookMs / 1_000)} s`);
+  }
+}
+
+/**
+ * The processes of a slice. A slice is not left alone with what it has started: when its time is over they are stopped,
+ * which rejects whatever it awaits from them, so that it fails and ends its servers itself.
+ */
+export class Crews {
+  readonly first: Crew;
+  readonly #further: Crew[] = [];
+  #stopped = false;
+
+  constructor(first: Crew) {
+    this.first = first;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  add(crew: Crew): Crew {
+    this.#further.push(crew);
+    if (this.#stopped) crew.stop();
+    return crew;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const crew of [this.first, ...this.#further]) crew.stop();
   }
 }
 

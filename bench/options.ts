@@ -6,7 +6,7 @@ import type { Scenario } from './scenarios/scenario.ts';
 
 export const HELP = `npm run bench -- [options]
 
-  --only NAMES        peers or families, with commas (default: all)
+  --only NAMES        peers, families or servers, with commas (default: all)
                       ${PEERS.map(({ id }) => id).join(' ')}
   --scenarios NAMES   with commas (default: all)
                       ${SCENARIOS.map(({ id, letter }) => `${id} (${letter})`).join(' ')}
@@ -57,7 +57,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   const brokers = pick('--brokers', values.brokers ?? (quick ? '3.10' : undefined), ['3.10', '4.3'], (it) => [
     it,
   ]);
-  const peers = pick('--only', values.only, PEERS, ({ id, family }) => [id, family]).filter(
+  const peers = pick('--only', values.only, PEERS, ({ id, family, server }) => [id, family, server]).filter(
     ({ server }) => !server.startsWith('rabbitmq-') || brokers.some((it) => server === `rabbitmq-${it}`),
   );
   const scenarios = pick('--scenarios', values.scenarios, SCENARIOS, ({ id, letter }) => [id, letter]).filter(

@@ -7,6 +7,8 @@ export interface Sample {
   readonly scenario: string;
   readonly case: string;
   readonly peer: string;
+  /** Of what was measured, where that has parts. */
+  readonly part?: string;
   readonly figures: Figures;
 }
 
@@ -38,14 +40,16 @@ export interface Summary {
   readonly hops: number;
 }
 
+export type Wanted = Pick<Sample, 'scenario' | 'case' | 'peer' | 'part'>;
+
 export function summarise(
   samples: readonly Sample[],
-  wanted: Pick<Sample, 'scenario' | 'case' | 'peer'>,
+  wanted: Wanted,
   figure: string,
   hopServer: string,
 ): Summary {
   const found = samples.flatMap((it) => {
-    const same = it.scenario === wanted.scenario && it.case === wanted.case && it.peer === wanted.peer;
+    const same = (['scenario', 'case', 'peer', 'part'] as const).every((key) => it[key] === wanted[key]);
     const value = same ? it.figures[figure] : undefined;
     return value === undefined || Number.isNaN(value) ? [] : [{ value, run: it.run }];
   });

@@ -28,11 +28,13 @@ export interface DaemonSpec {
   /** Further conditions; by default a node is ready when it accepts connections. */
   readonly ready?: () => Promise<void>;
   readonly leader?: (lock: string) => Promise<number>;
+  /** It is started anew, with its data, before each case. */
+  readonly startedAnew?: true;
 }
 
 const START_TIMEOUT_MS = 60_000;
 /** A server that is starting may take a connection and never answer on it. */
-const ANSWER_MS = 3_000;
+export const ANSWER_MS = 3_000;
 
 export async function places(count: number): Promise<Place[]> {
   const folders = Array.from({ length: count }, () => mkdtemp(join(tmpdir(), 'batonmq-bench-')));
@@ -53,6 +55,23 @@ export async function startDaemon(spec: DaemonSpec): Promise<Server> {
   };
   const socketOf = ({ folder }: Place) => join(folder, 'guard.sock');
   const pidOf = async (place: Place) => (await askGuard(socketOf(place), 'state')).pid;
+  const untilUp = async (): Promise<void> => {
+    for (const place of spec.places) {
+      await untilReady(spec, async () => {
+        if ((await pidOf(place)) === null)
+          throw new Error(await run(['tail', '-n', '20', join(place.folder, 'output.log')]));
+        await accepts(place.ports[0]);
+      });
+    }
+    if (spec.ready !== undefined) await untilReady(spec, spec.ready);
+  };
+  const renew = async (): Promise<void> => {
+    for (const place of spec.places) {
+      await askGuard(socketOf(place), 'kill');
+      await askGuard(socketOf(place), 'start');
+    }
+    await untilUp();
+  };
   try {
     for (const [index, place] of spec.places.entries()) {
       const guard = await startGuard({
@@ -64,14 +83,7 @@ export async function startDaemon(spec: DaemonSpec): Promise<Server> {
       });
       guards.push(guard);
     }
-    for (const place of spec.places) {
-      await untilReady(spec, async () => {
-        if ((await pidOf(place)) === null)
-          throw new Error(await run(['tail', '-n', '20', join(place.folder, 'output.log')]));
-        await accepts(place.ports[0]);
-      });
-    }
-    if (spec.ready !== undefined) await untilReady(spec, spec.ready);
+    await untilUp();
     const [, version = ''] = (await run(['dpkg-query', '--show', spec.package])).trim().split('\t');
     const { leader, places: all } = spec;
     return {
@@ -86,6 +98,7 @@ export async function startDaemon(spec: DaemonSpec): Promise<Server> {
         if (place !== undefined) await askGuard(socketOf(place), 'kill');
       },
       ...(leader && { leader }),
+      ...(spec.startedAnew && { renew }),
       stop,
     };
   } catch (error) {

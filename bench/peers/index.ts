@@ -65,7 +65,7 @@ export const PEERS: readonly Peer[] = [
     'etcd-v3lock',
     'etcd',
     'etcd/v3lock.ts',
-    'the lock service of etcd over gRPC, a lease for each contender',
+    'the lock service of etcd over gRPC, a lease for each contender; etcd 3.4 serves who waits in rounds of 100 ms',
   ),
   ...polling('etcd3', 'etcd', 'etcd/etcd3.ts', 'lock() of etcd3, asked every 50 ms', 'the same every 5 ms'),
   plain('nats', 'nats', 'nats/lock.ts', 'create and delete of a key, @nats-io/kv, a watch to wait'),

@@ -40,6 +40,8 @@ export interface Server {
   pids(): Promise<readonly number[]>;
   /** Urls of a place whose names are thrown away with it, where names that were used once would else stay and cost. */
   scratch?(): Promise<Scratch>;
+  /** To be called before each case, where the clients of the one before may have left the server in a bad way. */
+  renew?(): Promise<void>;
   /** SIGKILL of one node. Only of clusters. */
   kill?(node: number): Promise<void>;
   /** Which node leads: the whole cluster, or that which keeps this lock. Only of clusters. */

@@ -51,4 +51,9 @@ export const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   death: [count('nextGrantMs', 'ms'), count('gapMs', 'longest gap, ms')],
   rest: REST,
   growth: HANDOFF,
+  capture: [
+    count('sinceReleaseUs', 'µs since release()'),
+    count('p50Us', 'since the step before, p50'),
+    count('p90Us', 'p90'),
+  ],
 };

@@ -1,6 +1,7 @@
 import { PEERS } from '../peers/index.ts';
-import { hopOfRun, type Results, summarise } from '../sample.ts';
+import { hopOfRun, type Results, summarise, type Wanted } from '../sample.ts';
 import { SCENARIOS } from '../scenarios/index.ts';
+import type { Scenario } from '../scenarios/scenario.ts';
 import { median } from '../stats.ts';
 import { COLUMNS } from './columns.ts';
 
@@ -28,8 +29,10 @@ export function hopTable({ servers, samples, runs }: Results): Table {
 
 /** One for each scenario and case that was measured. */
 export function scenarioTables(results: Results): Table[] {
-  return SCENARIOS.flatMap((scenario) =>
-    scenario.cases.flatMap((it) => {
+  return SCENARIOS.flatMap((scenario) => {
+    const steps = stepTables(results, scenario);
+    if (steps.length > 0) return steps;
+    return scenario.cases.flatMap((it) => {
       const rows = PEERS.flatMap((peer) => {
         const wanted = { scenario: scenario.id, case: it.id, peer: peer.id };
         const measured = results.samples.some(
@@ -42,11 +45,28 @@ export function scenarioTables(results: Results): Table[] {
       const headings = columns.flatMap(({ heading, hops }) => (hops ? [heading, 'in hops'] : [heading]));
       const title = scenario.cases.length > 1 ? `${scenario.title}: ${it.title}` : scenario.title;
       return [{ title: `${scenario.letter}. ${title}`, rows: withoutEmpty([['', ...headings], ...rows]) }];
-    }),
-  );
+    });
+  });
 }
 
-function cells(results: Results, wanted: { scenario: string; case: string; peer: string }): string[] {
+/** One for each peer, of a scenario that measures parts: those that were found in most of the runs. */
+function stepTables(results: Results, { id: scenario, letter, title }: Scenario): Table[] {
+  const headings = (COLUMNS[scenario] ?? []).map(({ heading }) => heading);
+  return PEERS.flatMap(({ id: peer }) => {
+    const own = results.samples.filter((sample) => sample.scenario === scenario && sample.peer === peer);
+    const parts = [...new Set(own.flatMap(({ part }) => part ?? []))].filter(
+      (part) => own.filter((sample) => sample.part === part).length > results.runs / 2,
+    );
+    if (parts.length === 0) return [];
+    const rows = parts.map((part) => [
+      part,
+      ...cells(results, { scenario, case: own[0]?.case ?? '', peer, part }),
+    ]);
+    return [{ title: `${letter}. ${title}: ${peer}`, rows: [['', ...headings], ...rows] }];
+  });
+}
+
+function cells(results: Results, wanted: Wanted): string[] {
   const hopServer = hopServerOf(wanted.peer, results);
   return (COLUMNS[wanted.scenario] ?? []).flatMap(({ figure, digits, hops }) => {
     const { value, hops: ratio } = summarise(results.samples, wanted, figure, hopServer);

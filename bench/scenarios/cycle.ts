@@ -39,5 +39,6 @@ export const cycle: Scenario = {
   letter: 'A',
   title: 'Acquire and release, uncontended, on a warm name',
   cases: [{ id: 'warm', title: 'a warm name' }],
+  aboutS: 1.5,
   measure: (slice) => measureCycles(slice, false),
 };

@@ -6,5 +6,6 @@ export const fresh: Scenario = {
   letter: 'B',
   title: 'Acquire and release, uncontended, on a fresh name',
   cases: [{ id: 'fresh', title: 'a fresh name' }],
+  aboutS: 2,
   measure: (slice) => measureCycles(slice, true),
 };

@@ -1,5 +1,4 @@
 import { untilCalm } from '../peers/processes.ts';
-import { Crew } from '../workers/crew.ts';
 import { type Contention, contention, measureContention } from './handoff.ts';
 import type { Case, Scenario, Slice } from './scenario.ts';
 
@@ -26,10 +25,10 @@ const CASES: readonly Growth[] = [
 async function measureGrowth(slice: Slice<Growth>) {
   const { otherLocks } = slice.case;
   if (otherLocks === 0) return measureContention(slice, LINE_UP_MS);
-  const { peer, server, lock } = slice;
+  const { server, lock } = slice;
   const scratch = await server.scratch?.();
   const urls = scratch?.urls ?? server.urls;
-  const crew = new Crew(peer);
+  const crew = slice.ownCrew();
   try {
     const [holder] = await crew.open(urls, { waits: otherLocks }, 1);
     const names = Array.from({ length: otherLocks }, (_, index) => `${lock}-${index}`);
@@ -52,11 +51,11 @@ export const growth: Scenario = {
   letter: 'F',
   title: 'How the hand-off grows',
   cases: CASES,
-  runsOf: () => 1,
   leavesOut: ({ id, server, options }, it: Case) =>
     options !== undefined ||
     POLLING.includes(server) ||
     id === 'etcd3' ||
     (CONNECTION_EACH.includes(server) && (it as Growth).waiters > 500),
+  aboutS: 5,
   measure: (slice) => measureGrowth(slice as Slice<Growth>),
 };

@@ -97,5 +97,6 @@ export const handoff: Scenario = {
   cases: [0, 5].flatMap((holdMs) =>
     [2, 8, 32, 256].map((waiters) => contention(waiters, holdMs, holdMs > 0 || waiters !== 8)),
   ),
+  aboutS: 2.2,
   measure: (slice) => measureContention(slice as Slice<Contention>),
 };

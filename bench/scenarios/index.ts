@@ -1,3 +1,4 @@
+import { capture } from './capture.ts';
 import { cycle } from './cycle.ts';
 import { death } from './death.ts';
 import { fresh } from './fresh.ts';
@@ -6,4 +7,4 @@ import { handoff } from './handoff.ts';
 import { rest } from './rest.ts';
 import type { Scenario } from './scenario.ts';
 
-export const SCENARIOS: readonly Scenario[] = [cycle, fresh, handoff, death, rest, growth];
+export const SCENARIOS: readonly Scenario[] = [cycle, fresh, handoff, death, rest, growth, capture];

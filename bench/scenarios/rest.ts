@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { messagesOn } from '../peers/messages.ts';
 import { untilCalm, useOf } from '../peers/processes.ts';
-import { Crew } from '../workers/crew.ts';
 import type { Case, Figures, Scenario, Slice } from './scenario.ts';
 
 interface Rest extends Case {
@@ -23,10 +22,10 @@ const OTHER_POLLERS: readonly string[] = ['etcd3', 'redis-semaphore', 'memcached
 
 /** What it costs to do nothing: one client process has all the locks, or all the waits. */
 async function measureRest(slice: Slice): Promise<Figures> {
-  const { peer, server, lock } = slice;
+  const { server, lock } = slice;
   const { what, count: full } = slice.case as Rest;
   const count = slice.quick ? full / 10 : full;
-  const crew = new Crew(peer);
+  const crew = slice.ownCrew();
   const scratch = await server.scratch?.();
   const urls = scratch?.urls ?? server.urls;
   try {
@@ -75,7 +74,7 @@ export const rest: Scenario = {
   letter: 'E',
   title: 'At rest',
   cases: CASES,
-  runsOf: () => 1,
   leavesOut: ({ id, options }) => options !== undefined || OTHER_POLLERS.includes(id),
+  aboutS: 9,
   measure: measureRest,
 };

@@ -10,12 +10,16 @@ export interface Case {
   readonly title: string;
   /** Left out by `--quick`. */
   readonly slow?: boolean;
+  /** In the place of the scenario's. */
+  readonly aboutS?: number;
 }
 
 /** What a slice gets: one peer, one case, and the machine to itself. */
 export interface Slice<C extends Case = Case> {
   readonly peer: Peer;
   readonly crew: Crew;
+  /** Further processes, for this slice only: to be stopped by who asks for them. */
+  readonly ownCrew: () => Crew;
   readonly server: Server;
   readonly case: C;
   /** A smoke test: a tenth of everything is enough. */
@@ -32,17 +36,17 @@ export interface Scenario {
   readonly letter: string;
   readonly title: string;
   readonly cases: readonly Case[];
-  /** At most so many runs; all by default. */
-  readonly runsOf?: (it: Case) => number;
+  /** What a slice takes at the default length, in seconds, and if all are measured together the case: for estimates. */
+  readonly aboutS: number;
   /** Peers whose figures would be those of another one; none by default. */
   readonly leavesOut?: (peer: Peer, it: Case) => boolean;
   /** All peers are measured at the same time, because most of it is waiting. */
   readonly together?: boolean;
   /**
-   * Measures.
+   * Measures. A map has the figures of each part of what was measured, by its name.
    * @throws RuleSkippedError
    */
-  measure(slice: Slice): Promise<Figures>;
+  measure(slice: Slice): Promise<Figures | Map<string, Figures>>;
 }
 
 /** A figure that was had by leaving out a rule is none. */

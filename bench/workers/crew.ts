@@ -45,10 +45,13 @@ export class Worker {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     this.#last += 1;
     const id = this.#last;
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<Value<M>>((resolve, reject) => {
       this.#calls.set(id, { resolve: resolve as (value: unknown) => void, reject });
       this.#child.send({ id, method, argument });
     });
+    // Many a call is answered long before anybody looks, and its worker may end meanwhile.
+    answer.catch(() => {});
+    return answer;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -67,6 +70,7 @@ export class Worker {
 export class Crew {
   readonly peer: CrewPeer;
   readonly #workers: Worker[] = [];
+  #stopped = false;
 
   constructor(peer: CrewPeer) {
     this.peer = peer;
@@ -74,6 +78,7 @@ export class Crew {
 
   /** So many workers, started if need be. */
   workers(size: number): Worker[] {
+    if (this.#stopped) throw new Error(`the workers of ${this.peer.id} were stopped`);
     while (this.#workers.length < size) this.#workers.push(new Worker(this.peer));
     return this.#workers.slice(0, size);
   }
@@ -93,7 +98,9 @@ export class Crew {
     await Promise.all(this.#workers.map((worker) => worker.call('close')));
   }
 
+  /** For good. Every call that is not answered yet rejects. */
   stop(): void {
+    this.#stopped = true;
     for (const worker of this.#workers) worker.signal('SIGKILL');
     this.#workers.length = 0;
   }

@@ -1,5 +1,6 @@
 import type { ClientOptions } from '../peers/peer.ts';
 import type { HopOrder } from '../peers/rabbitmq/hop.ts';
+import type { TapedFrame } from '../peers/rabbitmq/tape.ts';
 import type { WireCounts } from '../peers/rabbitmq/wire-log.ts';
 import type { Turn } from '../stats.ts';
 
@@ -22,6 +23,11 @@ export interface WorkerCalls {
   queue(name: string): void;
   /** The time of the grant of {@link WorkerCalls.queue}, once there is one, and what became of it. */
   granted(): number;
+  /** Gives back what {@link WorkerCalls.hold} or {@link WorkerCalls.queue} got. Resolves with the time of the call. */
+  release(): number;
+  /** Keeps the frames of all connections until {@link WorkerCalls.stopTape}. */
+  startTape(): void;
+  stopTape(): readonly TapedFrame[];
   usage(): Usage;
   /** Takes these locks, `atOnce` at a time. */
   take(order: TakeOrder): void;

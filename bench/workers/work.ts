@@ -3,7 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { monotonicMs } from '../clock.ts';
 import type { Client, Hold, Open } from '../peers/peer.ts';
 import { type HopOrder, hop } from '../peers/rabbitmq/hop.ts';
-import type { WireCounts, WireLog } from '../peers/rabbitmq/wire-log.ts';
+import type { TapedFrame } from '../peers/rabbitmq/tape.ts';
+import type { Wire } from '../peers/rabbitmq/wire.ts';
+import type { WireCounts } from '../peers/rabbitmq/wire-log.ts';
 import type { Turn } from '../stats.ts';
 import type {
   ContendOrder,
@@ -33,16 +35,17 @@ function cpuMs(): number {
 }
 
 export class Work implements Async<WorkerCalls> {
-  readonly #wire: WireLog | undefined;
+  readonly #wire: Wire | undefined;
   #client: Client | undefined;
   #stop = new AbortController();
   #contention = new AbortController();
   #linedUp = new Set<number>();
   #granted: Promise<number> | undefined;
+  #held: Hold | undefined;
   /** So that nothing that is held is collected. */
   readonly #kept: unknown[] = [];
 
-  constructor(wire: WireLog | undefined) {
+  constructor(wire: Wire | undefined) {
     this.#wire = wire;
   }
 
@@ -65,7 +68,7 @@ export class Work implements Async<WorkerCalls> {
     setMaxListeners(0, end.signal);
     this.#contention = end;
     this.#linedUp = new Set();
-    this.#wire?.take();
+    this.#wire?.log.take();
     const contend = async (contender: number): Promise<void> => {
       while (!end.signal.aborted) {
         const turn = { contender, askedAt: monotonicMs(), placedAt: Number.NaN };
@@ -106,7 +109,7 @@ export class Work implements Async<WorkerCalls> {
 
   async cycle({ name, fresh, untilMs, atLeast = 2 }: CycleOrder): Promise<CycleReport> {
     const [acquires, releases]: [number[], number[]] = [[], []];
-    this.#wire?.take();
+    this.#wire?.log.take();
     for (let turn = 0; turn < atLeast || monotonicMs() < untilMs; turn += 1) {
       const askedAt = performance.now();
       const hold = await this.#open.acquire(fresh ? `${name}-${turn}` : name, {
@@ -132,7 +135,7 @@ export class Work implements Async<WorkerCalls> {
   }
 
   async hold(name: string): Promise<number> {
-    this.#kept.push(await this.#open.acquire(name, { signal: never, placed: nothing }));
+    this.#held = await this.#open.acquire(name, { signal: never, placed: nothing });
     return monotonicMs();
   }
 
@@ -140,7 +143,7 @@ export class Work implements Async<WorkerCalls> {
     await new Promise<void>((resolve) => {
       setTimeout(resolve, PLACED_WITHIN_MS);
       this.#granted = this.#open.acquire(name, { signal: never, placed: resolve }).then((hold) => {
-        this.#kept.push(hold);
+        this.#held = hold;
         return monotonicMs();
       });
       this.#granted.catch(nothing);
@@ -149,6 +152,20 @@ export class Work implements Async<WorkerCalls> {
 
   async granted(): Promise<number> {
     return this.#granted ?? Promise.reject(new Error('nothing was waited for'));
+  }
+
+  async release(): Promise<number> {
+    const calledAt = monotonicMs();
+    await this.#held?.release();
+    return calledAt;
+  }
+
+  startTape(): void {
+    this.#wire?.tape.start();
+  }
+
+  stopTape(): readonly TapedFrame[] {
+    return this.#wire?.tape.stop() ?? [];
   }
 
   usage(): Usage {
@@ -196,6 +213,6 @@ export class Work implements Async<WorkerCalls> {
   /** The last frames may still be on their way through the socket's buffers. */
   async #counted(): Promise<WireCounts | undefined> {
     await pause(this.#wire === undefined ? 0 : 20);
-    return this.#wire?.take();
+    return this.#wire?.log.take();
   }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { places, startDaemon } from '../daemon.ts';
+import { ANSWER_MS, places, startDaemon } from '../daemon.ts';
 import type { ServerKind } from '../peer.ts';
 
 interface Status {
@@ -36,13 +36,19 @@ export const etcd: ServerKind = {
         if ((await leader()) < 0) throw new Error('there is no leader');
       },
       leader,
+      // When many who wait go at once, its lock service hangs for ever after (etcd-io/etcd#18879).
+      startedAnew: true,
     });
   },
 };
 
 async function statusOf(url: string): Promise<Status | undefined> {
   try {
-    const answer = await fetch(`${url}/v3/maintenance/status`, { method: 'POST', body: '{}' });
+    const answer = await fetch(`${url}/v3/maintenance/status`, {
+      method: 'POST',
+      body: '{}',
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
     return (await answer.json()) as Status;
   } catch {
     return undefined; // a node that is down

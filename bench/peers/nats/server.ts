@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { places, startDaemon } from '../daemon.ts';
+import { ANSWER_MS, places, startDaemon } from '../daemon.ts';
 import type { ServerKind } from '../peer.ts';
 import { BUCKET } from './lock.ts';
 
@@ -51,7 +51,9 @@ export const nats: ServerKind = {
 
 async function streamsOf(port: number): Promise<Streams | undefined> {
   try {
-    return (await (await fetch(`http://127.0.0.1:${port}/jsz?streams=true`)).json()) as Streams;
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const answer = await fetch(`http://127.0.0.1:${port}/jsz?streams=true`, { signal });
+    return (await answer.json()) as Streams;
   } catch {
     return undefined; // a node that is down
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import type { Client, Open, Wait } from '../peer.ts';
 import { unlessAborted } from '../unless-aborted.ts';
@@ -38,19 +39,22 @@ export const open: Open = async (urls): Promise<Client> => {
   return {
     acquire: async (name, wait) => {
       const queue = `naive.${name}`;
-      const channel = await (await connected()).createChannel();
+      const opened = connected().then((open) => open.createChannel());
+      const giveUp = () => void opened.then(close).catch(() => {});
       let fault: unknown;
-      channel.on('error', (error) => {
-        fault = error;
-      });
-      try {
+      const taken = opened.then(async (channel) => {
+        channel.on('error', (error) => {
+          fault = error;
+        });
         if (!known.has(queue)) await make(channel, queue);
         known.add(queue);
         await take(channel, queue, wait);
-      } catch (error) {
+        return channel;
+      });
+      const channel = await unlessAborted(taken, wait.signal, giveUp).catch((error: unknown) => {
         throw fault ?? error;
-      }
-      return { release: () => channel.close() };
+      });
+      return { release: () => close(channel) };
     },
     close: async () => {
       const last = model;
@@ -68,8 +72,8 @@ async function make(channel: Channel, queue: string): Promise<void> {
     channel.sendToQueue(queue, Buffer.from('token'), { persistent: true });
 }
 
-async function take(channel: Channel, queue: string, { signal, placed }: Wait): Promise<void> {
-  const taken = new Promise<void>((resolve, reject) => {
+async function take(channel: Channel, queue: string, { placed }: Wait): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
     // A consumer hears nothing of the end of its connection.
     channel.once('close', () => reject(new Error('the channel was closed')));
     // The broker handles the frames of a channel in order, so there is no answer to wait for.
@@ -81,7 +85,9 @@ async function take(channel: Channel, queue: string, { signal, placed }: Wait): 
       })
       .then(placed, reject);
   });
-  await unlessAborted(taken, signal, () => {
-    channel.close().catch(() => {});
-  });
+}
+
+/** amqplib's own promise never settles when the connection ends between close and close-ok. */
+async function close(channel: Channel): Promise<void> {
+  await Promise.race([once(channel, 'close'), channel.close()]);
 }

@@ -1,7 +1,13 @@
 /** Reads along with every AMQP connection of this process, at the socket, without touching the package that is measured. */
 import { Socket } from 'node:net';
 import { FrameReader } from '../../../test/support/amqp-frames.ts';
+import { Tape } from './tape.ts';
 import { WireLog } from './wire-log.ts';
+
+export interface Wire {
+  readonly log: WireLog;
+  readonly tape: Tape;
+}
 
 interface Tapped {
   readonly sent: FrameReader;
@@ -12,8 +18,8 @@ type Write = (this: Socket, chunk: string | Uint8Array, ...rest: never[]) => boo
 type Push = (this: Socket, chunk: Uint8Array | null) => boolean;
 
 /** To be called once, before the first connection. */
-export function readAlong(): WireLog {
-  const log = new WireLog();
+export function readAlong(): Wire {
+  const [log, tape] = [new WireLog(), new Tape()];
   const tapped = new WeakMap<Socket, Tapped>();
   let connections = 0;
   const tap = (socket: Socket): Tapped => {
@@ -22,8 +28,14 @@ export function readAlong(): WireLog {
       connections += 1;
       const number = connections;
       found = {
-        sent: new FrameReader(true, (frame) => log.sent(number, frame)),
-        received: new FrameReader(false, (frame) => log.received(number, frame)),
+        sent: new FrameReader(true, (frame) => {
+          log.sent(number, frame);
+          tape.note(true, frame);
+        }),
+        received: new FrameReader(false, (frame) => {
+          log.received(number, frame);
+          tape.note(false, frame);
+        }),
       };
       tapped.set(socket, found);
     }
@@ -39,5 +51,5 @@ export function readAlong(): WireLog {
     if (chunk !== null && tapped.has(this)) tap(this).received.push(Buffer.from(chunk));
     return push.call(this, chunk);
   };
-  return log;
+  return { log, tape };
 }

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { type Place, places, startDaemon } from '../daemon.ts';
+import { ANSWER_MS, type Place, places, startDaemon } from '../daemon.ts';
 import type { ServerKind } from '../peer.ts';
 
 const CLASSPATH = '/usr/share/java/zookeeper.jar';
@@ -53,6 +53,8 @@ async function writeHome({ folder, ports }: Place, index: number, all: readonly 
 /** `standalone`, `leader` or `follower`; undefined when the node does not serve. */
 async function modeOf(port: number): Promise<string | undefined> {
   const socket = connect({ host: '127.0.0.1', port });
+  // A node that is half dead takes the connection and never answers.
+  socket.setTimeout(ANSWER_MS, () => socket.destroy());
   socket.end('srvr');
   const answer = await text(socket).catch(() => '');
   return /^Mode: (\w+)/m.exec(answer)?.[1];

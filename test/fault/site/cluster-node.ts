@@ -5,7 +5,7 @@ import { askGuard, type Guard, startGuard } from '../../support/broker/guard-cli
 import { nodeEnvironment } from '../../support/broker/node-environment.ts';
 import type { Installation } from '../../support/broker/private-node.ts';
 import { run } from '../../support/broker/run.ts';
-import type { BrokerControl, Remote } from '../../support/broker/types.ts';
+import type { BrokerControl, Remote, Schedulers } from '../../support/broker/types.ts';
 import { shutdown } from './erlang.ts';
 import type { SiteNode } from './types.ts';
 
@@ -35,6 +35,7 @@ export interface ClusterNodeOptions {
   readonly advancedConfig: string;
   readonly plugins: readonly string[];
   readonly netTicktimeS: number;
+  readonly schedulers: Schedulers;
 }
 
 /** A node of a cluster, in namespaces of its own. It ends, and its folder goes, with this process. */
@@ -145,10 +146,10 @@ export class ClusterNode implements SiteNode, Remote {
   }
 
   #env(): Record<string, string> {
-    const { name, netTicktimeS } = this.#options;
+    const { name, netTicktimeS, schedulers } = this.#options;
     const kernel = `net_ticktime ${netTicktimeS}`;
     return {
-      ...nodeEnvironment({ name, home: HOME, distributionPort: DISTRIBUTION_PORT, kernel }),
+      ...nodeEnvironment({ name, home: HOME, distributionPort: DISTRIBUTION_PORT, kernel, schedulers }),
       HOSTNAME: name.slice(name.indexOf('@') + 1),
     };
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { provideRoot } from '../../support/broker/debian-root.ts';
 import { findInstallation, type Installation } from '../../support/broker/private-node.ts';
 import { waitUntilOpen } from '../../support/broker/probe.ts';
+import type { Schedulers } from '../../support/broker/types.ts';
 import { ClusterNode } from './cluster-node.ts';
 import { leaders, untilWhole } from './erlang.ts';
 import { Namespaces } from './namespaces.ts';
@@ -21,13 +22,15 @@ export interface ClusterOptions {
   /** `rabbitmq_management` say; none by default. */
   readonly plugins?: readonly string[];
   readonly times?: typeof UNDER_FAULTS;
+  /** `light` by default. */
+  readonly schedulers?: Schedulers;
 }
 
 /** Three nodes, each in a network namespace of its own. Takes root and Linux. */
 export async function startCluster(
   release: Release,
   log: (line: string) => void,
-  { plugins = [], times = UNDER_FAULTS }: ClusterOptions = {},
+  { plugins = [], times = UNDER_FAULTS, schedulers = 'light' }: ClusterOptions = {},
 ): Promise<Site> {
   const installation = await installationOf(release, log);
   const cleanup: (() => Promise<unknown>)[] = [];
@@ -39,7 +42,7 @@ export async function startCluster(
     const { root } = installation;
     const network = await Namespaces.make(NODES.length, [...(root === '/' ? [] : ['chroot', root]), 'epmd']);
     cleanup.push(() => network.stop());
-    const nodes = await boot(release, installation, network, { plugins, times });
+    const nodes = await boot(release, installation, network, { plugins, times, schedulers });
     cleanup.push(() => Promise.all(nodes.map((node) => node.stop())));
     const first = nodes[0];
     if (first === undefined) throw new Error('a cluster has nodes');
@@ -77,7 +80,7 @@ async function boot(
   release: Release,
   installation: Installation,
   network: Namespaces,
-  { plugins, times: { netTicktimeS, consumerDisconnectedMs } }: Required<ClusterOptions>,
+  { plugins, times: { netTicktimeS, consumerDisconnectedMs }, schedulers }: Required<ClusterOptions>,
 ): Promise<ClusterNode[]> {
   const lines = NODES.map((host, index) => `${network.addresses[index]} ${host}`);
   const hosts = ['127.0.0.1 localhost', ...lines, ''].join('\n');
@@ -96,6 +99,7 @@ async function boot(
         plugins,
         advancedConfig: `[{rabbit, [{consumer_disconnected_timeout, ${consumerDisconnectedMs}}]}].\n`,
         netTicktimeS,
+        schedulers,
       }),
   );
   await Promise.all(nodes.map((node) => node.boot()));

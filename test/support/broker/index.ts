@@ -25,12 +25,12 @@ export type SharedBroker = Pick<ProvidedBroker, 'url' | 'managementUrl' | 'versi
  * @throws Error with one sentence that says what to install.
  */
 export async function provideBroker(options: ProvideOptions = {}): Promise<ProvidedBroker> {
-  const { version = requestedVersion(), log = () => {}, management = false } = options;
+  const { version = requestedVersion(), log = () => {} } = options;
   const given = process.env.BATON_URL;
   if (given) return useGiven(given);
-  if (version === '4.0' || version === '4.3') return startVersion(version, log, management);
-  const container = version === undefined ? await tryDocker(log, management) : undefined;
-  return container ?? startPrivateNode(findInstallation() ?? (await install(log)), management);
+  if (version === '4.0' || version === '4.3') return startVersion(version, log, options);
+  const container = version === undefined ? await tryDocker(log, options.management ?? false) : undefined;
+  return container ?? startPrivateNode(findInstallation() ?? (await install(log)), options);
 }
 
 function requestedVersion(): BrokerVersion | undefined {
@@ -40,8 +40,12 @@ function requestedVersion(): BrokerVersion | undefined {
   throw new Error(`BATON_BROKER_VERSION must be machine, 4.0 or 4.3, not ${version}`);
 }
 
-async function startVersion(version: '4.0' | '4.3', log: Log, management: boolean): Promise<ProvidedBroker> {
-  const broker = await startPrivateNode(await provideRoot(version, log), management);
+async function startVersion(
+  version: '4.0' | '4.3',
+  log: Log,
+  options: ProvideOptions,
+): Promise<ProvidedBroker> {
+  const broker = await startPrivateNode(await provideRoot(version, log), options);
   // Debian testing moves on.
   if (!broker.version.startsWith(`${version}.`)) log(`asked for RabbitMQ ${version}, got ${broker.version}`);
   return broker;

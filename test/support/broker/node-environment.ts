@@ -1,3 +1,5 @@
+import type { Schedulers } from './types.ts';
+
 export interface NodeSettings {
   readonly name: string;
   /** The node's folder as the node sees it. */
@@ -5,7 +7,11 @@ export interface NodeSettings {
   readonly distributionPort: number;
   /** A setting of Erlang's kernel application, for example `net_ticktime 60`. */
   readonly kernel: string;
+  readonly schedulers: Schedulers;
 }
+
+/** One scheduler each, never spinning. */
+const LIGHT = '+S 1:1 +A 4 +sbwt none +sbwtdcpu none +sbwtdio none';
 
 /** The environment of a node that keeps everything in its own folder, whatever else the machine runs. */
 export function nodeEnvironment({
@@ -13,6 +19,7 @@ export function nodeEnvironment({
   home,
   distributionPort,
   kernel,
+  schedulers,
 }: NodeSettings): Record<string, string> {
   return {
     PATH: [process.env.PATH ?? '', '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':'),
@@ -32,7 +39,6 @@ export function nodeEnvironment({
     // The script then becomes the node (exec) instead of being its parent, so the guard's child is the node itself.
     RABBITMQ_ALLOW_INPUT: '1',
     RABBITMQ_SERVER_START_ARGS: '-noinput',
-    // One scheduler each, never spinning: several nodes share few cores.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 1:1 +A 4 +sbwt none +sbwtdcpu none +sbwtdio none -kernel ${kernel}`,
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `${schedulers === 'light' ? `${LIGHT} ` : ''}-kernel ${kernel}`,
   };
 }

@@ -9,7 +9,7 @@ import { nodeEnvironment } from './node-environment.ts';
 import { NodeRemote } from './node-remote.ts';
 import { freePort, waitUntilOpen } from './probe.ts';
 import { enterRoot } from './roots.ts';
-import type { NodeHandle, ProvidedBroker } from './types.ts';
+import type { NodeHandle, ProvidedBroker, ProvideOptions } from './types.ts';
 
 export interface Installation {
   readonly how: NodeHandle['how'];
@@ -18,24 +18,29 @@ export interface Installation {
   readonly bin: string;
 }
 
+type PrivateNodeOptions = Pick<ProvideOptions, 'management' | 'schedulers'>;
+
 /** Ports are chosen before the node takes them, so somebody else may be faster. */
 const ATTEMPTS = 3;
 
 /** Starts a node of our own beside whatever else this machine runs: own name, ports, cookie, data and config. */
 export async function startPrivateNode(
   installation: Installation,
-  management = false,
+  options: PrivateNodeOptions = {},
 ): Promise<ProvidedBroker> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await boot(installation, management);
+      return await boot(installation, options);
     } catch (error) {
       if (attempt === ATTEMPTS || !String(error).includes('eaddrinuse')) throw error;
     }
   }
 }
 
-async function boot({ how, root, bin }: Installation, management: boolean): Promise<ProvidedBroker> {
+async function boot(
+  { how, root, bin }: Installation,
+  { management = false, schedulers = 'light' }: PrivateNodeOptions,
+): Promise<ProvidedBroker> {
   // The guard's socket must lie outside the root: the path of a unix socket must stay under 108 bytes.
   const outer = await mkdtemp(join(tmpdir(), 'batonmq-'));
   const id = randomBytes(6).toString('hex');
@@ -70,6 +75,7 @@ async function boot({ how, root, bin }: Installation, management: boolean): Prom
       home,
       distributionPort,
       kernel: 'inet_dist_use_interface {127,0,0,1}',
+      schedulers,
     }),
     // Should epmd not be running yet, the node starts it; then on loopback only.
     ERL_EPMD_ADDRESS: '127.0.0.1',

@@ -8,7 +8,12 @@ export interface ProvideOptions {
   readonly log?: (line: string) => void;
   /** With the management plugin, on a port of its own. Off by default. */
   readonly management?: boolean;
+  /** Of private nodes: how many schedulers and I/O threads they have. `light` by default. */
+  readonly schedulers?: Schedulers;
 }
+
+/** `light`: one each, so that several nodes share few cores; `default`: RabbitMQ's own, which are for all cores. */
+export type Schedulers = 'light' | 'default';
 
 export interface ProvidedBroker extends AsyncDisposable {
   readonly url: string;
