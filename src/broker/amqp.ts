@@ -35,6 +35,8 @@ interface ConnectionInternals {
   readonly stream: Socket;
   /** By number; nothing at that of a channel that is closed. */
   readonly channels: readonly unknown[];
+  /** Takes what the channels have to say, in turn, and writes it to the socket. */
+  readonly muxer: { _readIncoming(): void };
   accept(frame: { readonly channel: number }): void;
 }
 
@@ -71,6 +73,16 @@ function dropFramesOfClosedChannels(connection: ConnectionInternals): void {
   };
 }
 
+/** What the channels say in one turn of the event loop goes out in one write: amqplib makes one of each frame. */
+function writeTogether({ muxer, stream }: ConnectionInternals): void {
+  const readIncoming = muxer._readIncoming;
+  muxer._readIncoming = () => {
+    stream.cork();
+    readIncoming.call(muxer);
+    stream.uncork();
+  };
+}
+
 /**
  * Opens one connection. The only place that dials, in the only file that imports amqplib.
  *
@@ -104,6 +116,7 @@ export async function dialAmqp(options: DialOptions): Promise<Dialled> {
   const model = await connect(target, socketOptions as SocketOptions);
   const internals = model.connection as unknown as ConnectionInternals;
   dropFramesOfClosedChannels(internals);
+  writeTogether(internals);
   const { product, version } = model.connection.serverProperties;
   return {
     model,
