@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 
-/** Into how many rounds `verifyEveryMs` is divided: one each 100 ms by default. */
-const ROUNDS = 50;
+/** Into how many rounds `verifyEveryMs` is divided: one each 200 ms by default. */
+const ROUNDS = 25;
 /** Multiples of it, without their whole part, lie evenly between 0 and 1, however many there are. */
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
