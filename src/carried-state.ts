@@ -82,8 +82,8 @@ export class CarriedState<T> {
   }
 
   /** The lease has ended. */
-  rejectAll(error: Error): void {
-    for (const { reject } of this.#saves.values()) reject(error);
+  rejectAll(why: () => Error): void {
+    for (const { reject } of this.#saves.values()) reject(why());
     this.#saves.clear();
   }
 

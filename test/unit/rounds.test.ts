@@ -8,9 +8,11 @@ const EVERY_MS = 5_000;
 /** A clock whose timers fire a little early, as Node's do after a busy turn of the event loop. */
 class HastyClock extends ManualClock {
   timers = 0;
+  readonly earlyMs: number;
 
-  constructor(readonly earlyMs = 0) {
+  constructor(earlyMs = 0) {
     super();
+    this.earlyMs = earlyMs;
   }
 
   override setTimer(atMono: number, callback: () => void): () => void {
