@@ -104,7 +104,7 @@ function grant(
   const { turn, line, traits } = state;
   const { now } = around;
   const { id, base, stride } = token;
-  const body = Buffer.from(received); // a copy: what was received may be part of all that was read from a socket
+  const body = new Uint8Array(received); // a copy: what was received may be part of all that was read from a socket
   const hold: Hold = { id, base, stride, body, returns, deliveryTag, fence };
   const first = [
     { do: 'saw', fence },
