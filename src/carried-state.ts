@@ -82,8 +82,8 @@ export class CarriedState<T> {
   }
 
   /** The lease has ended. */
-  rejectAll(because: () => Error): void {
-    for (const { reject } of this.#saves.values()) reject(because());
+  rejectAll(why: () => Error): void {
+    for (const { reject } of this.#saves.values()) reject(why());
     this.#saves.clear();
   }
 

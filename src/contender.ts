@@ -1,4 +1,5 @@
 import { v7 as uuid } from 'uuid';
+import { Alarm } from './alarm.ts';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
 import type { Context } from './context.ts';
 import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
@@ -14,7 +15,6 @@ import {
   type StatefulEvent,
   type StatefulState,
   statefulStep,
-  statefulWakeAt,
 } from './protocol/register/step.ts';
 import type { Handed, RegisterEffect } from './protocol/register/types.ts';
 import { consumerTag, contenderId, recreation } from './protocol/topology.ts';
@@ -36,7 +36,7 @@ export interface ContenderOwner {
   ended(): void;
 }
 
-/** Runs the protocol of one contender against a broker: feeds it events, carries out its effects, keeps its timer. */
+/** Runs the protocol of one contender against a broker: feeds it events, carries out its effects, keeps its alarm. */
 export class Contender {
   readonly #context: Context;
   readonly #rules: Rules;
@@ -44,18 +44,18 @@ export class Contender {
   readonly #owner: ContenderOwner;
   readonly #channels = new Map<number, ConsumerChannel>();
   readonly #queued: StatefulEvent[] = [];
+  readonly #alarm: Alarm;
   #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
   #tag = '';
-  #armedFor: number | undefined;
-  #cancelTimer: (() => void) | undefined;
 
   constructor(context: Context, rules: Rules, record: NameRecord, owner: ContenderOwner) {
     this.#context = context;
     this.#rules = rules;
     this.#record = record;
     this.#owner = owner;
+    this.#alarm = new Alarm(context, rules, (event) => this.dispatch(event));
   }
 
   /** `reading`: it has the token, and the register is being read before the grant. */
@@ -92,7 +92,7 @@ export class Contender {
     } finally {
       this.#dispatching = false;
     }
-    this.#arm();
+    this.#alarm.set(this.#state);
   }
 
   #step(event: StatefulEvent): void {
@@ -261,20 +261,6 @@ export class Contender {
   #newTag(): string {
     const { identity, clock } = this.#context;
     return consumerTag(identity, contenderId(clock.now().wall, uuid()), this.#owner.lock);
-  }
-
-  #arm(): void {
-    const at = statefulWakeAt(this.#state, this.#rules);
-    if (at === this.#armedFor) return;
-    this.#cancelTimer?.();
-    this.#armedFor = at;
-    this.#cancelTimer =
-      at === undefined ? undefined : this.#context.clock.setTimer(at, () => this.#onTimer());
-  }
-
-  #onTimer(): void {
-    this.#armedFor = undefined; // a timer may fire a little early: then it is set anew
-    this.dispatch({ type: 'wake' });
   }
 
   #end(): void {

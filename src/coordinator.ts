@@ -22,6 +22,7 @@ import {
 } from './options.ts';
 import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/pulse.ts';
 import { processName } from './protocol/topology.ts';
+import { Rounds } from './rounds.ts';
 import { Seats } from './seats.ts';
 
 const LEAVE_MS = 2_000;
@@ -49,6 +50,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
       session,
       clock,
       identity,
+      rounds: new Rounds(clock, settings.verifyEveryMs),
       ledger: new Ledger({ settings, broker: session, clock, identity, random }),
       ranLately: () => ranLately(this.#pulse, clock.now()),
     };

@@ -38,7 +38,8 @@ export class Lease<T = unknown> {
   readonly #context: Context;
   readonly #state: CarriedState<T>;
   readonly #trace: LockTrace;
-  readonly #abort = new AbortController();
+  /** Made when somebody asks for its signal, as few do. */
+  #abort: AbortController | undefined;
   readonly #verifying = new Set<{ since: number; resolve: () => void; reject: (error: Error) => void }>();
   #lost: LeaseLostError | undefined;
   #released: Promise<void> | undefined;
@@ -67,6 +68,10 @@ export class Lease<T = unknown> {
 
   /** Aborts with a {@link LeaseLostError} when the hold is lost. A release does not abort it. */
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#lost !== undefined) this.#abort.abort(this.#lost);
+    }
     return this.#abort.signal;
   }
 
@@ -115,7 +120,7 @@ export class Lease<T = unknown> {
   throwIfLost(): void {
     this.#hold.dispatch({ type: 'wake' });
     if (this.#lost !== undefined) throw this.#lost;
-    if (this.#released !== undefined) throw this.#releasedError();
+    if (this.#released !== undefined) throw this.#wasReleased();
   }
 
   /**
@@ -194,10 +199,10 @@ export class Lease<T = unknown> {
     logger.warn({ lock: this.name, fence: String(this.fence), reason }, 'lease lost');
     this.#rejectPending(() => lost);
     if (traces.hold.hasSubscribers) {
-      this.#trace.error = this.#lost;
+      this.#trace.error = lost;
       traces.hold.error.publish(this.#trace);
     }
-    this.#abort.abort(this.#lost);
+    this.#abort?.abort(lost);
   }
 
   /** @internal */
@@ -220,7 +225,7 @@ export class Lease<T = unknown> {
   #release(): Promise<void> {
     return traces.release.tracePromise(async () => {
       this.#hold.dispatch({ type: 'release' });
-      this.#rejectPending(() => this.#releasedError());
+      this.#rejectPending(() => this.#wasReleased());
       if (this.#isEnded) return;
       const { clock } = this.#context;
       await new Promise<void>((resolve, reject) => {
@@ -255,14 +260,14 @@ export class Lease<T = unknown> {
   }
 
   /** An error costs more than the rest of a release, so it is made for those who get it. */
-  #rejectPending(because: () => Error): void {
-    this.#state.rejectAll(because);
+  #rejectPending(why: () => Error): void {
+    this.#state.rejectAll(why);
     const waiting = [...this.#verifying];
     this.#verifying.clear();
-    for (const { reject } of waiting) reject(because());
+    for (const { reject } of waiting) reject(why());
   }
 
-  #releasedError(): ClosedError {
+  #wasReleased(): ClosedError {
     return new ClosedError(`lease ${this.fence} of ${JSON.stringify(this.name)} was released`);
   }
 

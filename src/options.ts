@@ -29,7 +29,7 @@ export interface ConnectOptions {
    * negotiated heartbeat, so that a holder gives up before the broker does. Default: 15000.
    */
   leaseMs?: number | undefined;
-  /** How often a holder asks the broker for proof, in milliseconds; at most half of `leaseMs`. Default: 5000. */
+  /** The longest time between two questions of a holder for proof, in milliseconds; at most half of `leaseMs`. Default: 5000. */
   verifyEveryMs?: number | undefined;
   /** How long a waited-for lock shows no token before it is probed and made anew, in milliseconds. Default: 30000. */
   healAfterMs?: number | undefined;

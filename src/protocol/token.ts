@@ -20,10 +20,22 @@ export interface Token {
  * untouched; a probe or a stray is inert while the live token exists, because that is held or at the head.
  */
 export type Message =
-  | { readonly kind: 'token'; readonly token: Token; readonly returns: number; readonly fence: bigint }
+  | Counted<Token>
+  | Stray
   | { readonly kind: 'probe' }
-  | { readonly kind: 'newer'; readonly version: number }
-  | { readonly kind: 'stray'; readonly why: string };
+  | { readonly kind: 'newer'; readonly version: number };
+
+interface Counted<T> {
+  readonly kind: 'token';
+  readonly token: T;
+  readonly returns: number;
+  readonly fence: bigint;
+}
+
+interface Stray {
+  readonly kind: 'stray';
+  readonly why: string;
+}
 
 const VERSION = 1;
 
@@ -66,8 +78,16 @@ export function decodeMessage(body: Uint8Array, returns: number, name: string): 
   if (!shape.success) return { kind: 'stray', why: 'malformed token' };
   const { id, base, stride, by, at } = shape.data;
   if (shape.data.name !== name) return { kind: 'stray', why: 'token of another lock' };
+  return countMessage({ id, name, base, stride, by, at }, returns);
+}
+
+/** A token that has been read before, as it is with another count. */
+export function countMessage<T extends Pick<Token, 'base' | 'stride'>>(
+  token: T,
+  returns: number,
+): Counted<T> | Stray {
   if (!Number.isSafeInteger(returns) || returns < 0) return { kind: 'stray', why: 'impossible return count' };
-  const fence = fenceOf(base, returns, stride);
+  const fence = fenceOf(token.base, returns, token.stride);
   if (fence > INT64_MAX) return { kind: 'stray', why: 'fence beyond int64' };
-  return { kind: 'token', token: { id, name, base, stride, by, at }, returns, fence };
+  return { kind: 'token', token, returns, fence };
 }

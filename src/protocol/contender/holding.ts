@@ -3,7 +3,7 @@ import { type BatonError, type LostReason, UnsupportedBrokerError } from '../../
 import type { GrantMode } from '../../options.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
-import { decodeMessage, type Message } from '../token.ts';
+import { countMessage, decodeMessage } from '../token.ts';
 import { consume, leave, recreate } from './opening.ts';
 import type {
   At,
@@ -255,7 +255,8 @@ interface Answer {
  * dropped link RabbitMQ 4.0.5 granted the next waiter, told the holder nothing, and then gave it the token again.
  */
 function judge(hold: Hold, { body, returns, deliveryTag }: Delivery, { name }: Rules): Answer {
-  const message: Message = decodeMessage(body, returns, name);
+  const isSame = Buffer.compare(body, hold.body) === 0;
+  const message = isSame ? countMessage(hold, returns) : decodeMessage(body, returns, name);
   if (message.kind !== 'token') return { verdict: 'other', hold, saw: [] };
   const saw: readonly Effect[] = [{ do: 'saw', fence: message.fence }];
   const sameToken = message.token.id === hold.id && message.token.base === hold.base;

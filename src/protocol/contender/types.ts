@@ -34,6 +34,8 @@ export interface Hold {
   readonly id: string;
   readonly base: bigint;
   readonly stride: number;
+  /** Its bytes, so that a token that comes back as it went need not be read again. */
+  readonly body: Uint8Array;
   readonly returns: number;
   readonly deliveryTag: number;
   readonly fence: bigint;

@@ -80,7 +80,7 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
         const [next, effects] = leave(state, { why: 'gave-up' }, true);
         return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
       }
-      if (isLive(message, around)) return grant(state, message, delivery.deliveryTag, around, rules);
+      if (isLive(message, around)) return grant(state, message, delivery, around, rules);
       const [next, effects] = ask('remove', state, { line: state.line });
       return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
     }
@@ -101,14 +101,16 @@ function isLive({ token, returns, fence }: TokenMessage, { now, highestSeen }: S
 function grant(
   state: Waiting,
   message: TokenMessage,
-  deliveryTag: number,
+  { body: received, deliveryTag }: Delivery,
   around: Surroundings,
   rules: Rules,
 ): Step {
   const { token, returns, fence } = message;
   const { turn, line, traits } = state;
   const { now } = around;
-  const hold: Hold = { id: token.id, base: token.base, stride: token.stride, returns, deliveryTag, fence };
+  const { id, base, stride } = token;
+  const body = new Uint8Array(received); // a copy: what was received may be part of all that was read from a socket
+  const hold: Hold = { id, base, stride, body, returns, deliveryTag, fence };
   const known = [
     { do: 'saw', fence },
     { do: 'know', known: true },

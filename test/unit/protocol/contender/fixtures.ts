@@ -42,6 +42,7 @@ export const HOLD: Hold = {
   id: TOKEN.id,
   base: TOKEN.base,
   stride: 1,
+  body: encodeToken(TOKEN),
   returns: 2,
   deliveryTag: 1,
   fence: 1_002n,
