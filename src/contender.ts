@@ -109,7 +109,7 @@ export class Contender {
     this.#state = next;
     const state = next.contender;
     if (isInLine(before) && !isInLine(state.at)) this.#record.left();
-    if (before === 'closing' && state.at === 'released') this.#record.released();
+    if ((before === 'closing' || before === 'parting') && state.at === 'released') this.#record.released();
     if (!isInLine(before) && isInLine(state.at)) this.#record.joined();
     if (state.at === 'waiting' && before !== 'waiting' && waitingChannel.hasSubscribers) {
       waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
@@ -136,6 +136,9 @@ export class Contender {
         break;
       case 'requeue':
         this.#channels.get(effect.line)?.requeue(effect.deliveryTag);
+        break;
+      case 'reject':
+        this.#channels.get(effect.line)?.reject(effect.deliveryTag);
         break;
       case 'ack':
         this.#channels.get(effect.line)?.ack(effect.deliveryTag);

@@ -81,12 +81,12 @@ export class Seat {
   /** Whether another call may join. */
   get hasPlace(): boolean {
     const { at } = this.#contender;
-    return this.#places > 0 && !this.#retired && at !== 'closing' && at !== 'released' && at !== 'lost';
+    return this.#places > 0 && !this.#retired && !isLeaving(at) && at !== 'released' && at !== 'lost';
   }
 
   get holds(): boolean {
     const { at } = this.#contender;
-    return at === 'held' || at === 'verifying' || at === 'closing';
+    return at === 'held' || at === 'verifying' || isLeaving(at);
   }
 
   join(call: Call): void {
@@ -103,7 +103,7 @@ export class Seat {
     if (!this.#line.includes(call)) return;
     const { at } = this.#contender;
     // Whoever cannot read the register yet waits for a stale holder.
-    this.#wasInLine = this.#holder !== undefined || at === 'waiting' || at === 'reading';
+    this.#wasInLine = this.#holder !== undefined || at === 'waiting' || at === 'delaying' || at === 'reading';
     if (this.#line.length === 1 && this.#holder === undefined) {
       this.#contender.dispatch({ type: 'give-up' });
     } else {
@@ -156,7 +156,7 @@ export class Seat {
       // The next call waits for a proof of its own.
       this.#holder = undefined;
       before?.onEnded();
-    } else if (this.#contender.at === 'closing') {
+    } else if (isLeaving(this.#contender.at)) {
       this.#leaveLine();
     }
   }
@@ -171,3 +171,5 @@ export class Seat {
     if (calls.length > 0) this.#home.reseat(calls);
   }
 }
+
+const isLeaving = (at: Contender['at']): boolean => at === 'parting' || at === 'closing';

@@ -102,6 +102,10 @@ export class LinkChannel {
     quietly(() => this.#raw.nack(messageWith(deliveryTag), false, true));
   }
 
+  reject(deliveryTag: number): void {
+    quietly(() => this.#raw.reject(messageWith(deliveryTag), true));
+  }
+
   ack(deliveryTag: number): void {
     quietly(() => this.#raw.ack(messageWith(deliveryTag)));
   }

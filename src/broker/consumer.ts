@@ -86,6 +86,10 @@ export class Consumer implements ConsumerChannel {
     if (this.#state === 'open') this.#channel?.requeue(deliveryTag);
   }
 
+  reject(deliveryTag: number): void {
+    if (this.#state === 'open') this.#channel?.reject(deliveryTag);
+  }
+
   ack(deliveryTag: number): void {
     if (this.#state === 'open') this.#channel?.ack(deliveryTag);
   }
@@ -176,13 +180,16 @@ export class Consumer implements ConsumerChannel {
 }
 
 function toDelivery(message: ConsumeMessage): Delivery {
-  return { deliveryTag: message.fields.deliveryTag, body: message.content, returns: returnsOf(message) };
+  const { fields, content, properties } = message;
+  const headers = (properties.headers ?? {}) as Record<string, unknown>;
+  return { deliveryTag: fields.deliveryTag, body: content, ...countsOf(headers) };
 }
 
-/** RabbitMQ 4.3 counts every return in the first header and crashes in both; older ones know only the second. */
-function returnsOf({ properties }: ConsumeMessage): number {
-  const headers = (properties.headers ?? {}) as Record<string, unknown>;
-  return count(headers['x-acquired-count']) + count(headers['x-delivery-count']);
+/** RabbitMQ 4.3 counts every return in the first header, crashes and rejects in both; older ones know only the second. */
+function countsOf(headers: Record<string, unknown>): Pick<Delivery, 'returns' | 'nacked'> {
+  const acquired = count(headers['x-acquired-count']);
+  const failed = count(headers['x-delivery-count']);
+  return { returns: acquired + failed, nacked: acquired === 0 ? undefined : acquired - failed };
 }
 
 const count = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);

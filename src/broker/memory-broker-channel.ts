@@ -1,7 +1,7 @@
 import { type BatonError, BrokerUnreachableError } from '../errors.ts';
 import type { Connection } from './memory-connection.ts';
 import { BrokerConsumer, type ConsumerHost } from './memory-consumer.ts';
-import type { MemoryQueue } from './memory-queue.ts';
+import type { MemoryQueue, Settlement } from './memory-queue.ts';
 import type { AlsoListener, BrokerTraits, ConsumerListener, QueueDepth } from './port.ts';
 
 export const absentQueue = (queue: string): BrokerUnreachableError =>
@@ -54,7 +54,7 @@ export class BrokerChannel implements ConsumerHost {
   }
 
   /** A tag that was never given or is already settled is a channel error on RabbitMQ: it shows double settles. */
-  settle(deliveryTag: number, how: 'requeue' | 'ack'): void {
+  settle(deliveryTag: number, how: Settlement): void {
     if (this.#host === undefined) return;
     if (this.#consumers.some((consumer) => consumer.settle(deliveryTag, how))) return;
     this.fail(`406 PRECONDITION_FAILED - unknown delivery tag ${deliveryTag}`);

@@ -52,6 +52,10 @@ export class MemoryChannel implements ConsumerChannel {
     this.#send((far) => far.settle(deliveryTag, 'requeue'));
   }
 
+  reject(deliveryTag: number): void {
+    this.#send((far) => far.settle(deliveryTag, 'reject'));
+  }
+
   ack(deliveryTag: number): void {
     this.#send((far) => far.settle(deliveryTag, 'ack'));
   }

@@ -1,4 +1,10 @@
-import type { MemoryQueue, Message, QueueConsumer } from './memory-queue.ts';
+import {
+  countsOf,
+  type MemoryQueue,
+  type Message,
+  type QueueConsumer,
+  type Settlement,
+} from './memory-queue.ts';
 import type { AlsoListener } from './port.ts';
 
 /** What a consumer needs of the channel that it is on. */
@@ -49,7 +55,7 @@ export class BrokerConsumer implements QueueConsumer {
   }
 
   /** False when this tag is not of this consumer. */
-  settle(deliveryTag: number, how: 'requeue' | 'ack'): boolean {
+  settle(deliveryTag: number, how: Settlement): boolean {
     if (this.#takenTags.delete(deliveryTag)) return true;
     const message = this.#unacked.get(deliveryTag);
     if (message === undefined) return false;
@@ -62,7 +68,7 @@ export class BrokerConsumer implements QueueConsumer {
     const deliveryTag = this.#channel.nextTag();
     this.#unacked.set(deliveryTag, message);
     // A copy, as over a wire: a receiver that writes into its body must not change the message in the queue.
-    const delivery = { deliveryTag, body: new Uint8Array(message.body), returns: message.returns };
+    const delivery = { deliveryTag, body: new Uint8Array(message.body), ...countsOf(message) };
     this.#channel.tell(() => this.#client.delivered(delivery));
   }
 

@@ -84,7 +84,7 @@ export class MemoryNode implements ChannelHost {
   deposit(name: string, body: Uint8Array, options: { expirationMs: number; returns?: number }): boolean {
     const queue = this.find(name);
     const expiresAtMono = this.clock.now().mono + options.expirationMs;
-    queue?.publish({ body: new Uint8Array(body), returns: options.returns ?? 0, expiresAtMono });
+    queue?.publish({ body: new Uint8Array(body), ...this.#history(options.returns ?? 0), expiresAtMono });
     return queue !== undefined;
   }
 
@@ -120,10 +120,19 @@ export class MemoryNode implements ChannelHost {
   #create(name: string, idleExpiryMs = Number.POSITIVE_INFINITY): MemoryQueue {
     const known = this.find(name);
     if (known !== undefined) return known;
-    const [major, minor] = this.traits.version;
-    const closeIncrement = major > 4 || (major === 4 && minor >= 3) ? 2 : 1;
-    const queue = new MemoryQueue(() => this.clock.now().mono, closeIncrement, idleExpiryMs);
+    const queue = new MemoryQueue(() => this.clock.now().mono, this.#countsApart, idleExpiryMs);
     this.#queues.set(name, queue);
     return queue;
+  }
+
+  get #countsApart(): boolean {
+    const [major, minor] = this.traits.version;
+    return major > 4 || (major === 4 && minor >= 3);
+  }
+
+  /** So many returns, as far as possible by the ends of channels. */
+  #history(returns: number): { acquired: number; failed: number } {
+    const acquired = this.#countsApart ? Math.ceil(returns / 2) : 0;
+    return { acquired, failed: returns - acquired };
   }
 }

@@ -1,8 +1,10 @@
-import type { QueueDepth } from './port.ts';
+import type { Delivery, QueueDepth } from './port.ts';
 
 export interface Message {
   readonly body: Uint8Array;
-  readonly returns: number;
+  /** The headers `x-acquired-count` (0 below 4.3) and `x-delivery-count`. */
+  readonly acquired: number;
+  readonly failed: number;
   /** On the broker's monotonic clock. */
   readonly expiresAtMono: number;
 }
@@ -23,21 +25,31 @@ export interface QueueConsumer {
   fail(reason: string): void;
 }
 
+export type Settlement = 'requeue' | 'reject' | 'ack';
+
+/** Why a message goes back: 4.3 counts a return that nobody asked for and a reject in both headers, the others in one. */
+type Return = 'gone' | 'reject' | 'requeue' | 'timeout';
+
+/** What a consumer reads of the headers. */
+export function countsOf({ acquired, failed }: Message): Pick<Delivery, 'returns' | 'nacked'> {
+  return { returns: acquired + failed, nacked: acquired === 0 ? undefined : acquired - failed };
+}
+
 /** A quorum queue with a single active consumer: the first in line is active, the others wait in order of arrival. */
 export class MemoryQueue {
   /** Without a consumer for so long it is gone; Infinity is never. */
   readonly idleExpiryMs: number;
   readonly #nowMono: () => number;
-  /** What a return other than a nack adds to the count: 2 on 4.3 (`x-acquired-count` and `x-delivery-count`), 1 before. */
-  readonly #closeIncrement: number;
+  /** Returns are counted in `x-acquired-count`, and failures also in `x-delivery-count`: from 4.3 on. */
+  readonly #countsApart: boolean;
   readonly #ready: Message[] = [];
   #destroyNext = false;
   #line: QueueConsumer[] = [];
   #idleSinceMono: number;
 
-  constructor(nowMono: () => number, closeIncrement: number, idleExpiryMs: number) {
+  constructor(nowMono: () => number, countsApart: boolean, idleExpiryMs: number) {
     this.#nowMono = nowMono;
-    this.#closeIncrement = closeIncrement;
+    this.#countsApart = countsApart;
     this.idleExpiryMs = idleExpiryMs;
     this.#idleSinceMono = nowMono();
   }
@@ -69,20 +81,15 @@ export class MemoryQueue {
 
   /** One replicated step: their messages go back to the head, then the next in line becomes active and is served. */
   detach(consumers: ReadonlySet<QueueConsumer>): void {
-    const leaving = this.#line.filter((consumer) => consumers.has(consumer));
-    if (leaving.length === 0) return;
-    this.#line = this.#line.filter((consumer) => !consumers.has(consumer));
-    for (const consumer of leaving) this.#return(consumer.takeAll(), this.#closeIncrement);
-    this.#idleSinceMono = this.#nowMono();
-    this.#serve();
+    this.#detach(consumers, 'gone');
   }
 
   /**
-   * basic.nack(requeue): to the head and, as the consumer stays active, straight back to it, counted once on every
-   * version. basic.ack: gone.
+   * basic.nack(requeue) and basic.reject(requeue): to the head and, as the consumer stays active, straight back to it.
+   * basic.ack: gone.
    */
-  settled(message: Message, how: 'requeue' | 'ack'): void {
-    if (how === 'requeue') this.#return([message], 1);
+  settled(message: Message, how: Settlement): void {
+    if (how !== 'ack') this.#return([message], how);
     this.#serve();
   }
 
@@ -92,7 +99,7 @@ export class MemoryQueue {
     if (active === undefined) return false;
     const messages = active.takeAll();
     this.#line.push(active);
-    this.#return(messages, this.#closeIncrement);
+    this.#return(messages, 'gone');
     this.#serve();
     return messages.length > 0;
   }
@@ -101,7 +108,7 @@ export class MemoryQueue {
   cancelActive(): boolean {
     const active = this.#line[0];
     active?.cancel();
-    if (active !== undefined) this.detach(new Set([active]));
+    if (active !== undefined) this.#detach(new Set([active]), 'timeout');
     return active !== undefined;
   }
 
@@ -126,12 +133,28 @@ export class MemoryQueue {
     }
   }
 
+  #detach(consumers: ReadonlySet<QueueConsumer>, why: Return): void {
+    const leaving = this.#line.filter((consumer) => consumers.has(consumer));
+    if (leaving.length === 0) return;
+    this.#line = this.#line.filter((consumer) => !consumers.has(consumer));
+    for (const consumer of leaving) this.#return(consumer.takeAll(), why);
+    this.#idleSinceMono = this.#nowMono();
+    this.#serve();
+  }
+
   /** To the head, in the order in which they were delivered. */
-  #return(messages: readonly Message[], increment: number): void {
+  #return(messages: readonly Message[], why: Return): void {
     for (const message of messages.toReversed()) {
-      if (!this.#destroyNext) this.#ready.unshift({ ...message, returns: message.returns + increment });
+      if (!this.#destroyNext) this.#ready.unshift(this.#counted(message, why));
       this.#destroyNext = false;
     }
+  }
+
+  #counted(message: Message, why: Return): Message {
+    const { acquired, failed } = message;
+    if (!this.#countsApart) return { ...message, failed: failed + 1 };
+    const hasFailed = why === 'gone' || why === 'reject';
+    return { ...message, acquired: acquired + 1, failed: failed + (hasFailed ? 1 : 0) };
   }
 
   #serve(): void {

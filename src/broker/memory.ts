@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { BrokerUnreachableError } from '../errors.ts';
 import { MemoryNode } from './memory-node.ts';
-import type { MemoryQueue } from './memory-queue.ts';
+import { countsOf, type MemoryQueue } from './memory-queue.ts';
 import { MemorySession } from './memory-session.ts';
 
 export { MemorySession } from './memory-session.ts';
@@ -41,7 +41,7 @@ export class MemoryBroker {
   line(queue: string): readonly LinePlace[] {
     return this.#queue(queue).line.map(({ consumerTag, unacked }) => ({
       consumerTag,
-      heldReturns: unacked[0]?.returns,
+      heldReturns: unacked[0] && countsOf(unacked[0]).returns,
     }));
   }
 

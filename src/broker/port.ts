@@ -12,6 +12,11 @@ export interface Delivery {
   readonly body: Uint8Array;
   /** `x-acquired-count` + `x-delivery-count`, absent = 0: how often the broker took this message back. */
   readonly returns: number;
+  /**
+   * `x-acquired-count` − `x-delivery-count`: how often it was given back by {@link ConsumerChannel.requeue}, and by nothing
+   * else that a consumer does or suffers. Undefined without the first header: before the first return, and below 4.3.
+   */
+  readonly nacked: number | undefined;
 }
 
 /** What the protocol needs to know of the broker on the other end. */
@@ -47,6 +52,8 @@ export type AlsoListener = Pick<ConsumerListener, 'delivered' | 'cancelled'>;
 export interface ConsumerChannel {
   /** basic.nack(requeue=true), multiple=false. */
   requeue(deliveryTag: number): void;
+  /** basic.reject(requeue=true): the same, but counted like a crash from 4.3 on. */
+  reject(deliveryTag: number): void;
   /**
    * Consumes from a second queue with a prefetch of its own; delivery tags are those of the channel. A queue that is
    * not there ends the channel with `absent`.

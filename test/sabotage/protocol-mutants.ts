@@ -10,8 +10,8 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'A holder whose token was granted to somebody else meanwhile takes its return for proof, so two believe.',
     edits: [
       {
-        file: 'src/protocol/contender/holding.ts',
-        find: 'if (sameToken && returns === hold.returns + 1)',
+        file: 'src/protocol/contender/questions.ts',
+        find: 'if (sameToken && isAnswer(hold, delivery, asked))',
         replace: 'if (sameToken)',
       },
     ],
@@ -25,9 +25,9 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'Another token whose count happens to be one higher passes for proof of a token that is gone.',
     edits: [
       {
-        file: 'src/protocol/contender/holding.ts',
-        find: 'if (sameToken && returns === hold.returns + 1)',
-        replace: 'if (returns === hold.returns + 1)',
+        file: 'src/protocol/contender/questions.ts',
+        find: 'if (sameToken && isAnswer(hold, delivery, asked))',
+        replace: 'if (isAnswer(hold, delivery, asked))',
       },
     ],
     caughtBy: { harness: 'memory', title: 'another token whose count happens to be one higher is no proof' },
@@ -38,12 +38,12 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/holding.ts',
-        find: "[{ do: 'close', line }]];",
+        find: "[...unmarkingOf(state, rules), { do: 'close', line }],",
         replace: `[
     { do: 'ack', line, deliveryTag: hold.deliveryTag },
     { do: 'seed', call: turn },
     { do: 'close', line },
-  ]];`,
+  ],`,
       },
     ],
     caughtBy: { harness: 'memory', title: behindTheToken('a second seed') },

@@ -60,6 +60,10 @@ export interface Config {
   readonly faultRate?: number;
   /** In the phase without faults somebody publishes what nobody can read, so often. */
   readonly chatterMs?: number;
+  /** Nobody goes without releasing here, so nobody may have to wait for the end of a lease. */
+  readonly noDelays?: boolean;
+  /** When faults have ended, callers give up after so long and come again. */
+  readonly patienceMs?: number;
   /** For which reasons a lease may be lost here; for any when left out. */
   readonly losses?: readonly string[];
 }

@@ -50,6 +50,10 @@ const FLAPPED: readonly ExceptionName[] = ['link dropped, nobody told', 'old del
 const CLOSED = ['coordinator-closed'];
 const WOKEN: ExceptionName = 'suspended, and its clock set back';
 
+/** With these nobody is granted before the lease of a holder that went without releasing is over. */
+const VERIFIED = { version: '4.3', grant: 'verified' } as const;
+const DESTROYED: ExceptionName = 'token destroyed after it was taken back';
+
 const LATE: ExceptionName = 'late save reached one who left';
 
 /** The same with state. */
@@ -60,6 +64,7 @@ const STATE: readonly Config[] = [
     version: '4.3',
     allows: [LATE, 'connection ended by the broker', 'immediate grant of an old delivery'],
   }),
+  withState('lines, 4.3, verified', [...LINES, 'crash'], { ...VERIFIED, allows: [LATE] }),
   withState('cluster', NODES, { nodes: 3, allows: [LATE, ...FLAPPED] }),
   withState('flaps', ['flap', 'flap', 'leader', 'stuck-publish'], {
     nodes: 3,
@@ -173,7 +178,42 @@ export const RANDOM: readonly Config[] = [
     faultRate: 0.15,
     allows: [...FLAPPED, ...OLD_SEEDS, ...TOLD],
   }),
-  random('cluster, 4.3, verified', NODES, { version: '4.3', nodes: 3, grant: 'verified', allows: [] }),
+  random('healthy, 4.3, verified', ['stall'], {
+    ...VERIFIED,
+    longestStallMs: FLIGHT_MS,
+    users: ['try', 'give-up', 'verify', 'write', 'pass-on'],
+    noDelays: true,
+    allows: [],
+    losses: [],
+  }),
+  random('processes, 4.3, verified', PROCESSES, { ...VERIFIED, allows: [] }),
+  random('lines, 4.3, verified', [...LINES, ...PROCESSES], { ...VERIFIED, allows: [] }),
+  random('clocks, 4.3, verified', ['clock', ...LINES, ...PROCESSES], { ...VERIFIED, allows: [WOKEN] }),
+  random('impatience, 4.3, verified', ['crash', 'half-dead', 'reset'], {
+    ...VERIFIED,
+    users: ['try', 'give-up', 'write'],
+    patienceMs: 5_000,
+    allows: [],
+  }),
+  random('two in line, 4.3, verified', ['half-dead', 'lazy-close', 'crash'], {
+    ...VERIFIED,
+    clients: 2,
+    contenders: 1,
+    prepared: 'token',
+    faultRate: 0.05,
+    runSteps: 200,
+    users: ['verify', 'give-up'],
+    allows: [],
+  }),
+  random('cluster, 4.3, verified', [...NODES, ...LINES, ...PROCESSES], {
+    ...VERIFIED,
+    nodes: 3,
+    allows: [],
+  }),
+  random('destruction, 4.3, verified', [...DESTRUCTION, ...LINES], {
+    ...VERIFIED,
+    allows: [...OLD_SEEDS, DESTROYED],
+  }),
   random('cluster, 4.3', NODES, {
     version: '4.3',
     nodes: 3,
@@ -198,6 +238,16 @@ export const RANDOM: readonly Config[] = [
       'link dropped, nobody told',
       'immediate grant of an old delivery',
     ],
+  }),
+  random('everything, 4.3, verified', [...MOST, ...NODES], {
+    ...VERIFIED,
+    nodes: 3,
+    allows: ['deleted while held', DESTROYED, ...OLD_SEEDS, 'clock behind at a new token', WOKEN],
+  }),
+  random('local hand-off, 4.3, verified', [...PROCESSES, ...LINES], {
+    ...VERIFIED,
+    users: ['pass-on', 'verify'],
+    allows: [],
   }),
   // Below 4.3 a return counts once, so that the fences of two returns are as near to each other as they can be.
   random('local hand-off', [...PROCESSES, ...LINES], {
@@ -247,6 +297,13 @@ export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
   small('a flap', ['flap'], { nodes: 2, allows: ['link dropped, nobody told'] }),
   small('two flaps', ['flap'], { nodes: 2, maxFaults: 2, allows: FLAPPED }),
   small('two flaps, 4.3', ['flap'], { version: '4.3', nodes: 2, maxFaults: 2, allows: [] }),
+  small('a half-dead line, 4.3, verified', ['half-dead'], { ...VERIFIED, allows: [] }, { horizonMs: 34_000 }),
+  small(
+    'a closed channel and a give-up, 4.3, verified',
+    ['lazy-close'],
+    { ...VERIFIED, users: ['give-up'], allows: [] },
+    { horizonMs: 17_000 },
+  ),
   small('a cold start', [], { prepared: undefined, allows: [] }),
   small('a deletion', ['delete'], { allows: TOLD }),
   small('starting over together', ['crash'], { prepared: 'stray', allows: TOLD }),

@@ -20,27 +20,27 @@ async function holdMany(count: number) {
   await clock.advance(10);
   const leases = await acquiring;
   const queues = names.map((name) => lockPlace('default', name, undefined).queue);
-  /** How often the broker has taken a token back, over all locks. */
-  const returns = () =>
-    queues.reduce((sum, queue) => sum + (broker.line(queue)[0]?.heldReturns ?? Number.NaN), 0);
+  /** How often holders have asked, over all locks: 4.3 counts each answer in both headers. */
+  const questions = () =>
+    queues.reduce((sum, queue) => sum + (broker.line(queue)[0]?.heldReturns ?? Number.NaN) / 2, 0);
   const close = async () => {
     const closing = baton.close({ drainMs: 0 });
     await clock.advance(2_000);
     await closing;
   };
-  return { clock, session, leases, returns, close };
+  return { clock, session, leases, questions, close };
 }
 
 test('1,000 locks that were taken in one moment are each verified once in verifyEveryMs, and few at a time', async () => {
-  const { clock, leases, returns, close } = await holdMany(COUNT);
+  const { clock, leases, questions, close } = await holdMany(COUNT);
   for (let round = 0; round < 3; round += 1) {
-    const before = returns();
+    const before = questions();
     for (let ms = 0; ms < EVERY_MS; ms += 200) {
-      const seen = returns();
+      const seen = questions();
       await clock.advance(200);
-      expect(returns() - seen).toBeLessThanOrEqual(80);
+      expect(questions() - seen).toBeLessThanOrEqual(80);
     }
-    expect(returns() - before).toBe(COUNT);
+    expect(questions() - before).toBe(COUNT);
   }
   for (const lease of leases) expect(lease.remainingMs).toBeGreaterThanOrEqual(LEASE_MS - EVERY_MS);
   await close();

@@ -1,10 +1,18 @@
-import type { BrokerTraits, Delivery, QueueDepth } from '../../broker/port.ts';
-import { type BatonError, type LostReason, UnsupportedBrokerError } from '../../errors.ts';
-import type { GrantMode } from '../../options.ts';
+import type { Delivery, QueueDepth } from '../../broker/port.ts';
+import type { BatonError, LostReason } from '../../errors.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
-import { countMessage, decodeMessage } from '../token.ts';
+import { part, unmarking } from './delaying.ts';
 import { consume, leave, recreate } from './opening.ts';
+import {
+  type Answer,
+  countsApart,
+  grantsVerified,
+  hasMark,
+  judge,
+  notCounted,
+  questionOn,
+} from './questions.ts';
 import type {
   At,
   ContenderEvent,
@@ -32,13 +40,6 @@ const RECENT_PROOF_MS = 20;
 type Granting = At<'granting'>;
 type Holding = HeldState | VerifyingState;
 
-/** Whether a broker may hand the token over without telling its holder, so that the first proof is awaited. */
-export function grantsVerified(grant: GrantMode, { version: [major, minor] }: BrokerTraits): boolean {
-  return grant === 'verified' || (grant === 'auto' && isBelow43(major, minor));
-}
-
-const isBelow43 = (major: number, minor: number): boolean => major < 4 || (major === 4 && minor < 3);
-
 /** What is left of a hold, on the clock that is further ahead; 0 in every state but held and verifying. */
 export function remainingMs(
   state: At<'held' | 'verifying'>,
@@ -53,10 +54,12 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
   switch (event.type) {
     case 'delivered': {
       if (event.line !== state.line) return [state, []];
-      const answer = judge(state.hold, event.delivery, rules);
+      const answer = judge(state.hold, event.delivery, state.asked, rules);
       // Another contender of this process may have seen a higher fence meanwhile: then this token is not the live one.
       const isHighest = around.highestSeen <= state.hold.fence;
       if (answer.verdict === 'proof' && isHighest && remaining(state.sentAt, rules.leaseMs, around.now) > 0) {
+        if (rules.grant === 'verified' && answer.hold.nacked !== undefined && !hasMark(answer.hold, rules))
+          return askToMark(state, answer, around);
         const { turn, line, traits, sentAt } = state;
         const verifyAt = sentAt.mono + rules.verifyEveryMs;
         const held: HeldState = {
@@ -83,12 +86,27 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
     case 'wake':
       return remaining(state.sentAt, rules.leaseMs, around.now) > 0 ? [state, []] : placeIsVoid(state, []);
     case 'give-up':
-      return leave(state, { why: 'gave-up' });
+      if (rules.grant !== 'verified' || !countsApart(state.hold, state.traits))
+        return leave(state, { why: 'gave-up' });
+      return [
+        part(state, state.asked, around),
+        [
+          { do: 'refuse', refusal: { why: 'gave-up' } },
+          { do: 'know', known: false },
+        ],
+      ];
     case 'shutdown':
       return leave(state, { why: 'shutdown' });
     default:
       return [state, []];
   }
+}
+
+/** The token comes from a broker that counted nacks with everything else, and its mark fell out wrong. */
+function askToMark(state: Granting, { hold, saw }: Answer, { now }: Surroundings): Step {
+  const fence = saw.at(-1)?.fence ?? hold.fence;
+  const requeue: Effect = { do: 'requeue', line: state.line, deliveryTag: hold.deliveryTag };
+  return [{ ...state, hold: { ...hold, fence }, asked: 'requeue', sentAt: now }, [...saw, requeue]];
 }
 
 /** Nobody was told of this grant, so nothing is lost: the broker had taken the token back, or never answers. */
@@ -114,7 +132,7 @@ export function holding(state: Holding, event: ContenderEvent, around: Surroundi
       if (state.cancelledUntil === undefined || now.mono < state.cancelledUntil) return [state, []];
       return lose(state, 'consumer-cancelled');
     case 'release':
-      return release(state);
+      return release(state, around, rules);
     case 'pass-on':
       return passOn(state, around, rules);
     case 'cancelled': {
@@ -162,7 +180,7 @@ function isCancelled(state: Holding): boolean {
 }
 
 function delivered(state: Holding, delivery: Delivery, around: Surroundings, rules: Rules): Step {
-  const answer = judge(state.hold, delivery, rules);
+  const answer = judge(state.hold, delivery, questionOn(state.hold, state.traits), rules);
   if (state.at !== 'verifying' || answer.verdict !== 'proof' || isCancelled(state)) {
     const cause = state.at === 'verifying' && answer.verdict === 'not-counted' ? notCounted() : undefined;
     const [next, effects] = lose(state, 'superseded', cause);
@@ -181,7 +199,7 @@ function delivered(state: Holding, delivery: Delivery, around: Surroundings, rul
   return [next, [...proven, ...effects]];
 }
 
-/** basic.nack(requeue): as the active consumer the holder gets the token straight back, one count higher. */
+/** As the active consumer the holder gets the token straight back. */
 function sendVerification(state: HeldState, { now }: Surroundings): Step {
   const { turn, line, traits, hold, provenAt } = state;
   return [
@@ -196,7 +214,7 @@ function sendVerification(state: HeldState, { now }: Surroundings): Step {
       again: false,
       cancelledUntil: undefined,
     },
-    [{ do: 'requeue', line, deliveryTag: hold.deliveryTag }],
+    [{ do: questionOn(hold, traits), line, deliveryTag: hold.deliveryTag }],
   ];
 }
 
@@ -209,23 +227,27 @@ function passOn(state: Holding, around: Surroundings, rules: Rules): Step {
   const { now, highestSeen, ranLately } = around;
   const fence = highestSeen >= hold.fence ? highestSeen + 1n : hold.fence + 1n;
   const isLast = fence >= fenceOf(hold.base, hold.returns + 1, hold.stride);
-  if (isLast || rules.carriesState || isCancelled(state)) return release(state);
+  if (isLast || rules.carriesState || isCancelled(state)) return release(state, around, rules);
   const next: Hold = { ...hold, fence };
   const saw: Effect = { do: 'saw', fence };
   const isProven =
     !grantsVerified(rules.grant, traits) || remaining(state.provenAt, RECENT_PROOF_MS, now) > 0;
   if (isProven && ranLately) return [{ ...state, hold: next }, [saw, { do: 'grant', fence }]];
   // The answer under way was asked for by the lease before.
-  if (state.at === 'verifying') return release(state);
-  const requeue: Effect = { do: 'requeue', line, deliveryTag: hold.deliveryTag };
-  return [{ at: 'granting', turn, line, traits, hold: next, sentAt: now }, [saw, requeue]];
+  if (state.at === 'verifying') return release(state, around, rules);
+  const asked = questionOn(hold, traits);
+  const question: Effect = { do: asked, line, deliveryTag: hold.deliveryTag };
+  return [{ at: 'granting', turn, line, traits, hold: next, asked, sentAt: now }, [saw, question]];
 }
 
-/** Closing the channel is the release: one replicated step puts the token back and hands it to the next waiter. */
-function release(state: Holding): Step {
+/**
+ * Closing the channel is the release: one replicated step puts the token back and hands it to the next waiter. Where
+ * grants are verified the token says that it was released, so that the next holder need not wait for a lease.
+ */
+function release(state: Holding, around: Surroundings, rules: Rules): Step {
   const { line, hold, traits } = state;
   const turn = state.turn + 1;
-  if (hold.returns > LONG_LOG_RETURNS && isBelow43(traits.version[0], traits.version[1])) {
+  if (hold.returns > LONG_LOG_RETURNS && !countsApart(hold, traits)) {
     return [
       { at: 'closing', turn, line, phase: 'removing', until: undefined },
       [
@@ -234,7 +256,17 @@ function release(state: Holding): Step {
       ],
     ];
   }
-  return [{ at: 'closing', turn, line, phase: 'channel', until: undefined }, [{ do: 'close', line }]];
+  if (state.at === 'verifying' && hasMark(hold, rules) && !isCancelled(state))
+    return [part(state, questionOn(hold, traits), around), []];
+  return [
+    { at: 'closing', turn, line, phase: 'channel', until: undefined },
+    [...unmarkingOf(state, rules), { do: 'close', line }],
+  ];
+}
+
+/** What to do before a hold that nobody believes in is closed. */
+export function unmarkingOf(state: Holding, rules: Rules): readonly Effect[] {
+  return state.at === 'held' && hasMark(state.hold, rules) ? unmarking(state, state.hold) : [];
 }
 
 /** Ends a hold that cannot be vouched for any more. */
@@ -242,31 +274,4 @@ export function lose(state: Holding, reason: LostReason, cause?: BatonError, ope
   const effects: Effect[] = [{ do: 'lose', reason, cause }];
   if (open) effects.push({ do: 'close', line: state.line });
   return [{ at: 'lost', turn: state.turn, reason }, effects];
-}
-
-interface Answer {
-  readonly verdict: 'proof' | 'not-counted' | 'other';
-  readonly hold: Hold;
-  readonly saw: readonly Effect[];
-}
-
-/**
- * Proof is the same id, the same base and a count exactly one higher. "My token came back" is not enough: after a
- * dropped link RabbitMQ 4.0.5 granted the next waiter, told the holder nothing, and then gave it the token again.
- */
-function judge(hold: Hold, { body, returns, deliveryTag }: Delivery, { name }: Rules): Answer {
-  const isSame = Buffer.compare(body, hold.body) === 0;
-  const message = isSame ? countMessage(hold, returns) : decodeMessage(body, returns, name);
-  if (message.kind !== 'token') return { verdict: 'other', hold, saw: [] };
-  const saw: readonly Effect[] = [{ do: 'saw', fence: message.fence }];
-  const sameToken = message.token.id === hold.id && message.token.base === hold.base;
-  if (sameToken && returns === hold.returns + 1)
-    return { verdict: 'proof', hold: { ...hold, returns, deliveryTag }, saw };
-  return { verdict: sameToken && returns === hold.returns ? 'not-counted' : 'other', hold, saw };
-}
-
-function notCounted(): UnsupportedBrokerError {
-  return new UnsupportedBrokerError(
-    'the broker returned the token without counting it, so a hold cannot be proven; use RabbitMQ 3.10 or newer with quorum queues',
-  );
 }

@@ -1,3 +1,4 @@
+import { delaying, parting } from './delaying.ts';
 import { granting, holding, remainingMs } from './holding.ts';
 import { ask, consume, find, opening } from './opening.ts';
 import type { At, ContenderEvent, ContenderState, Rules, Step, Surroundings } from './types.ts';
@@ -18,9 +19,13 @@ export function step(state: ContenderState, event: ContenderEvent, around: Surro
       return waiting(state, event, around, rules);
     case 'granting':
       return granting(state, event, around, rules);
+    case 'delaying':
+      return delaying(state, event, around);
     case 'held':
     case 'verifying':
       return holding(state, event, around, rules);
+    case 'parting':
+      return parting(state, event, around, rules);
     case 'closing':
       return closing(state, event, around);
     case 'released':
@@ -33,6 +38,8 @@ export function step(state: ContenderState, event: ContenderEvent, around: Surro
 export function wakeAt(state: ContenderState, rules: Rules): number | undefined {
   switch (state.at) {
     case 'opening':
+    case 'delaying':
+    case 'parting':
     case 'closing':
       return state.until;
     case 'waiting': {

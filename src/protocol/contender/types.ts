@@ -4,6 +4,7 @@ import type { GrantMode } from '../../options.ts';
 import type { Instant } from '../instant.ts';
 import type { Handed } from '../register/types.ts';
 import type { Recreation } from '../topology.ts';
+import type { Question } from './questions.ts';
 
 /** What stays the same for one contender. */
 export interface Rules {
@@ -37,6 +38,8 @@ export interface Hold {
   /** Its bytes, so that a token that comes back as it went need not be read again. */
   readonly body: Uint8Array;
   readonly returns: number;
+  /** Of its last delivery, too: see {@link Delivery.nacked}. */
+  readonly nacked: number | undefined;
   readonly deliveryTag: number;
   readonly fence: bigint;
 }
@@ -62,17 +65,19 @@ export interface StrayInHand {
  *                 +--------- place void: fresh channel ---------+
  *                 v                                             |
  *   start --> opening ----> waiting ----> granting --+----------+
- *                 |            |    \        |       |
- *                 |            |     \       v       v (proof)
- *                 |            |      +-> verifying <--> held
- *                 |            |          /   |  \       / |
- *                 v            v         v    |   v     v  v
- *              closing <------------- closing |     lost (terminal)
- *                 |                           |
- *                 v                           |
- *             released (terminal) <-----------+  closing, once the broker has answered
+ *                 |          |   \  \      ^  |      |
+ *                 |          |    \  delaying |      v (proof)
+ *                 |          |     \          |     held <--> verifying
+ *                 |          |      +---------|----> ^          |  |
+ *                 v          v                v      |          |  v
+ *              closing <--- parting <---------+------+----------+ lost (terminal)
+ *                 |
+ *                 v
+ *             released (terminal), once the broker has answered
  *
- * `held` and `verifying` are the states in which the lock is held; the difference is an unanswered question.
+ * `held` and `verifying` are the states in which the lock is held; the difference is an unanswered question. `delaying`
+ * has the token of a holder that went without releasing it, until that one cannot believe any more; `parting` awaits the
+ * answer to its last question, to say that it has released (delaying.ts).
  */
 export type ContenderState =
   | { readonly at: 'idle'; readonly turn: 0 }
@@ -117,7 +122,27 @@ export type ContenderState =
       readonly line: number;
       readonly traits: BrokerTraits;
       readonly hold: Hold;
+      readonly asked: Question;
       readonly sentAt: Instant;
+    }
+  | {
+      readonly at: 'delaying';
+      readonly turn: number;
+      readonly line: number;
+      readonly traits: BrokerTraits;
+      readonly hold: Hold;
+      /** On the monotonic clock. */
+      readonly until: number;
+      /** The caller has been told to go; the delay goes on, so that the next one need not begin it anew. */
+      readonly abandoned: boolean;
+    }
+  | {
+      readonly at: 'parting';
+      readonly turn: number;
+      readonly line: number;
+      readonly hold: Hold;
+      readonly asked: Question;
+      readonly until: number;
     }
   | HeldState
   | VerifyingState
@@ -191,7 +216,7 @@ export type Effect =
   | { readonly do: 'look' | 'declare' | 'seed' | 'remove'; readonly call: number }
   /** Opens a fresh channel and consumes. */
   | { readonly do: 'consume' | 'barrier' | 'close'; readonly line: number }
-  | { readonly do: 'requeue' | 'ack'; readonly line: number; readonly deliveryTag: number }
+  | { readonly do: 'requeue' | 'reject' | 'ack'; readonly line: number; readonly deliveryTag: number }
   /** A token was seen with this fence: nothing at or below it is granted in this process again. */
   | { readonly do: 'saw'; readonly fence: bigint }
   /** Whether the queue may be consumed without a look next time. */

@@ -1,8 +1,9 @@
 import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import { TokenVersionError } from '../../errors.ts';
 import { decodeMessage, type Message } from '../token.ts';
-import { grantsVerified } from './holding.ts';
+import { delay } from './delaying.ts';
 import { ask, consume, leave, recreate, rest } from './opening.ts';
+import { grantsVerified, hasMark, questionOn } from './questions.ts';
 import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
@@ -101,7 +102,7 @@ function isLive({ token, returns, fence }: TokenMessage, { now, highestSeen }: S
 function grant(
   state: Waiting,
   message: TokenMessage,
-  { body: received, deliveryTag }: Delivery,
+  { body: received, deliveryTag, nacked }: Delivery,
   around: Surroundings,
   rules: Rules,
 ): Step {
@@ -110,14 +111,19 @@ function grant(
   const { now } = around;
   const { id, base, stride } = token;
   const body = new Uint8Array(received); // a copy: what was received may be part of all that was read from a socket
-  const hold: Hold = { id, base, stride, body, returns, deliveryTag, fence };
+  const hold: Hold = { id, base, stride, body, returns, nacked, deliveryTag, fence };
   const known = [
     { do: 'saw', fence },
     { do: 'know', known: true },
   ] as const;
+  if (hasMark(hold, rules)) {
+    const [next, effects] = delay(state, hold, around, rules);
+    return [next, [...known, ...effects]];
+  }
   if (grantsVerified(rules.grant, traits) || !around.ranLately) {
-    const requeue = { do: 'requeue', line, deliveryTag } as const;
-    return [{ at: 'granting', turn, line, traits, hold, sentAt: now }, [...known, requeue]];
+    const asked = rules.grant === 'verified' ? 'requeue' : questionOn(hold, traits);
+    const question = { do: asked, line, deliveryTag } as const;
+    return [{ at: 'granting', turn, line, traits, hold, asked, sentAt: now }, [...known, question]];
   }
   return [
     { at: 'held', turn, line, traits, hold, provenAt: now, verifyAt: now.mono + FIRST_QUESTION_MS },

@@ -1,4 +1,4 @@
-import { lose } from '../contender/holding.ts';
+import { lose, unmarkingOf } from '../contender/holding.ts';
 import { ask, consume, recreate, rest } from '../contender/opening.ts';
 import { IDLE, step, wakeAt } from '../contender/step.ts';
 import type {
@@ -154,7 +154,7 @@ function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Ru
     }
     case 'void':
       return after(
-        [...effects, { do: 'close', line: contender.line }],
+        [...effects, ...unmarkingOf(contender, rules), { do: 'close', line: contender.line }],
         untold(rest({ turn: contender.turn }, around)),
       );
     case 'refused':
@@ -162,7 +162,7 @@ function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Ru
     case 'forfeit':
       if (isWithheld(state)) {
         const closes: StatefulEffect = { do: 'close', line: contender.line };
-        return after([...effects, closes], untold(consume(contender)));
+        return after([...effects, ...unmarkingOf(contender, rules), closes], untold(consume(contender)));
       }
       return after(effects, untold(lose(contender, verdict.reason, verdict.cause)));
   }

@@ -1,7 +1,7 @@
 import type { Contender, Excuse, Watched } from '../client/state.ts';
 import { consumers, ready } from '../model/index.ts';
 import { say, type World } from '../world.ts';
-import { allowed, isOldDelivery, short } from './leases.ts';
+import { allowed, isOldDelivery, numberOf, short } from './leases.ts';
 import { forgetPlaces } from './order.ts';
 import { watchRegister } from './register.ts';
 import { Violation } from './state.ts';
@@ -78,6 +78,8 @@ export function watchBroker(world: World): { destroyed: boolean } {
           destroyed ||= event.why !== 'unrouted';
           forgetPlaces(world); // its holder, if it has not got the lease yet, begins anew
           say(world, () => `${event.message.label} is destroyed (${event.why})`);
+          if (event.why !== 'unrouted' && waitsForLeases(world))
+            excuseHolders(world, numberOf(event.message.label));
           if (event.why === 'deleted') checks.deletedAfter = world.minted.length;
           else if (event.why === 'limit')
             throw new Violation('one live token', 'the broker destroyed the token by its limit');
@@ -153,10 +155,22 @@ function find(world: World, channel: number): Contender | undefined {
 function excuse(world: World, channel: number, why: Excuse): void {
   const holder = find(world, channel)?.watched;
   if (holder === undefined || (holder.excuse !== undefined && why !== 'forgotten')) return;
-  // On 4.3 the leader waits for longer than a lease, so a verified grant has no excuse there.
-  if (why === 'link' && world.config.version === '4.3' && world.config.grant === 'verified') return;
+  if (why === 'link' && waitsForLeases(world)) return;
   holder.excuse = why;
 }
+
+/** What waits for the end of a lease went with the token, and another one is granted at once. */
+function excuseHolders(world: World, token: number): void {
+  for (const { contenders } of world.clients) {
+    for (const { granted, watched } of contenders) {
+      if (granted && watched.token === token) watched.excuse ??= 'destroyed';
+    }
+  }
+}
+
+/** A token that was taken back is not granted before the lease of its holder is over: then there is no excuse. */
+export const waitsForLeases = ({ config }: World): boolean =>
+  config.version === '4.3' && config.grant === 'verified';
 
 function place(world: World, channel: number): void {
   const client = world.clients.find(({ contenders }) => contenders.some((each) => isOn(each, channel)));

@@ -64,7 +64,15 @@ export function onRead(
 }
 
 /** A label is a kind and a number. */
-const numberOf = (label: string): number => Number(label.slice(label.indexOf('#') + 1));
+export const numberOf = (label: string): number => Number(label.slice(label.indexOf('#') + 1));
+
+/** Who released has said so, and nobody waits for a lease that is over. */
+export function onDelay(world: World, client: Client, contender: Contender): void {
+  world.checks.delays += 1;
+  say(world, () => `${label(client, contender)} waits for the end of the last lease`);
+  if (world.config.noDelays)
+    throw new Violation('a release costs no delay', `${label(client, contender)} waits for a lease`);
+}
 
 export function onGrant(world: World, client: Client, contender: Contender, fence: bigint): void {
   const { watched } = contender;
@@ -201,6 +209,7 @@ const EXCEPTION_OF = {
   link: 'link dropped, nobody told',
   ended: 'connection ended by the broker',
   deleted: 'deleted while held',
+  destroyed: 'token destroyed after it was taken back',
   forgotten: 'forgotten holder (3.x)',
   woken: 'suspended, and its clock set back',
 } as const;

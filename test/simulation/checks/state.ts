@@ -22,6 +22,7 @@ export type Rule =
   | 'a save is kept'
   | 'a late save has no effect'
   | 'a hold lasts'
+  | 'a release costs no delay'
   | 'the wire'
   | 'no exception';
 
@@ -30,6 +31,7 @@ export type ExceptionName =
   | 'link dropped, nobody told'
   | 'connection ended by the broker'
   | 'deleted while held'
+  | 'token destroyed after it was taken back'
   | 'token destroyed, older seed alive'
   | 'queue deleted, older seed stuck'
   | 'clock behind at a new token'
@@ -66,6 +68,8 @@ export interface ChecksState {
   /** Saves that were destroyed after somebody had had them in hand, with all that they had taken the place of. */
   destroyed: readonly number[];
   grants: number;
+  /** How often somebody waited for the end of another one's lease. */
+  delays: number;
   losses: number;
   saved: number;
   /** The longest overlap that was within its bounds, in milliseconds. */
@@ -86,6 +90,7 @@ export function newChecks(): ChecksState {
     read: [],
     destroyed: [],
     grants: 0,
+    delays: 0,
     losses: 0,
     saved: 0,
     longestOverlapMs: 0,

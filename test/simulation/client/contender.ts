@@ -8,11 +8,11 @@ import {
   statefulWakeAt,
 } from '../../../src/protocol/register/step.ts';
 import { recreation } from '../../../src/protocol/topology.ts';
-import { onAsk, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
+import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
 import { checkAbsorbs, checkBarrier, checkDeclare, checkRemove, NEW_BOOK, noted } from '../checks/wire.ts';
 import { LOCK, TIMES, VERSION_NUMBERS } from '../config.ts';
-import { openChannel, type ServerFrame } from '../model/index.ts';
+import { nackedOf, openChannel, type ServerFrame } from '../model/index.ts';
 import { instantOf, say, type World } from '../world.ts';
 import { LINE_LOST, QUEUE_GONE, request } from './calls.ts';
 import { needLine, write } from './lines.ts';
@@ -104,12 +104,15 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
   checkAbsorbs(before, event, effects);
   if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
   contender.state = state;
-  const isGrantOfDelivery = before.at === 'waiting' && (state.at === 'granting' || state.at === 'held');
+  const isGrantOfDelivery =
+    before.at === 'waiting' && (state.at === 'granting' || state.at === 'delaying' || state.at === 'held');
   if (isGrantOfDelivery) contender.watched.grantedHandOut = contender.watched.handOut;
   if (isInLine(before.at) && !isInLine(state.at)) watchName(world, client, { type: 'left' });
-  if (before.at === 'closing' && state.at === 'released') record.releasedAt = now.mono;
+  if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
+    record.releasedAt = now.mono;
   if (!isInLine(before.at) && isInLine(state.at)) watchName(world, client, { type: 'joined' });
   if (event.type === 'pass-on') onPassOn(world, client, contender);
+  if (state.at === 'delaying' && before.at === 'waiting') onDelay(world, client, contender);
   for (const effect of effects) carryOut(world, client, contender, effect);
 }
 
@@ -143,6 +146,7 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
     }
     case 'barrier':
     case 'requeue':
+    case 'reject':
     case 'ack':
     case 'close':
       useChannel(world, client, contender, effect);
@@ -191,9 +195,10 @@ function useChannel(
       else if (own.state === 'open') write(world, line, channelOf(own), { do: 'look' });
       break;
     case 'requeue':
+    case 'reject':
       if (effect.deliveryTag === contender.watched.deliveryTag) onAsk(world, client, contender);
       if (own.state !== 'open') break;
-      write(world, line, channelOf(own), { do: 'requeue', deliveryTag: effect.deliveryTag });
+      write(world, line, channelOf(own), { do: effect.do, deliveryTag: effect.deliveryTag });
       break;
     case 'ack':
       if (own.state !== 'open') break;
@@ -250,7 +255,9 @@ export function readOwn(
       const { deliveryTag, message, handOut } = frame;
       contender.watched.deliveryTag = deliveryTag;
       onRead(world, client, contender, message, handOut);
-      const delivery = { deliveryTag, body: message.body, returns: message.returns };
+      const { body, returns } = message;
+      const nacked = nackedOf(world.config.version, message);
+      const delivery = { deliveryTag, body, returns, nacked };
       dispatch(world, client, contender, { type: 'delivered', line, delivery });
       break;
     }

@@ -1,6 +1,6 @@
 import type { StatefulEffect } from '../../../src/protocol/register/step.ts';
 import { checkCancelled, onKept, onSaved } from '../checks/register.ts';
-import type { ServerFrame } from '../model/index.ts';
+import { nackedOf, type ServerFrame } from '../model/index.ts';
 import { say, type World } from '../world.ts';
 import { declareRegister, writeRegister } from './calls.ts';
 import { channelOf, dispatch, nameOf } from './contender.ts';
@@ -77,7 +77,8 @@ export function readRegister(
   }
   if (frame.is !== 'deliver') return;
   const { deliveryTag, message } = frame;
-  const delivery = { deliveryTag, body: message.body, returns: message.returns };
+  const { body, returns } = message;
+  const delivery = { deliveryTag, body, returns, nacked: nackedOf(world.config.version, message) };
   dispatch(world, client, contender, { type: 'register-delivered', line, delivery });
   onKept(world, contender);
 }

@@ -46,7 +46,7 @@ export interface OwnChannel {
  * Why a holder may go on believing although the token was taken back. `link`: the broker did it and tells nobody. The
  * others are told, at about the same time as the next holder, or later when the client cannot hear.
  */
-export type Excuse = 'link' | 'ended' | 'deleted' | 'forgotten' | 'woken';
+export type Excuse = 'link' | 'ended' | 'deleted' | 'destroyed' | 'forgotten' | 'woken';
 
 /** What a contender has been told of its queue, on the world's clock. */
 export interface WireBook {

@@ -4,6 +4,7 @@ import {
   createModel,
   endConnection,
   type Model,
+  nackedOf,
   openChannel,
   openConnection,
   type QueueName,
@@ -125,8 +126,9 @@ export class ModelBackend implements Backend {
         break;
       case 'ack':
       case 'nack':
+      case 'reject':
         this.#send(step.channel, {
-          do: step.do === 'ack' ? 'ack' : 'requeue',
+          do: step.do === 'nack' ? 'requeue' : step.do,
           deliveryTag: this.#channel(step.channel).deliveryTags.get(step.message) ?? 0,
         });
         break;
@@ -159,7 +161,7 @@ export class ModelBackend implements Backend {
     settle(this.#model);
     for (const channel of this.#channels.values()) {
       for (let frame = receive(this.#model, channel.id); frame; frame = receive(this.#model, channel.id)) {
-        if (channel.isOpen) note(channel, frame);
+        if (channel.isOpen) note(channel, frame, this.#model.version);
       }
     }
   }
@@ -209,7 +211,7 @@ export class ModelBackend implements Backend {
   }
 }
 
-function note(channel: ModelChannel, frame: ServerFrame): void {
+function note(channel: ModelChannel, frame: ServerFrame, version: Version): void {
   const { seen, unconfirmed, deliveryTags } = channel;
   switch (frame.is) {
     case 'declare-ok':
@@ -218,7 +220,7 @@ function note(channel: ModelChannel, frame: ServerFrame): void {
     case 'deliver': {
       const { message, deliveryTag } = frame;
       deliveryTags.set(message.label, deliveryTag);
-      seen.push(delivery(message.label, message.returns, message.returns > 0));
+      seen.push(delivery(message.label, message.returns, message.returns > 0, nackedOf(version, message)));
       break;
     }
     case 'confirm':

@@ -8,7 +8,7 @@ import type { Step } from './script.ts';
 /** A step that is still to find out what it can be applied to; it is left out where there is nothing. */
 type Draft =
   | Exclude<Step, { message: string }>
-  | { readonly do: 'ack' | 'nack'; readonly channel: string; readonly nth: number }
+  | { readonly do: 'ack' | 'nack' | 'reject'; readonly channel: string; readonly nth: number }
   | { readonly do: 'publish' }
   /** Published with a time to live, and waited for until that is over. */
   | { readonly do: 'probe' };
@@ -31,7 +31,7 @@ function drafts(version: Version): fc.Arbitrary<Draft[]> {
     { weight: 10, arbitrary: fc.constant<Draft>({ do: 'publish' }) },
     {
       weight: 8,
-      arbitrary: fc.record({ do: fc.constantFrom('ack', 'nack', 'nack'), channel, nth: fc.nat(2) }),
+      arbitrary: fc.record({ do: fc.constantFrom('ack', 'nack', 'nack', 'reject'), channel, nth: fc.nat(2) }),
     },
     { weight: 8, arbitrary: fc.record({ do: fc.constantFrom('close', 'close', 'cancel', 'look'), channel }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('drop', 'leave'), connection }) },
@@ -102,7 +102,8 @@ function applied(draft: Draft, model: ModelBackend, unique: number): Step[] {
     case 'cancel':
       return model.standing(draft.channel).consumes ? [draft] : [];
     case 'ack':
-    case 'nack': {
+    case 'nack':
+    case 'reject': {
       const { held } = model.standing(draft.channel);
       const message = held[draft.nth % held.length];
       return message === undefined ? [] : [{ do: draft.do, channel: draft.channel, message }];

@@ -102,11 +102,11 @@ export class RealChannel {
       }
       const { content, fields, properties } = message;
       this.#deliveries.set(String(content), message);
-      const counts = ['x-acquired-count', 'x-delivery-count'].map((name) =>
-        Number(properties.headers?.[name] ?? 0),
-      );
-      const returns = counts.reduce((sum, each) => sum + each);
-      this.#note(delivery(String(content), returns, fields.redelivered));
+      const count = (name: string): number => Number(properties.headers?.[name] ?? 0);
+      const acquired = count('x-acquired-count');
+      const failed = count('x-delivery-count');
+      const nacked = acquired === 0 ? 0 : acquired - failed;
+      this.#note(delivery(String(content), acquired + failed, fields.redelivered, nacked));
     };
     const consumerTag = randomUUID();
     if (!isOfRegister(step)) this.#tag = consumerTag;

@@ -50,7 +50,8 @@ export const SERVICE = 'S1';
 
 /**
  * What is to be seen of a broker: for each channel everything that arrived on it, in order, and what a passive declare
- * says. A delivery is `token+2*`: the message, `x-acquired-count` + `x-delivery-count`, and a star when redelivered.
+ * says. A delivery is `token+2*~1`: the message, `x-acquired-count` + `x-delivery-count`, a star when redelivered, and how
+ * much higher the first count is.
  */
 export interface View {
   readonly channels: Readonly<Record<string, readonly string[]>>;
@@ -91,16 +92,29 @@ export interface Scenario {
 
 export const connectionOf = (channel: string): string => channel.slice(0, 1);
 
-export const delivery = (message: string, returns: number, redelivered: boolean): string =>
-  `${message}+${returns}${redelivered ? '*' : ''}`;
+export const delivery = (
+  message: string,
+  returns: number,
+  redelivered: boolean,
+  nacked: number | undefined = 0,
+): string => `${message}+${returns}${redelivered ? '*' : ''}${nacked === 0 ? '' : `~${nacked}`}`;
 
-/** Compared too, but they go without saying in an {@link Outcome}. */
+/** These are compared too, but go without saying in an {@link Outcome}: which returns were nacks, and answers. */
 const isAnswer = (observation: string): boolean => /-ok\b|^confirmed /.test(observation);
 
 /** A view as an outcome. */
 export function outcomeOf({ channels, ...depths }: View): Outcome {
   const told = Object.entries(channels)
-    .map(([channel, seen]) => [channel, seen.filter((each) => !isAnswer(each)).join(' ')] as const)
+    .map(
+      ([channel, seen]) =>
+        [
+          channel,
+          seen
+            .filter((each) => !isAnswer(each))
+            .join(' ')
+            .replaceAll(/~\d+/g, ''),
+        ] as const,
+    )
     .filter(([, text]) => text !== '');
   return { told: Object.fromEntries(told), ...depths };
 }

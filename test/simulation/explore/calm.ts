@@ -26,7 +26,8 @@ export function settleDown(
   let from = model.now;
   forgetPlaces(world);
   model.destroyNextReturn = false;
-  let last = false;
+  let last: number | undefined;
+  const patience = new Patience(world);
   for (let steps = 0; ; steps += 1) {
     const { due } = enabled(world);
     if (steps > STEPS_AT_MOST) throw stuck(world);
@@ -34,11 +35,16 @@ export function settleDown(
     if (step !== undefined) {
       take(step);
     } else if (isQuiet(world)) {
-      if (last) break;
-      last = true;
+      if (last !== undefined && world.checks.grants > last) break;
+      last ??= world.checks.grants;
       take({ do: 'acquire', client: 0 });
     } else {
-      const next = nextInstant(world);
+      const leaver = patience.over();
+      if (leaver !== undefined) {
+        take(leaver);
+        continue;
+      }
+      const next = patience.before(nextInstant(world));
       if (next === undefined || next - from > HEALED_MS) {
         if (!endForgotten(world, take)) throw stuck(world);
         from = model.now;
@@ -52,6 +58,41 @@ export function settleDown(
   }
   checkToken(world);
   return model.now - from;
+}
+
+/** Of callers who come again and again, and never wait for long. */
+class Patience {
+  readonly #world: World;
+  readonly #since = new Map<string, number>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Somebody whose patience is over gives up. */
+  over(): Step | undefined {
+    const { clients, config, model } = this.#world;
+    if (config.patienceMs === undefined) return undefined;
+    for (const { id: client, contenders } of clients) {
+      for (const { id: contender, granted, refused, state } of contenders) {
+        if (granted || refused || state.at === 'released' || state.at === 'lost') continue;
+        const key = `${client}.${contender}`;
+        const since = this.#since.get(key) ?? model.now;
+        this.#since.set(key, since);
+        if (model.now - since >= config.patienceMs) return { do: 'give-up', client, contender };
+      }
+    }
+    return undefined;
+  }
+
+  /** The next instant, or the end of somebody's patience if that is before. */
+  before(next: number | undefined): number | undefined {
+    const { patienceMs } = this.#world.config;
+    if (patienceMs === undefined) return next;
+    const ends = [...this.#since.values()].map((since) => since + patienceMs);
+    const later = ends.filter((at) => at > this.#world.model.now);
+    return Math.min(next ?? Number.POSITIVE_INFINITY, ...later);
+  }
 }
 
 /** 3.x may attach somebody to a queue that was made anew without a word: he comes out of this by giving up. */

@@ -49,8 +49,8 @@ export function modelOf(model: Model, names: Names, parts: Parts): void {
   }
 }
 
-function messageOf({ label, returns, expiresAt }: Message, now: number, parts: Parts): void {
-  parts.push(label, returns, expiresAt !== undefined && Math.max(0, expiresAt - now));
+function messageOf({ label, returns, failures, expiresAt }: Message, now: number, parts: Parts): void {
+  parts.push(label, returns, failures, expiresAt !== undefined && Math.max(0, expiresAt - now));
 }
 
 function consumerOf(model: Model, consumer: Consumer, names: Names, parts: Parts): void {

@@ -113,9 +113,9 @@ function contenderOf(
         parts.push(m - mono, w - wall);
       }
     } else if (key === 'hold') {
-      const { id, base, returns, deliveryTag, fence } = value as Hold;
+      const { id, base, returns, nacked, deliveryTag, fence } = value as Hold;
       const tag = lastTag((state as { line: number }).line) - deliveryTag;
-      parts.push(id, String(base - zero), returns, tag, String(fence - zero));
+      parts.push(id, String(base - zero), returns, nacked, tag, String(fence - zero));
     } else if (key === 'stray') {
       const stray = value as { deliveryTag: number; call?: number; lookAt?: number } | undefined;
       if (stray === undefined) continue;

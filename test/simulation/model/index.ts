@@ -53,6 +53,7 @@ export {
   type Message,
   type Model,
   type ModelEvent,
+  nackedOf,
   QUEUES,
   type Queue,
   type QueueName,

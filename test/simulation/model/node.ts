@@ -67,6 +67,7 @@ export function readFrame(model: Model, channel: Channel): void {
       publish(model, channel, of, frame);
       break;
     case 'requeue':
+    case 'reject':
     case 'ack':
       settleTag(model, channel, frame);
       break;
@@ -147,7 +148,10 @@ function apply(model: Model, of: QueueName, id: number, command: Command): void 
       settle(model, of, id, command.handOut);
       break;
     case 'return':
-      giveBackOne(model, of, id, command.handOut);
+      giveBackOne(model, of, id, command.handOut, 'nack');
+      break;
+    case 'return-failed':
+      giveBackOne(model, of, id, command.handOut, 'reject');
       break;
     case 'purge':
       purge(model, of, 'purge');
@@ -220,8 +224,10 @@ function settleTag(
   }
   channel.unacked = channel.unacked.filter((each) => each !== entry);
   const { of, handOut } = entry;
-  pass(model, channel, of, { ask: frame.do === 'ack' ? 'settle' : 'return', handOut });
+  pass(model, channel, of, { ask: ASKS[frame.do], handOut });
 }
+
+const ASKS = { ack: 'settle', requeue: 'return', reject: 'return-failed' } as const;
 
 /** On the leader's own node there is no link to pass. */
 function pass(model: Model, channel: Channel, of: QueueName, command: Command): void {

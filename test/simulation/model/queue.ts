@@ -71,12 +71,18 @@ export function settle(model: Model, of: QueueName, channel: number, handOut: nu
   serve(model, of, queue);
 }
 
-/** basic.nack(requeue): to the head and, as the consumer stays active, straight back to it. */
-export function giveBackOne(model: Model, of: QueueName, channel: number, handOut: number): void {
+/** With requeue: to the head and, as the consumer stays active, straight back to it. */
+export function giveBackOne(
+  model: Model,
+  of: QueueName,
+  channel: number,
+  handOut: number,
+  why: 'nack' | 'reject',
+): void {
   const queue = model.queues[of];
   const held = queue && letGo(queue, channel, handOut);
   if (queue === undefined || held === undefined) return;
-  giveBack(model, of, queue, channel, held, 'nack');
+  giveBack(model, of, queue, channel, held, why);
   serve(model, of, queue);
 }
 
@@ -167,16 +173,19 @@ function giveBack(
     model.events.push({ was: 'destroyed', of, message, why: 'policy' });
     return;
   }
-  const returns = message.returns + increment(model, why);
-  // On 4.3 a nack raises x-acquired-count only, and the limit is compared with x-delivery-count (seen).
-  const failures = message.failures + (model.version === '4.3' && why === 'nack' ? 0 : 1);
+  const hasFailed = isFailure(model, why);
+  const returns = message.returns + (hasFailed && model.version === '4.3' ? 2 : 1);
+  const failures = message.failures + (hasFailed ? 1 : 0);
   if (failures > model.deliveryLimit) model.events.push({ was: 'destroyed', of, message, why: 'limit' });
   else queue.returned.push({ ...message, returns, failures });
 }
 
-/** On 4.3 the end of a channel, of a connection or of the node counts in both headers, a nack in one (seen). */
-function increment({ version }: Model, why: Taken): number {
-  return version === '4.3' && why !== 'nack' ? 2 : 1;
+/**
+ * On 4.3 the end of a channel, of a connection or of the node and a reject count in both headers, a nack in
+ * x-acquired-count only (seen), and so does the return from a node that was given up (rabbit_fifo).
+ */
+function isFailure({ version }: Model, why: Taken): boolean {
+  return version !== '4.3' || (why !== 'nack' && why !== 'link');
 }
 
 /** Makes the longest waiter active when nobody is, and hands it the head of the queue, as far as its prefetch goes. */

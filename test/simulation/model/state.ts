@@ -13,9 +13,15 @@ export interface Message {
   readonly body: Uint8Array;
   /** `x-acquired-count` + `x-delivery-count`. */
   readonly returns: number;
-  /** What the delivery limit is compared with. */
+  /** `x-delivery-count`, which the delivery limit is compared with. */
   readonly failures: number;
   readonly expiresAt: number | undefined;
+}
+
+/** `x-acquired-count` − `x-delivery-count`, as a client reads it: undefined without the first one. */
+export function nackedOf(version: Version, { returns, failures }: Message): number | undefined {
+  const acquired = version === '4.3' ? returns - failures : 0;
+  return acquired === 0 ? undefined : acquired - failures;
 }
 
 /** What a client writes, to the lock's queue unless it says `of`. `look` is a passive declare; on a consuming channel it is the barrier of a try. */
@@ -32,7 +38,7 @@ export type ClientFrame =
       /** For a history that is not played: how often the message has come back already. */
       readonly returns?: number | undefined;
     }
-  | { readonly do: 'requeue' | 'ack'; readonly deliveryTag: number };
+  | { readonly do: 'requeue' | 'reject' | 'ack'; readonly deliveryTag: number };
 
 /** What a client reads. `returned` is basic.return and the confirm behind it; `closed` is channel.close by the broker. */
 export type ServerFrame =
@@ -54,7 +60,7 @@ export type Command =
   | { readonly ask: 'stat' | 'delete' | 'purge' | 'cancel' | 'down' }
   | { readonly ask: 'checkout'; readonly prefetch: number }
   | { readonly ask: 'enqueue'; readonly message: Message }
-  | { readonly ask: 'settle' | 'return'; readonly handOut: number };
+  | { readonly ask: 'settle' | 'return' | 'return-failed'; readonly handOut: number };
 
 /** What the leader sends to a channel's process. */
 export type Effect =
@@ -130,7 +136,7 @@ export interface Untold {
   readonly tellAt: number;
 }
 
-export type Taken = 'channel' | 'connection' | 'link' | 'restart' | 'deleted' | 'nack';
+export type Taken = 'channel' | 'connection' | 'link' | 'restart' | 'deleted' | 'nack' | 'reject';
 
 /** What happened on the leader, for checks. Emptied by whoever reads it. */
 export type ModelEvent = { readonly of: QueueName } & (

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Copies, misfits, ROOT } from '../../sabotage/copies.ts';
 import { printTable } from '../report/table.ts';
+import { DELAYS } from './delays.ts';
 import type { RuleMutant } from './mutant.ts';
 import { OTHERS } from './others.ts';
 import { REGISTER } from './register.ts';
@@ -15,7 +16,7 @@ const run = promisify(execFile);
 
 /** Breaks one rule after the other in copies of the code, and demands that a check notices. Prints which, and how soon. */
 export async function proveByMutation(only: string | undefined): Promise<boolean> {
-  const mutants = [...TRAPS, ...REGISTER, ...OTHERS].filter(
+  const mutants = [...TRAPS, ...DELAYS, ...REGISTER, ...OTHERS].filter(
     ({ name }) => only === undefined || only.split(',').some((part) => name.includes(part)),
   );
   const copies = new Copies();

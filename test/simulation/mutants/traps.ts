@@ -1,10 +1,13 @@
 import type { Edit } from '../../sabotage/mutant.ts';
-import { HOLDING, OPENING, one, type RuleMutant, STEP, WAITING } from './mutant.ts';
+import { HOLDING, OPENING, one, QUESTIONS, type RuleMutant, STEP, WAITING } from './mutant.ts';
 
 const TOPOLOGY = 'src/protocol/topology.ts';
 const CONTENDER = 'test/simulation/client/contender.ts';
 const CALLS = 'test/simulation/client/calls.ts';
 const CONFIG = 'test/simulation/config.ts';
+
+/** What a release does. */
+const RELEASE = "[...unmarkingOf(state, rules), { do: 'close', line }],";
 
 /** The harness carries out an effect that the protocol has not: basic.cancel in the place of channel.close. */
 const KNOWS_CANCEL: readonly Edit[] = [
@@ -44,7 +47,7 @@ export const TRAPS: readonly RuleMutant[] = [
     trap: 1,
     name: 'releasing by basic.cancel',
     edits: [
-      ...one(HOLDING, "[{ do: 'close', line }]];", "[{ do: 'cancel' as 'close', line }]];"),
+      ...one(HOLDING, RELEASE, "[...unmarkingOf(state, rules), { do: 'cancel' as 'close', line }],"),
       ...KNOWS_CANCEL,
     ],
   },
@@ -65,34 +68,38 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 3,
     name: 'proof: the token came back',
-    edits: one(HOLDING, 'if (sameToken && returns === hold.returns + 1)', 'if (sameToken)'),
+    edits: one(QUESTIONS, 'if (sameToken && isAnswer(hold, delivery, asked))', 'if (sameToken)'),
   },
   {
     trap: 3,
     name: 'proof: the count alone',
     world: 'two tokens',
     edits: one(
-      HOLDING,
-      'if (sameToken && returns === hold.returns + 1)',
-      'if (returns === hold.returns + 1)',
+      QUESTIONS,
+      'if (sameToken && isAnswer(hold, delivery, asked))',
+      'if (isAnswer(hold, delivery, asked))',
     ),
   },
   {
     trap: 3,
     name: 'proof: any higher count',
-    edits: one(HOLDING, 'returns === hold.returns + 1)\n', 'returns > hold.returns)\n'),
+    edits: one(
+      QUESTIONS,
+      'if (sameToken && isAnswer(hold, delivery, asked))',
+      'if (sameToken && returns > hold.returns)',
+    ),
   },
   {
     trap: 4,
     name: 'release: ack and publish anew',
     edits: one(
       HOLDING,
-      "[{ do: 'close', line }]];",
+      RELEASE,
       `[
     { do: 'ack', line, deliveryTag: hold.deliveryTag },
     { do: 'seed', call: turn },
     { do: 'close', line },
-  ]];`,
+  ],`,
     ),
   },
   {
@@ -140,7 +147,7 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 7,
     name: 'a request on the channel of a holder',
-    edits: one(WAITING, '[...known, requeue]]', "[...known, requeue, { do: 'barrier', line }]]"),
+    edits: one(WAITING, '[...known, question]]', "[...known, question, { do: 'barrier', line }]]"),
   },
   {
     trap: 8,

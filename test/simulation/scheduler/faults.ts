@@ -1,4 +1,5 @@
 import { nextBase } from '../../../src/protocol/fence.ts';
+import { waitsForLeases } from '../checks/fences.ts';
 import { forgetPlaces } from '../checks/order.ts';
 import { abandon } from '../client/lines.ts';
 import { mintToken } from '../client/record.ts';
@@ -248,7 +249,7 @@ function excuse(world: World, isOn: (channel: number) => boolean): void {
   for (const client of world.clients) {
     for (const { channels, watched } of client.contenders) {
       if (!channels.some(({ channel }) => channel !== undefined && isOn(channel))) continue;
-      watched.excuse ??= 'ended';
+      if (!waitsForLeases(world)) watched.excuse ??= 'ended';
       watched.place = undefined;
     }
   }

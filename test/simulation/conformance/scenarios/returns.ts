@@ -57,7 +57,6 @@ export const returns: readonly Scenario[] = [
   },
   {
     title: 'a reject with requeue is counted like a nack, but on 4.3 like the end of a channel',
-    beyondModel: 'no client rejects',
     script: [...heldWithStraysBehind, reject('A1', 'token'), reject('A1', 'token')],
     outcome: (version) => ({
       told: { A1: version === '4.3' ? 'token+0 token+2* token+4*' : 'token+0 token+1* token+2*' },

@@ -16,6 +16,8 @@ import type { Process, WatchedContender } from './world.ts';
 export interface Queue {
   base: bigint;
   returns: number;
+  /** Of these by nacks, on a broker that counts them apart. */
+  nacked: number | undefined;
 }
 
 /** One thing that happens. It is made concrete against what the contender is about at that moment. */
@@ -182,11 +184,16 @@ function progress(
   if ('phase' in state && (state.phase === 'resting' || state.phase === 'pausing')) {
     passUntilDue(who, process, 0);
   } else if (state.at === 'opening' && state.phase === 'consuming') {
-    who.feed({ type: 'consuming', line: state.line ?? 0, traits: { version: [4, 0, 5] } });
-  } else if (state.at === 'waiting' || state.at === 'granting' || state.at === 'verifying') {
+    who.feed({
+      type: 'consuming',
+      line: state.line ?? 0,
+      traits: { version: [4, queue.nacked === undefined ? 0 : 3, 5] },
+    });
+  } else if (state.at === 'delaying') {
+    passUntilDue(who, process, 0);
+  } else if (state.at === 'waiting' || 'asked' in state || state.at === 'verifying') {
     const what = state.at === 'waiting' ? 'live' : 'proof';
-    const [body, returns] = messageOf({ do: 'deliver', what, old: false, step }, who, process, queue);
-    who.deliver(state.line, body, returns);
+    who.deliver(state.line, ...messageOf({ do: 'deliver', what, old: false, step }, who, process, queue));
   } else if (
     state.at === 'closing' &&
     (closeFirst || call === undefined) &&
@@ -203,6 +210,7 @@ function progress(
 function seed({ highestSeen }: Process, queue: Queue): void {
   queue.base = highestSeen + 1n;
   queue.returns = 0;
+  if (queue.nacked !== undefined) queue.nacked = 0;
 }
 
 /** Answers a call as the broker would. `ready` below 0 means that there is no queue. */
@@ -250,41 +258,58 @@ function messageOf(
   who: WatchedContender,
   process: Process,
   queue: Queue,
-): readonly [Uint8Array, number] {
+): readonly [Uint8Array, number, number | undefined] {
   const hold = 'hold' in who.state ? who.state.hold : undefined;
   const own =
     hold === undefined ? tokenBody({ base: queue.base }) : tokenBody({ base: hold.base, id: hold.id });
+  const before = hold?.returns ?? queue.returns;
+  const nacked = queue.nacked === undefined ? undefined : (hold?.nacked ?? queue.nacked);
   switch (what) {
     case 'live':
       queue.returns += step;
-      return [tokenBody({ base: queue.base, at: process.now.wall }), queue.returns];
-    case 'proof':
-      queue.returns = Math.max(queue.returns, (hold?.returns ?? queue.returns) + 1);
-      return [own, (hold?.returns ?? queue.returns) + 1];
+      if (queue.nacked !== undefined) queue.nacked += step;
+      return [tokenBody({ base: queue.base, at: process.now.wall }), queue.returns, queue.nacked];
+    case 'proof': {
+      const isNack = who.asked === 'requeue';
+      const returns = before + (isNack || nacked === undefined ? 1 : 2);
+      queue.returns = Math.max(queue.returns, returns);
+      if (nacked === undefined) return [own, returns, undefined];
+      queue.nacked = nacked + (isNack ? 1 : 0);
+      return [own, returns, queue.nacked];
+    }
     case 'same':
-      return [own, hold?.returns ?? queue.returns];
+      return [own, before, nacked];
     case 'skipped':
-      return [own, (hold?.returns ?? queue.returns) + 1 + step];
+      return [own, before + 1 + step, nacked];
     case 'other':
-      return [tokenBody({ id: OTHER_ID, base: queue.base + BigInt(step) * 10n }), queue.returns];
+      return [tokenBody({ id: OTHER_ID, base: queue.base + BigInt(step) * 10n }), queue.returns, nacked];
     case 'impostor': {
       const base = (hold?.base ?? queue.base) + BigInt(step);
       const id = step === 1 ? OTHER_ID : hold?.id;
-      return [tokenBody({ base, ...(id && { id }) }), (hold?.returns ?? queue.returns) + 1];
+      return [
+        tokenBody({ base, ...(id && { id }) }),
+        before + 1,
+        nacked === undefined ? undefined : nacked + 1,
+      ];
     }
     case 'surfaced':
-      return [tokenBody({ id: OTHER_ID, base: queue.base + 500n, at: process.now.wall - 61_000 }), 0];
+      return [
+        tokenBody({ id: OTHER_ID, base: queue.base + 500n, at: process.now.wall - 61_000 }),
+        0,
+        undefined,
+      ];
     case 'huge':
       queue.base += 1_000_000n;
       queue.returns = 0;
-      return [tokenBody({ base: queue.base, at: process.now.wall }), 0];
+      if (queue.nacked !== undefined) queue.nacked = 0;
+      return [tokenBody({ base: queue.base, at: process.now.wall }), 0, undefined];
     case 'foreign':
-      return [tokenBody({ name: 'else', at: NOW.wall }), queue.returns];
+      return [tokenBody({ name: 'else', at: NOW.wall }), queue.returns, nacked];
     case 'probe':
-      return [probeBody, 0];
+      return [probeBody, 0, undefined];
     case 'newer':
-      return [newerBody, queue.returns];
+      return [newerBody, queue.returns, nacked];
     case 'junk':
-      return [junkBody, queue.returns];
+      return [junkBody, queue.returns, nacked];
   }
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { ContenderEvent, ContenderState, Step } from '../../../../src/protocol/contender/types.ts';
 import {
   closing,
+  counted,
+  delaying,
   delivered,
   feed,
   granting,
@@ -12,6 +14,7 @@ import {
   NOW,
   names,
   opening,
+  parting,
   place,
   retryable,
   V4_3,
@@ -37,6 +40,9 @@ const STATES = {
   'stray, abandoned': lookingBehindStray({ abandoned: true }),
   'stray acked, abandoned': waiting({ abandoned: true, until: NOW.mono + 2_000 }),
   granting: granting(),
+  delaying: delaying(),
+  'delaying, abandoned': delaying({ abandoned: true }),
+  parting: parting(),
   held: held(),
   verifying: verifying(),
   'verifying again': verifying({ again: true }),
@@ -90,6 +96,7 @@ function eventFor(state: ContenderState, type: Type, shift = 0): ContenderEvent 
     case 'consuming':
       return { type, line, traits: V4_3 };
     case 'delivered':
+      if (state.at === 'parting') return { ...counted(HOLD.returns + 2, 1), line } as ContenderEvent;
       return delivered(HOLD.returns + 1, undefined, line);
     case 'barrier':
     case 'cancelled':
@@ -179,11 +186,30 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
     closed: 'opening/consuming: consume',
     ...GOES,
   },
-  held: { ...HELD, delivered: 'lost/superseded: saw lose close', verify: 'verifying: requeue' },
+  delaying: {
+    delivered: 'opening/consuming: close consume',
+    cancelled: 'opening/resting: know close',
+    closed: 'opening/consuming: consume',
+    'give-up': 'delaying+abandoned: refuse',
+    shutdown: 'closing/channel: refuse know close',
+  },
+  'delaying, abandoned': {
+    delivered: 'closing/channel: know close',
+    cancelled: 'closing/channel: know close',
+    closed: 'released: end',
+    shutdown: 'closing/channel: know close',
+  },
+  parting: {
+    delivered: 'closing/channel: saw requeue close',
+    cancelled: 'closing/channel: close',
+    closed: 'released: end',
+    shutdown: 'closing/channel: close',
+  },
+  held: { ...HELD, delivered: 'lost/superseded: saw lose close', verify: 'verifying: reject' },
   verifying: { ...HELD, delivered: 'held: saw prove', verify: 'verifying+again: ' },
   'verifying again': {
     ...HELD,
-    delivered: 'verifying: saw prove requeue',
+    delivered: 'verifying: saw prove reject',
     verify: 'verifying+again: ',
   },
   cancelled: {

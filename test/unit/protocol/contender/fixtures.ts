@@ -44,6 +44,7 @@ export const HOLD: Hold = {
   stride: 1,
   body: encodeToken(TOKEN),
   returns: 2,
+  nacked: undefined,
   deliveryTag: 1,
   fence: 1_002n,
 };
@@ -69,8 +70,18 @@ export const probeBody = encodeProbe({ id: OTHER_ID, name: 'jobs', by: 'x', at: 
 export const newerBody = Buffer.from(JSON.stringify({ v: 2, kind: 'token', anything: true }));
 export const junkBody = Buffer.from([0xff, 0xfe, 0x00]);
 
-export function delivery(returns: number, body = tokenBody(), deliveryTag = 2): Delivery {
-  return { deliveryTag, body, returns };
+export function delivery(
+  returns: number,
+  body = tokenBody(),
+  deliveryTag = 2,
+  nacked: number | undefined = undefined,
+): Delivery {
+  return { deliveryTag, body, returns, nacked };
+}
+
+/** The token as 4.3 counts it: how often in all, and how often by a nack. */
+export function counted(returns: number, nacked: number, deliveryTag = 2): ContenderEvent {
+  return { type: 'delivered', line: LINE, delivery: delivery(returns, tokenBody(), deliveryTag, nacked) };
 }
 
 export function delivered(returns: number, body = tokenBody(), line = LINE): ContenderEvent {
@@ -119,7 +130,46 @@ export function lookingBehindStray(changes: Partial<At<'waiting'>> = {}): At<'wa
 }
 
 export function granting(changes: Partial<At<'granting'>> = {}): At<'granting'> {
-  return { at: 'granting', turn: LINE, line: LINE, traits: V4_3, hold: HOLD, sentAt: NOW, ...changes };
+  return {
+    at: 'granting',
+    turn: LINE,
+    line: LINE,
+    traits: V4_3,
+    hold: HOLD,
+    asked: 'requeue',
+    sentAt: NOW,
+    ...changes,
+  };
+}
+
+/** A contender with verified grants that was handed a token whose holder did not release it. */
+export function delaying(changes: Partial<At<'delaying'>> = {}): At<'delaying'> {
+  const until = NOW.mono + RULES.leaseMs + 250;
+  const hold = { ...HOLD, nacked: 1 };
+  return {
+    at: 'delaying',
+    turn: LINE,
+    line: LINE,
+    traits: V4_3,
+    hold,
+    until,
+    abandoned: false,
+    ...changes,
+  };
+}
+
+/** A contender that has released, and awaits the answer to its last question. */
+export function parting(changes: Partial<At<'parting'>> = {}): At<'parting'> {
+  const hold = { ...HOLD, nacked: 1 };
+  return {
+    at: 'parting',
+    turn: LINE + 1,
+    line: LINE,
+    hold,
+    asked: 'reject',
+    until: NOW.mono + 250,
+    ...changes,
+  };
 }
 
 export function held(changes: Partial<At<'held'>> = {}): At<'held'> {
@@ -206,6 +256,8 @@ export function place(state: ContenderState): string {
       return `opening/${state.phase}${state.abandoned ? '+abandoned' : ''}`;
     case 'waiting':
       return `waiting${state.stray ? '+stray' : ''}${state.abandoned ? '+abandoned' : ''}`;
+    case 'delaying':
+      return `delaying${state.abandoned ? '+abandoned' : ''}`;
     case 'verifying':
       return `verifying${state.cancelledUntil === undefined ? '' : '+cancelled'}${state.again ? '+again' : ''}`;
     case 'closing':

@@ -48,7 +48,7 @@ describe('grant', () => {
     expect(feed(state, { type: 'wake' })[1]).toEqual([]);
     const now = later(1);
     const [next, effects] = feed(state, { type: 'wake' }, { now });
-    expect(effects).toEqual([{ do: 'requeue', line: LINE, deliveryTag: 2 }]);
+    expect(effects).toEqual([{ do: 'reject', line: LINE, deliveryTag: 2 }]);
     expect(next).toMatchObject({ at: 'verifying', provenAt: NOW, sentAt: now });
   });
 

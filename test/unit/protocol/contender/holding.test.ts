@@ -31,7 +31,7 @@ describe('verification', () => {
     expect(wakeAt(held(), RULES)).toBe(NOW.mono + 5_000);
     expect(feed(held(), wake, { now: later(4_999) })[1]).toEqual([]);
     const [state, effects] = feed(held(), wake, { now: later(5_000) });
-    expect(effects).toEqual([{ do: 'requeue', line: LINE, deliveryTag: HOLD.deliveryTag }]);
+    expect(effects).toEqual([{ do: 'reject', line: LINE, deliveryTag: HOLD.deliveryTag }]);
     expect(state).toMatchObject({ at: 'verifying', provenAt: NOW, sentAt: later(5_000) });
     const [proven] = feed(state, proof, { now: later(5_900) });
     expect(wakeAt(proven, RULES)).toBe(NOW.mono + 10_000);
@@ -40,7 +40,7 @@ describe('verification', () => {
   test('uses the delivery tag of the last delivery, and each proof asks for one count more', () => {
     const [first] = feed(verifying(), proof);
     const [second, effects] = feed(first, { type: 'verify' });
-    expect(effects).toEqual([{ do: 'requeue', line: LINE, deliveryTag: 2 }]);
+    expect(effects).toEqual([{ do: 'reject', line: LINE, deliveryTag: 2 }]);
     expect(names(feed(second, delivered(HOLD.returns + 2))[1])).toBe('saw prove');
     expect(place(feed(second, proof)[0])).toBe('lost/superseded');
   });
@@ -56,7 +56,7 @@ describe('verification', () => {
     expect(effects).toEqual([
       { do: 'saw', fence: 1_003n },
       { do: 'prove', sentAt: NOW },
-      { do: 'requeue', line: LINE, deliveryTag: 2 },
+      { do: 'reject', line: LINE, deliveryTag: 2 },
     ]);
     expect(state).toMatchObject({ at: 'verifying', again: false, sentAt: later(6_000), provenAt: NOW });
     expect(names(feed(state, delivered(HOLD.returns + 2))[1])).toBe('saw prove');

@@ -15,6 +15,11 @@ const recreations = fc.constantFrom(
   { recreateAfterMs: 250, looksFirst: false },
   { recreateAfterMs: 250, looksFirst: true },
 );
+/** On a broker that counts all returns alike, and on one that counts nacks apart. */
+const queues = fc.constantFrom<Queue>(
+  { base: 1_000n, returns: 0, nacked: undefined },
+  { base: 1_000n, returns: 0, nacked: 0 },
+);
 const commands = fc.array(command, { maxLength: 60, size: 'max' });
 
 /** What the runs have met, so that a property that tests nothing is noticed. */
@@ -24,10 +29,12 @@ export class Met {
   losses = 0;
   releases = 0;
   contenders = 0;
+  delays = 0;
 
   count(who: WatchedContender): void {
     this.contenders += 1;
     this.grants += who.granted.length;
+    this.delays += who.delayedGrants;
     this.refusals += who.refusals;
     this.losses += who.losses;
     this.releases += who.state.at === 'released' && who.granted.length === 1 ? 1 : 0;
@@ -36,7 +43,7 @@ export class Met {
 
 /** Ends every contender, with a broker that answers everything, and demands that nothing is left. */
 function drain(who: WatchedContender, process: Process): void {
-  if (!(who.state.at === 'closing')) who.feed({ type: 'shutdown' });
+  if (who.state.at !== 'closing') who.feed({ type: 'shutdown' });
   for (let turns = 0; turns < 20 && !who.isOver; turns++) {
     if (who.state.at === 'closing') passUntilDue(who, process, 0);
     const call = who.calls[0];
@@ -48,27 +55,34 @@ function drain(who: WatchedContender, process: Process): void {
 
 /** @param first what happens before anything random, to reach a rare place surely */
 export function oneContender(met: Met, first: readonly Command[] = []) {
-  return fc.property(rules, fc.boolean(), recreations, commands, (changes, known, pause, list) => {
-    const process = newProcess(pause);
-    const who = new WatchedContender(process, changes);
-    const queue: Queue = { base: 1_000n, returns: 0 };
-    who.feed({ type: 'start', known });
-    for (const todo of [...first, ...list]) carryOut(todo, who, process, queue);
-    met.count(who);
-    drain(who, process);
-    const end = who.state;
-    for (const todo of list.slice(0, 5)) carryOut(todo, who, process, queue);
-    rule(who.state === end, 'something was left to happen after the end');
-  });
+  return fc.property(
+    rules,
+    fc.boolean(),
+    queues,
+    recreations,
+    commands,
+    (changes, known, like, pause, list) => {
+      const process = newProcess(pause);
+      const who = new WatchedContender(process, changes);
+      const queue: Queue = { ...like };
+      who.feed({ type: 'start', known });
+      for (const todo of [...first, ...list]) carryOut(todo, who, process, queue);
+      met.count(who);
+      drain(who, process);
+      const end = who.state;
+      for (const todo of list.slice(0, 5)) carryOut(todo, who, process, queue);
+      rule(who.state === end, 'something was left to happen after the end');
+    },
+  );
 }
 
 export function severalContenders(met: Met) {
   const turn = fc.tuple(fc.nat(2), command);
   const turns = fc.array(turn, { maxLength: 60, size: 'max' });
   const several = fc.array(rules, { minLength: 2, maxLength: 3 });
-  return fc.property(several, recreations, turns, (all, pause, list) => {
+  return fc.property(several, queues, recreations, turns, (all, like, pause, list) => {
     const process = newProcess(pause);
-    const queue: Queue = { base: 1_000n, returns: 0 };
+    const queue: Queue = { ...like };
     const contenders = all.map((changes) => new WatchedContender(process, changes));
     for (const who of contenders) who.feed({ type: 'start', known: true });
     for (const [pick, todo] of list) {

@@ -84,7 +84,7 @@ describe('passing on', () => {
       const [next, effects] = feed(state, passOn, { highestSeen: hold.fence, ...around });
       const fence = hold.fence + 1n;
       expect(next).toMatchObject({ at: 'granting', hold: { fence } });
-      expect(names(effects)).toBe('saw requeue');
+      expect(names(effects)).toBe(state.traits === V4_0 ? 'saw requeue' : 'saw reject');
       const body = tokenBody({ stride: 8 });
       const [granted, proven] = feed(next, delivered(HOLD.returns + 1, body), { highestSeen: fence });
       expect(granted.at).toBe('held');

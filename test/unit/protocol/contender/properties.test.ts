@@ -10,6 +10,7 @@ test('one contender keeps every rule whatever happens in whatever order', () => 
   expect(met.refusals).toBeGreaterThan(met.contenders / 20);
   expect(met.losses).toBeGreaterThan(met.contenders / 60);
   expect(met.releases).toBeGreaterThan(10);
+  expect(met.delays).toBeGreaterThan(10);
 });
 
 test('several contenders of one process that share what they have seen keep every rule', () => {

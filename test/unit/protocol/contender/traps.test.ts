@@ -50,7 +50,14 @@ describe('trap', () => {
       [{ type: 'wake' }, { now: later(50) }],
       [{ type: 'declared', call: 5, depth: { ready: 1, consumers: 0 } }, {}],
       [{ type: 'consuming', line: 6, traits: V4_3 }, {}],
-      [{ type: 'delivered', line: 2, delivery: { deliveryTag: 9, body: tokenBody(), returns: 3 } }, {}],
+      [
+        {
+          type: 'delivered',
+          line: 2,
+          delivery: { deliveryTag: 9, body: tokenBody(), returns: 3, nacked: undefined },
+        },
+        {},
+      ],
     ]);
     const lines = effects.flatMap((effect) => (effect.do === 'consume' ? [effect.line] : []));
     expect(lines).toEqual([1, 2, 3, 6]);
@@ -89,19 +96,19 @@ describe('trap', () => {
       for (const grant of ['auto', 'verified', 'immediate'] as const) {
         for (const mode of ['wait', 'try'] as const) {
           const [, effects] = feed(waiting(), delivered(0, body), {}, { ...RULES, grant, mode });
-          expect(names(effects)).not.toMatch(/grant|requeue/);
+          expect(names(effects)).not.toMatch(/grant|requeue|reject/);
         }
       }
     }
   });
 
-  test('7: a holder has no request of its own on its channel: its questions are a nack or go to another connection', () => {
+  test('7: a holder has no request of its own on its channel: its questions are a reject or a nack, or go to another connection', () => {
     const effects = [
       ...feed(held(), { type: 'verify' })[1],
       ...feed(verifying({ again: true }), delivered(HOLD.returns + 1))[1],
       ...feed(held(), { type: 'cancelled', line: LINE })[1],
     ];
-    expect(names(effects)).toBe('requeue saw prove requeue know look');
+    expect(names(effects)).toBe('reject saw prove reject know look');
   });
 
   test('9: the delivery limit is there, and is neither -1 nor small', () => {

@@ -33,14 +33,32 @@ export function newProcess(recreation: Recreation): Process {
 /** How long a queue that shows no token is given to show one before it may be removed. */
 const GRACE_MS = 2_000;
 
-type TokenMessage = Extract<Message, { kind: 'token' }>;
-
-/** The same id, the same base, and exactly one return more. */
-function isProof(own: TokenMessage | undefined, arrived: Message | undefined): boolean {
-  if (own === undefined || arrived?.kind !== 'token') return false;
-  const same = own.token.id === arrived.token.id && own.token.base === arrived.token.base;
-  return same && arrived.returns === own.returns + 1;
+/** A message as it was handed over. */
+interface Arrival {
+  readonly message: Message;
+  readonly nacked: number | undefined;
+  readonly at: number;
+  /** It came to a contender that waited, and not as the answer to a question. */
+  readonly isFirst: boolean;
 }
+
+/** The same id, the same base, and counts that have risen by the question and nothing else. */
+function isProof(
+  own: Arrival | undefined,
+  asked: 'requeue' | 'reject',
+  arrived: Arrival | undefined,
+): boolean {
+  const before = own?.message;
+  const now = arrived?.message;
+  if (before?.kind !== 'token' || now?.kind !== 'token') return false;
+  if (before.token.id !== now.token.id || before.token.base !== now.token.base) return false;
+  const both = asked === 'reject' && arrived?.nacked !== undefined;
+  const nacked = (own?.nacked ?? 0) + (asked === 'requeue' ? 1 : 0);
+  const isNacked = own?.nacked === undefined || arrived?.nacked === nacked;
+  return isNacked && now.returns === before.returns + (both ? 2 : 1);
+}
+
+const isOdd = (nacked: number | undefined): boolean => nacked !== undefined && nacked % 2 !== 0;
 
 export type Call = Extract<Effect, { call: number }>;
 
@@ -55,17 +73,22 @@ export class WatchedContender {
   readonly calls: Call[] = [];
   readonly granted: bigint[] = [];
   refusals = 0;
+  /** Of those granted, after a delay. */
+  delayedGrants = 0;
   losses = 0;
   ends = 0;
   /** What was delivered, by line and delivery tag. */
-  readonly #delivered = new Map<string, Message>();
+  readonly #delivered = new Map<string, Arrival>();
   #seenBeforeDelivery = 0n;
   #lastTag = 0;
   /** Kept apart from the state under test: the token as it was last handed over, and when it was last given back. */
-  #own: TokenMessage | undefined;
+  #own: Arrival | undefined;
+  #asked: 'requeue' | 'reject' = 'requeue';
+  /** The first delivery of the token that is in hand or was given back last. */
+  #first: Arrival | undefined;
   #sentAt: Instant | undefined;
   #leaseFrom: Instant | undefined;
-  #arrived: Message | undefined;
+  #arrived: Arrival | undefined;
   /** When looks behind a stray showed nothing ready, on the line that is open. */
   #emptyLooks: number[] = [];
   /** When this contender last learned that its queue is gone: by a cancellation, a 404, a look, or its own removal. */
@@ -86,13 +109,23 @@ export class WatchedContender {
     return wakeAt(this.state, this.#rules);
   }
 
-  deliver(line: number, body: Uint8Array, returns: number): void {
+  /** What was asked last, for a broker that answers. */
+  get asked(): 'requeue' | 'reject' {
+    return this.#asked;
+  }
+
+  deliver(line: number, body: Uint8Array, returns: number, nacked: number | undefined): void {
     this.#lastTag += 1;
-    const delivery: Delivery = { deliveryTag: this.#lastTag, body, returns };
+    const delivery: Delivery = { deliveryTag: this.#lastTag, body, returns, nacked };
     const message = decodeMessage(body, returns, this.#rules.name);
-    this.#delivered.set(`${line}/${this.#lastTag}`, message);
-    this.#arrived = message;
-    if (this.state.at === 'waiting') this.#seenBeforeDelivery = this.#process.highestSeen;
+    const isFirst = this.state.at === 'waiting';
+    const arrival: Arrival = { message, nacked, at: this.#process.now.mono, isFirst };
+    this.#delivered.set(`${line}/${this.#lastTag}`, arrival);
+    this.#arrived = arrival;
+    if (isFirst) {
+      this.#seenBeforeDelivery = this.#process.highestSeen;
+      this.#first = arrival;
+    }
     this.feed({ type: 'delivered', line, delivery });
   }
 
@@ -109,7 +142,16 @@ export class WatchedContender {
     if ('call' in event) this.#answered(event.call);
     if (before.at === 'waiting' && event.type === 'looked' && !isVoid) this.#watchLook(event.depth, effects);
     for (const effect of effects) this.#watch(effect, before);
+    this.#watchRelease(event, before, effects);
     this.#check();
+  }
+
+  /** With the token in hand a release takes the mark away; with a question under way it awaits the answer. */
+  #watchRelease(event: ContenderEvent, before: ContenderState, effects: readonly Effect[]): void {
+    if (event.type !== 'release' || this.#rules.grant !== 'verified' || this.state.at === 'lost') return;
+    if (before.at !== 'held' || !isOdd(before.hold.nacked)) return;
+    const what = effects.map((effect) => effect.do).join(' ');
+    rule(what === 'requeue close', `a release leaves the mark of its hold: ${what}`);
   }
 
   /** Events of older lines and older calls. Time is another matter: a lease that is over ends at any event. */
@@ -193,16 +235,21 @@ export class WatchedContender {
         if (this.lines.get(effect.line) === 'open') this.lines.set(effect.line, 'closing');
         break;
       case 'ack':
+      case 'reject':
       case 'requeue': {
-        const kind = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`)?.kind;
-        if (effect.do === 'requeue') {
-          rule(kind === 'token', `requeue of a ${kind}`);
-          const token = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`);
-          if (token?.kind === 'token') this.#own = token;
-          this.#sentAt = this.#process.now;
-          if (before.at === 'waiting') this.#leaseFrom = this.#process.now;
+        const arrival = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`);
+        const kind = arrival?.message.kind;
+        if (effect.do === 'ack') {
+          rule(kind === 'probe' || kind === 'stray', `ack of a ${kind}`);
+          break;
         }
-        if (effect.do === 'ack') rule(kind === 'probe' || kind === 'stray', `ack of a ${kind}`);
+        rule(arrival !== undefined && kind === 'token', `${effect.do} of a ${kind}`);
+        if (effect.do === 'requeue' && isOdd(arrival.nacked) && this.#rules.grant === 'verified')
+          this.#watchUnmark();
+        this.#own = arrival;
+        this.#asked = effect.do;
+        this.#sentAt = this.#process.now;
+        if (before.at === 'waiting' || before.at === 'delaying') this.#leaseFrom = this.#process.now;
         break;
       }
       case 'saw':
@@ -220,7 +267,7 @@ export class WatchedContender {
         rule(this.granted.length === 1, 'a proof without a grant');
         rule(before.at === 'granting' || before.at === 'verifying', 'a proof that nobody asked for');
         rule(this.#sentAt === effect.sentAt, 'a proof counted from another moment than its sending');
-        rule(isProof(this.#own, this.#arrived), 'a proof by another token or another count');
+        rule(isProof(this.#own, this.#asked, this.#arrived), 'a proof by another token or another count');
         this.#leaseFrom = effect.sentAt;
         break;
       case 'lose':
@@ -235,16 +282,33 @@ export class WatchedContender {
     }
   }
 
+  /** A mark is taken away only by who has no lease any more, and by nobody before the lease of the one before is over. */
+  #watchUnmark(): void {
+    rule(this.state.at === 'closing', 'the mark of a hold is taken away by a question');
+    rule(this.#isDelayOver(), 'a mark is taken away before the lease of the one before is over');
+  }
+
+  #isDelayOver(): boolean {
+    if (this.#first === undefined || !isOdd(this.#first.nacked)) return true;
+    return this.#process.now.mono - this.#first.at >= this.#rules.leaseMs;
+  }
+
   #watchGrant(fence: bigint, before: ContenderState): void {
-    const tokens = [...this.#delivered.values()].filter((message) => message.kind === 'token');
+    if (this.#rules.grant === 'verified') {
+      rule(this.#isDelayOver(), 'a grant before the lease of the one before is over');
+      if (isOdd(this.#first?.nacked)) this.delayedGrants += 1;
+      const nacked = this.#arrived?.nacked;
+      rule(nacked === undefined || isOdd(nacked), 'a verified grant of a token without a mark');
+    }
+    const tokens = [...this.#delivered.values()].map(({ message }) => message);
     rule(
-      tokens.some((message) => message.fence === fence),
+      tokens.some((message) => message.kind === 'token' && message.fence === fence),
       'a fence that no token had',
     );
     rule(fence > this.#seenBeforeDelivery, 'a fence that is not above what was seen before its delivery');
     if (before.at === 'waiting') this.#leaseFrom = this.#process.now;
     if (before.at === 'granting') {
-      const own = before.hold.fence + 1n; // its own proof counts one return more
+      const own = before.hold.fence + (this.#arrived?.nacked === undefined ? 1n : 2n); // its own proof is counted
       rule(this.#process.highestSeen <= own, 'a fence below one that this process has seen');
     }
     this.granted.push(fence);

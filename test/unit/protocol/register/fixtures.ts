@@ -102,9 +102,17 @@ export function entry(letter: 'a' | 'b' | 'c', arrival: Arrival = {}): StatefulE
     { id: `${IDS}0${letter}`, fence, seq, state },
     { name: RULES.name, by: 'x', at: 0 },
   );
-  return { type: 'register-delivered', line: LINE, delivery: { deliveryTag: tag, body, returns } };
+  return {
+    type: 'register-delivered',
+    line: LINE,
+    delivery: { deliveryTag: tag, body, returns, nacked: undefined },
+  };
 }
 
 export function message(body: Uint8Array, tag = 11): StatefulEvent {
-  return { type: 'register-delivered', line: LINE, delivery: { deliveryTag: tag, body, returns: 0 } };
+  return {
+    type: 'register-delivered',
+    line: LINE,
+    delivery: { deliveryTag: tag, body, returns: 0, nacked: undefined },
+  };
 }

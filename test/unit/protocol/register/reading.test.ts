@@ -10,7 +10,7 @@ describe('a lock with state', () => {
     const steps = new Steps().toToken();
     expect(steps.at).toBe('verifying/declaring');
     expect(steps.does(delivered(3, undefined, LINE))).toBe('saw prove');
-    expect(steps.does({ type: 'wake' }, { now: later(5_000) })).toBe('requeue');
+    expect(steps.does({ type: 'wake' }, { now: later(5_000) })).toBe('reject');
   });
 
   test('is granted with the highest entry, once the first one has come back twice and the token was proven after that', () => {
@@ -22,7 +22,7 @@ describe('a lock with state', () => {
     expect(steps.does(entry('a', { returns: 2, tag: 13 }))).toBe('requeue');
     expect(steps.feed(entry('a', { returns: 3, tag: 14 }))).toEqual([
       { do: 'ack', line: LINE, deliveryTag: 14 },
-      { do: 'requeue', line: LINE, deliveryTag: 2 },
+      { do: 'reject', line: LINE, deliveryTag: 2 },
     ]);
     expect(steps.prove().at(-1)).toEqual({ do: 'grant', fence: FENCE, handed: { state: 7, minted: false } });
     expect(steps.at).toBe('held/kept');
@@ -86,7 +86,7 @@ describe('a lock with state', () => {
     expect(effects).toContainEqual({ do: 'requeue', line: LINE, deliveryTag: 12 });
     steps.feed(entry('b', { returns: 4, tag: 13, seq: 2 }), { now: later(5_001) });
     steps.feed(entry('b', { returns: 5, tag: 14, seq: 2 }), { now: later(5_001) });
-    expect(steps.proof({ now: later(5_002) })).toBe('saw prove requeue'); // to a question from before
+    expect(steps.proof({ now: later(5_002) })).toBe('saw prove reject'); // to a question from before
     expect(steps.proof({ now: later(5_003) })).toBe('saw prove grant');
   });
 });
@@ -102,7 +102,7 @@ describe('an empty register', () => {
     expect(steps.does(entry('a', seed))).toBe('requeue');
     expect(steps.does(entry('a', { ...seed, returns: 1 }))).toBe('requeue');
     steps.feed(entry('a', { ...seed, returns: 2 }));
-    expect(steps.proof()).toBe('saw prove requeue');
+    expect(steps.proof()).toBe('saw prove reject');
     expect(steps.prove().at(-1)).toEqual({
       do: 'grant',
       fence: FENCE,
@@ -203,7 +203,7 @@ test('a register with a fence that is not below the hold’s makes it prove the 
   steps.feed(entry('a', { ...ahead, returns: 2 }));
   expect(steps.feed(entry('a', { ...ahead, returns: 3 }))).toEqual([
     { do: 'saw', fence: FENCE + 5n },
-    { do: 'requeue', line: LINE, deliveryTag: 2 },
+    { do: 'reject', line: LINE, deliveryTag: 2 },
   ]);
   expect(steps.proof()).toBe('saw prove remove');
   expect(steps.at).toBe('opening/none');

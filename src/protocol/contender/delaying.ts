@@ -1,0 +1,118 @@
+import { consume, leave, recreate } from './opening.ts';
+import { isMarked, judge, type Question, questionOn } from './questions.ts';
+import type { At, ContenderEvent, ContenderState, Effect, Hold, Rules, Step, Surroundings } from './types.ts';
+
+/** By how much this process's clock may be faster than that of the holder before, over the length of a lease. */
+const DRIFT_MS = 250;
+/** How long an answer is awaited for the sake of the next holder, who waits for a lease without it. */
+const ANSWER_MS = 250;
+
+type Delaying = At<'delaying'>;
+type Parting = At<'parting'>;
+
+/** Where a contender has the token. */
+interface Place {
+  readonly turn: number;
+  readonly line: number;
+}
+
+/**
+ * The last holder did not release the token, and may not know yet that it has lost it. Its last answered question was sent
+ * before the broker took the token back, which was before this delivery: one lease from now on it believes no more.
+ * Counted on the monotonic clock, which stands still when the machine does, and cannot be set.
+ */
+export function delay(
+  { turn, line, traits }: At<'waiting'>,
+  hold: Hold,
+  { now }: Surroundings,
+  { leaseMs, mode }: Rules,
+): Step {
+  const until = now.mono + leaseMs + DRIFT_MS;
+  // A try is told at once, but the delay is seen to its end: tries alone would never come to hold the lock again.
+  const abandoned = mode === 'try';
+  const tell: Effect[] = abandoned ? [{ do: 'refuse', refusal: { why: 'unavailable' } }] : [];
+  return [{ at: 'delaying', turn, line, traits, hold, until, abandoned }, tell];
+}
+
+export function delaying(state: Delaying, event: ContenderEvent, around: Surroundings): Step {
+  const { line, abandoned } = state;
+  if ('line' in event && event.line !== line) return [state, []];
+  switch (event.type) {
+    case 'wake': {
+      if (around.now.mono < state.until) return [state, []];
+      // Nobody believes any more, and if the broker has taken the token back this says nothing.
+      if (abandoned) return unmark(state, state.hold, []);
+      const { turn, traits, hold } = state;
+      const asked = questionOn(hold, traits);
+      return [
+        { at: 'granting', turn, line, traits, hold, asked, sentAt: around.now },
+        [{ do: asked, line, deliveryTag: hold.deliveryTag }],
+      ];
+    }
+    // Nobody asked for it: the broker had taken the token back. What it is now is for a fresh place to find out.
+    case 'delivered': {
+      if (abandoned) return leave(state, { why: 'gave-up' }, true);
+      const [next, effects] = consume(state);
+      return [next, [{ do: 'close', line }, ...effects]];
+    }
+    case 'cancelled': {
+      if (abandoned) return leave(state, { why: 'gave-up' }, true);
+      const [next, effects] = recreate({ turn: state.turn }, around);
+      return [next, [{ do: 'know', known: false }, { do: 'close', line }, ...effects]];
+    }
+    case 'closed':
+      return abandoned ? [{ at: 'released', turn: state.turn }, [{ do: 'end' }]] : consume(state);
+    case 'give-up':
+      if (abandoned) return [state, []];
+      return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];
+    case 'shutdown':
+      return leave(state, { why: 'shutdown' }, abandoned);
+    default:
+      return [state, []];
+  }
+}
+
+/** The lease is over, or there will be none, while a question is under way: its answer has the tag that the mark is taken away by. */
+export function part(
+  { turn, line, hold }: Place & { hold: Hold },
+  asked: Question,
+  { now }: Surroundings,
+): ContenderState {
+  return { at: 'parting', turn: turn + 1, line, hold, asked, until: now.mono + ANSWER_MS };
+}
+
+export function parting(state: Parting, event: ContenderEvent, { now }: Surroundings, rules: Rules): Step {
+  if ('line' in event && event.line !== state.line) return [state, []];
+  switch (event.type) {
+    case 'delivered': {
+      const { verdict, hold, saw } = judge(state.hold, event.delivery, state.asked, rules);
+      return verdict === 'proof' ? unmark(state, hold, saw) : closeLine(state, saw);
+    }
+    case 'wake':
+      return now.mono < state.until ? [state, []] : closeLine(state);
+    case 'cancelled':
+    case 'shutdown':
+      return closeLine(state);
+    case 'closed':
+      return [{ at: 'released', turn: state.turn }, [{ do: 'end' }]];
+    default:
+      return [state, []];
+  }
+}
+
+/** Gives the token back for whoever is next to take at once: nobody can believe in a lease of it. */
+function unmark(place: Place, hold: Hold, saw: readonly Effect[]): Step {
+  return closeLine(place, [...saw, ...unmarking(place, hold)]);
+}
+
+/** basic.nack right before the close: applied by the broker only while the token is still this consumer's. */
+export function unmarking({ line }: Place, { nacked, deliveryTag }: Hold): readonly Effect[] {
+  return isMarked(nacked) ? [{ do: 'requeue', line, deliveryTag }] : [];
+}
+
+function closeLine({ turn, line }: Place, effects: readonly Effect[] = []): Step {
+  return [
+    { at: 'closing', turn, line, phase: 'channel', until: undefined },
+    [...effects, { do: 'close', line }],
+  ];
+}

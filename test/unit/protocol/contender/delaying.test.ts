@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'vitest';
+import { vouchedMs, wakeAt } from '../../../../src/protocol/contender/step.ts';
+import type { Rules } from '../../../../src/protocol/contender/types.ts';
+import {
+  counted,
+  delaying,
+  feed,
+  granting,
+  HOLD,
+  held,
+  LINE,
+  later,
+  NOW,
+  names,
+  parting,
+  place,
+  RULES,
+  run,
+  V4_0,
+  V4_3,
+  verifying,
+  waiting,
+} from './fixtures.ts';
+
+const VERIFIED: Rules = { ...RULES, grant: 'verified' };
+const DELAY_MS = RULES.leaseMs + 250;
+const marked = { ...HOLD, returns: 5, nacked: 1 };
+const wake = { type: 'wake' } as const;
+const release = { type: 'release' } as const;
+const over = { now: later(DELAY_MS) };
+
+describe('a verified grant from 4.3 on', () => {
+  test('of a token that was released marks it by a nack, and is given with the proof that is odd', () => {
+    const [state, asked] = feed(waiting(), counted(4, 2), {}, VERIFIED);
+    expect(names(asked)).toBe('saw know requeue');
+    const [next, effects] = feed(state, counted(5, 3), {}, VERIFIED);
+    expect(names(effects)).toBe('saw grant prove');
+    expect(next).toMatchObject({ at: 'held', hold: { nacked: 3, returns: 5 } });
+  });
+
+  test('of a fresh token, which has no counts yet, is the same', () => {
+    const [state] = run(
+      waiting(),
+      VERIFIED,
+      [
+        [
+          { ...counted(0, 0), delivery: { deliveryTag: 1, body: HOLD.body, returns: 0, nacked: undefined } },
+          {},
+        ],
+        [counted(1, 1), {}],
+      ].map(([event, changes]) => [event as ReturnType<typeof counted>, changes as object] as const),
+    );
+    expect(state).toMatchObject({ at: 'held', hold: { nacked: 1 } });
+  });
+
+  test('is not given by the answer to a reject, nor by a return that was no nack', () => {
+    const [asked] = feed(waiting(), counted(4, 2), {}, VERIFIED);
+    for (const answer of [counted(5, 2), counted(6, 2), counted(6, 3), counted(6, 4)]) {
+      expect(names(feed(asked, answer, {}, VERIFIED)[1])).toBe('saw close consume');
+    }
+  });
+
+  test('of a token whose mark fell out wrong, by a broker that counted nacks like crashes, asks once more', () => {
+    const before = { ...HOLD, returns: 57, nacked: undefined, fence: 1_057n };
+    const [state, effects] = feed(granting({ hold: before }), counted(58, -56), {}, VERIFIED);
+    expect(names(effects)).toBe('saw requeue');
+    const [next, more] = feed(state, counted(59, -55, 3), { highestSeen: 1_058n }, VERIFIED);
+    expect(names(more)).toBe('saw grant prove');
+    expect(next).toMatchObject({ at: 'held', hold: { fence: 1_058n, nacked: -55 } });
+  });
+
+  test('has questions that leave the mark: a reject, and a proof that counts in both headers', () => {
+    const [asked, effects] = feed(held({ hold: marked }), { type: 'verify' }, {}, VERIFIED);
+    expect(names(effects)).toBe('reject');
+    expect(names(feed(asked, counted(7, 1), {}, VERIFIED)[1])).toBe('saw prove');
+    for (const answer of [counted(6, 1), counted(6, 2), counted(7, 2), counted(7, 3), counted(8, 1)]) {
+      expect(place(feed(asked, answer, {}, VERIFIED)[0])).toBe('lost/superseded');
+    }
+  });
+
+  test.each(['auto', 'immediate'] as const)(
+    'is what is delayed: %s takes a marked token at once',
+    (grant) => {
+      const rules = { ...RULES, grant };
+      expect(feed(waiting(), counted(5, 1), {}, rules)[0].at).toBe('held');
+      const [slow, effects] = feed(waiting(), counted(5, 1), { ranLately: false }, rules);
+      expect(slow.at).toBe('granting');
+      expect(names(effects)).toBe('saw know reject');
+    },
+  );
+
+  test('below 4.3 knows no mark: every question is a nack', () => {
+    const [state, effects] = feed(waiting({ traits: V4_0 }), counted(5, 1), {}, RULES);
+    expect(names(effects)).toBe('saw know reject'); // the queue counts apart, whatever the node at hand says
+    expect(state.at).toBe('granting');
+    const traits = V4_0;
+    expect(names(feed(held({ traits }), { type: 'verify' }, {}, VERIFIED)[1])).toBe('requeue');
+  });
+});
+
+describe('the delay', () => {
+  test('begins with a token that was not released: nobody is granted before a lease is over on the monotonic clock', () => {
+    const [state, effects] = feed(waiting(), counted(5, 1), {}, VERIFIED);
+    expect(names(effects)).toBe('saw know');
+    expect(state).toMatchObject({ at: 'delaying', abandoned: false });
+    expect(wakeAt(state, VERIFIED)).toBe(NOW.mono + DELAY_MS);
+    expect(vouchedMs(state, VERIFIED, NOW)).toBe(0);
+    for (const now of [later(DELAY_MS - 1), later(0, 1e9)]) {
+      expect(feed(state, wake, { now }, VERIFIED)).toEqual([state, []]);
+    }
+    const [asked, question] = feed(state, wake, { now: later(DELAY_MS, -1e9) }, VERIFIED);
+    expect(question).toEqual([{ do: 'reject', line: LINE, deliveryTag: 2 }]);
+    expect(asked).toMatchObject({ at: 'granting', sentAt: later(DELAY_MS, -1e9) });
+  });
+
+  test('ends with a proof that is asked for then, and the lease runs from that question', () => {
+    const [state, effects] = run(waiting(), VERIFIED, [
+      [counted(5, 1), {}],
+      [wake, over],
+      [counted(7, 1, 3), { now: later(DELAY_MS + 40) }],
+    ]);
+    expect(names(effects)).toBe('saw know reject saw grant prove');
+    expect(state).toMatchObject({ at: 'held', provenAt: over.now, hold: { returns: 7, nacked: 1 } });
+  });
+
+  test('that is not answered, or wrongly, ends in a fresh place in line', () => {
+    const [asked] = feed(delaying(), wake, over, VERIFIED);
+    expect(names(feed(asked, wake, { now: later(DELAY_MS + RULES.leaseMs) }, VERIFIED)[1])).toBe(
+      'close consume',
+    );
+    expect(names(feed(asked, counted(HOLD.returns + 4, 1), over, VERIFIED)[1])).toBe('saw close consume');
+  });
+
+  test('of a try is not waited for: it is told at once, and sees the delay to its end for others', () => {
+    const [state, effects] = feed(waiting(), counted(5, 1), {}, { ...VERIFIED, mode: 'try' });
+    expect(place(state)).toBe('delaying+abandoned');
+    expect(effects.at(-1)).toEqual({ do: 'refuse', refusal: { why: 'unavailable' } });
+  });
+
+  test('goes on when the caller gives up, and ends by giving the token back without its mark', () => {
+    const [state, told] = feed(delaying(), { type: 'give-up' }, { now: later(100) }, VERIFIED);
+    expect(told).toEqual([{ do: 'refuse', refusal: { why: 'gave-up' } }]);
+    expect(feed(state, { type: 'give-up' }, {}, VERIFIED)).toEqual([state, []]);
+    expect(feed(state, wake, { now: later(DELAY_MS - 1) }, VERIFIED)).toEqual([state, []]);
+    const [end, effects] = feed(state, wake, over, VERIFIED);
+    expect(effects).toEqual([
+      { do: 'requeue', line: LINE, deliveryTag: HOLD.deliveryTag },
+      { do: 'close', line: LINE },
+    ]);
+    expect(place(end)).toBe('closing/channel');
+  });
+
+  test('is left to whoever comes next when the coordinator closes', () => {
+    expect(names(feed(delaying(), { type: 'shutdown' }, {}, VERIFIED)[1])).toBe('refuse know close');
+    const abandoned = delaying({ abandoned: true });
+    expect(names(feed(abandoned, { type: 'shutdown' }, {}, VERIFIED)[1])).toBe('know close');
+  });
+});
+
+describe('a release of a verified hold from 4.3 on', () => {
+  test('takes the mark away and closes in one go', () => {
+    const [state, effects] = feed(held({ hold: marked }), release, {}, VERIFIED);
+    expect(effects).toEqual([
+      { do: 'requeue', line: LINE, deliveryTag: marked.deliveryTag },
+      { do: 'close', line: LINE },
+    ]);
+    expect(place(state)).toBe('closing/channel');
+  });
+
+  test('leaves the mark of somebody else’s hold: whoever is granted at once does not know about the one before', () => {
+    const hold = marked;
+    expect(names(feed(held({ hold }), release)[1])).toBe('close');
+    expect(names(feed(verifying({ hold }), release)[1])).toBe('close');
+  });
+
+  test('with a question under way awaits the answer, for 250 ms, and is over for the caller at once', () => {
+    const [state, none] = feed(verifying({ hold: marked }), release, {}, VERIFIED);
+    expect(none).toEqual([]);
+    expect(state.at).toBe('parting');
+    expect(vouchedMs(state, VERIFIED, NOW)).toBe(0);
+    const [end, effects] = feed(state, counted(7, 1, 9), {}, VERIFIED);
+    expect(effects.slice(1)).toEqual([
+      { do: 'requeue', line: LINE, deliveryTag: 9 },
+      { do: 'close', line: LINE },
+    ]);
+    expect(place(end)).toBe('closing/channel');
+    expect(wakeAt(state, VERIFIED)).toBe(NOW.mono + 250);
+    expect(feed(state, wake, { now: later(249) }, VERIFIED)).toEqual([state, []]);
+    expect(names(feed(state, wake, { now: later(250) }, VERIFIED)[1])).toBe('close');
+  });
+
+  test('takes no mark away by an answer that is no proof', () => {
+    for (const answer of [
+      counted(HOLD.returns + 1, 1),
+      counted(HOLD.returns + 2, 0),
+      counted(HOLD.returns + 4, 1),
+    ])
+      expect(names(feed(parting(), answer, {}, VERIFIED)[1])).toBe('saw close');
+  });
+
+  test('whose consumer was cancelled has no answer to await', () => {
+    const state = verifying({ hold: marked, cancelledUntil: 1e9 });
+    expect(names(feed(state, release, {}, VERIFIED)[1])).toBe('close');
+  });
+
+  test('is also what a contender does that gives up before its proof has come: it may have set the mark', () => {
+    const [state, told] = feed(granting({ hold: { ...HOLD, nacked: 2 } }), { type: 'give-up' }, {}, VERIFIED);
+    expect(names(told)).toBe('refuse know');
+    expect(names(feed(state, counted(HOLD.returns + 1, 3), {}, VERIFIED)[1])).toBe('saw requeue close');
+    expect(names(feed(granting({ traits: V4_0 }), { type: 'give-up' }, {}, VERIFIED)[1])).toBe(
+      'refuse know close',
+    );
+  });
+
+  test('is none when the hold is lost: the mark stays, and the next holder waits', () => {
+    const hold = marked;
+    for (const [state, event, around] of [
+      [held({ hold }), wake, { now: later(RULES.leaseMs) }],
+      [held({ hold }), { type: 'shutdown' }, {}],
+      [verifying({ hold, traits: V4_3 }), counted(9, 1), {}],
+    ] as const) {
+      expect(names(feed(state, event, around, VERIFIED)[1])).not.toContain('requeue');
+    }
+  });
+});
