@@ -18,6 +18,8 @@ export type Capability =
   | 'alarm'
   /** Restart the broker. */
   | 'restart'
+  /** Nacks are counted apart from other returns: from 4.3 on. */
+  | 'counts-apart'
   /** Take the token back from its holder untold, or destroy it at its next return. */
   | 'take-back'
   /** Users, permissions, virtual hosts, policies, other kinds of queues. */

@@ -43,7 +43,7 @@ export const PHASES = [
   'holding',
   'releasing', // its channel.close is on the way, unanswered
   'receiving', // a waiter whose delivery is on the way
-  'verifying', // between basic.nack and the delivery that answers it
+  'verifying', // between basic.nack or basic.reject and the delivery that answers it
   'minting', // between deleting, declaring and seeding
   'waiting',
   'idle',

@@ -3,6 +3,9 @@ import { behindTheToken, type Mutant } from './mutant.ts';
 const HANDED_ON_UNTOLD =
   'a holder whose token was handed on untold finds out with its next verification, though the token came back';
 
+const NOT_RELEASED =
+  'a lock that was not released is granted to a verified waiter not before the lease is over, from 4.3 on';
+
 /** Rules about what an answer of the broker means, and what is done about it. */
 export const protocolMutants: readonly Mutant[] = [
   {
@@ -235,6 +238,62 @@ export const protocolMutants: readonly Mutant[] = [
       harness: 'rabbitmq',
       title:
         'a waiter that was stopped while the token came to it does not take the old delivery for a grant',
+    },
+  },
+  {
+    name: 'a marked token is granted at once',
+    why: 'Its holder may not know yet that the broker has taken it back: two hold the lock.',
+    edits: [
+      {
+        file: 'src/protocol/contender/waiting.ts',
+        find: 'if (hasMark(hold, rules)) {',
+        replace: 'if (hold.returns < 0) {',
+      },
+    ],
+    caughtBy: { harness: 'memory', title: NOT_RELEASED },
+  },
+  {
+    name: 'a question that takes the mark away',
+    why: 'A holder that dies after an odd number of questions looks like one that has released: two hold the lock.',
+    edits: [
+      {
+        file: 'src/protocol/contender/questions.ts',
+        find: "countsApart(hold, traits) ? 'reject' : 'requeue';",
+        replace: "countsApart(hold, traits) ? 'requeue' : 'requeue';",
+      },
+    ],
+    caughtBy: { harness: 'memory', title: NOT_RELEASED },
+  },
+  {
+    name: 'a release leaves its mark',
+    why: 'Every hand-over takes as long as a lease.',
+    edits: [
+      {
+        file: 'src/protocol/contender/holding.ts',
+        find: "return state.at === 'held' && hasMark(state.hold, rules) ? unmarking(state, state.hold) : [];",
+        replace: 'return hasMark(state.hold, rules) ? [] : [];',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title:
+        'after a release a verified waiter is granted at once, in whatever moment of its questions that is',
+    },
+  },
+  {
+    name: 'who gives up during the delay leaves at once',
+    why: 'Callers who wait for less than a lease never hold the lock again once a holder has died.',
+    edits: [
+      {
+        file: 'src/protocol/contender/delaying.ts',
+        find: "return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];",
+        replace: "return leave(state, { why: 'gave-up' });",
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title:
+        'callers who wait for less than a lease, and tries, come to a lock that was not released all the same',
     },
   },
 ];

@@ -9,7 +9,7 @@ export interface WireCounts {
   readonly cancels: number;
   /** Channels on which a token was handed out. */
   readonly taken: number;
-  /** How often a holder asked for proof: basic.nack of the token that it had just been handed. */
+  /** How often a holder asked for proof: basic.nack or basic.reject of the token that it had just been handed. */
   readonly verifications: number;
   /** How often the token came straight back. */
   readonly proofs: number;
@@ -60,7 +60,7 @@ export class WireLog {
     if (method === 'basic.ack') counts.acks += 1;
     if (method === 'basic.cancel') counts.cancels += 1;
     const id = `${connection}/${channel}`;
-    if (method === 'basic.nack') {
+    if (method === 'basic.nack' || method === 'basic.reject') {
       counts.verifications += 1;
       const hold = this.#holds.get(id);
       if (hold !== undefined) hold.nacked += 1;

@@ -11,6 +11,7 @@ import { register } from './register.ts';
 import { slots } from './slots.ts';
 import { state } from './state.ts';
 import { strays } from './strays.ts';
+import { verified } from './verified.ts';
 import { waiting } from './waiting.ts';
 import { wire } from './wire.ts';
 
@@ -19,6 +20,7 @@ export const cases: readonly Case[] = [
   ...exclusion,
   ...waiting,
   ...leases,
+  ...verified,
   ...fences,
   ...lines,
   ...strays,

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Coordinator, Lease, Lock } from '../../../src/index.ts';
 import type { Case } from '../contract.ts';
-import { expectRising, lossOf, queueUp, rejection, Section } from './tools.ts';
+import { asked, expectRising, lossOf, queueUp, rejection, Section } from './tools.ts';
 
 /** Whatever the broker's version, nothing is asked of it between two local hand-offs. */
 const IMMEDIATE = { grant: 'immediate' } as const;
@@ -207,18 +207,18 @@ export const localBatch: readonly Case[] = [
     needs: ['frames'],
     async run(scene) {
       const baton = await scene.connect({ localBatch: 10, grant: 'verified' });
-      const asked = () => scene.proxy(baton).sent('basic.nack');
       const first = await baton.lock(scene.lock).acquire();
       const waiting = await lineUp(baton.lock(scene.lock), 3);
-      const before = asked();
+      let questions = asked(scene, baton);
       await pause(25);
       await first.release();
       for (const granted of waiting) {
         const lease = await granted;
+        questions += 1;
+        expect(asked(scene, baton)).toBe(questions);
         await pause(25);
         await lease.release();
       }
-      expect(asked()).toBe(before + 3);
     },
   },
   {

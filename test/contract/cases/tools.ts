@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect } from 'vitest';
 import type { Coordinator, Lease, Lock, LockTrace } from '../../../src/index.ts';
+import type { Scene } from '../contract.ts';
 
 /** Resolves when `count` contenders of this process have got a place in the queue of `lock`, counted from this call. */
 export function inLine(lock: string, count = 1): Promise<void> {
@@ -89,6 +90,10 @@ export function stateOf(coordinator: Coordinator, state: string): Promise<void> 
     coordinator.on('state', onState);
   });
 }
+
+/** How often this coordinator has given a token back and stayed: questions, and the marks that a release takes away. */
+export const asked = (scene: Scene, coordinator: Coordinator): number =>
+  scene.proxy(coordinator).sent('basic.nack') + scene.proxy(coordinator).sent('basic.reject');
 
 /** A short lease, with the heartbeat that goes with it, so that faults are felt in seconds. */
 export const SHORT = { heartbeatMs: 1_000, leaseMs: 1_500, verifyEveryMs: 500 } as const;

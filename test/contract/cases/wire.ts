@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { lockQueueArguments } from '../../../src/protocol/topology.ts';
 import type { ProxiedConnection } from '../../support/proxy.ts';
 import type { Case } from '../contract.ts';
-import { queueUp, rejection, turn } from './tools.ts';
+import { asked, queueUp, rejection, turn } from './tools.ts';
 
 /** What a connection sent on one channel number, cut at each channel.open: the channels as the broker saw them. */
 function channelsOf({ sent }: ProxiedConnection): string[][] {
@@ -105,14 +105,14 @@ export const wire: readonly Case[] = [
         .connections.filter(({ sent }) => sent.some(({ method }) => method === 'basic.consume'));
       const reads = () => consuming.reduce((sum, { toServer }) => sum + toServer.chunks, 0);
       // While the line is frozen the proxy goes on reading and counting, but no answer carries an acknowledgement back.
-      const [before, nacks] = [reads(), scene.proxy(baton).sent('basic.nack')];
+      const [before, questions] = [reads(), asked(scene, baton)];
       scene.line(baton).freeze();
       const answers: Promise<void>[] = [];
       for (const lease of leases) {
         answers.push(lease.verify());
         for (let i = 0; i < 4; i += 1) await turn();
       }
-      await expect.poll(() => scene.proxy(baton).sent('basic.nack')).toBe(nacks + leases.length);
+      await expect.poll(() => asked(scene, baton)).toBe(questions + leases.length);
       const needed = reads() - before;
       scene.line(baton).thaw();
       await Promise.all(answers);

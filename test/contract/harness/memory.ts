@@ -7,7 +7,7 @@ const DROP_MS = 2_500;
 /** The in-memory broker of `batonmq/testing`, on the system's clock. */
 export const memory: Harness = {
   name: 'in memory',
-  can: new Set(['line', 'alarm', 'restart', 'take-back']),
+  can: new Set(['line', 'alarm', 'restart', 'take-back', 'counts-apart']),
   async scene(lock, onEnd) {
     const broker = new TestBroker();
     const address = { name: lock };

@@ -8,19 +8,22 @@ import { openQueueAccess } from './queue-access.ts';
 /** The broker of this run, straight. */
 export const rabbitmq: Harness = {
   name: 'RabbitMQ',
-  can: new Set<Capability>(['processes', ...whatControlCan()]),
+  can: new Set<Capability>(['processes', ...whatBrokerCan()]),
   scene: (lock, onEnd) => brokerScene(lock, onEnd, undefined),
 };
 
 /** The same broker, each coordinator through a TCP proxy of its own in this process. */
 export const proxied: Harness = {
   name: 'RabbitMQ behind a proxy',
-  can: new Set<Capability>(['line', 'frames', ...whatControlCan()]),
+  can: new Set<Capability>(['line', 'frames', ...whatBrokerCan()]),
   scene: (lock, onEnd) => brokerScene(lock, onEnd, new Map()),
 };
 
-function whatControlCan(): Capability[] {
-  return sharedBroker().control === undefined ? [] : ['alarm', 'restart', 'administration'];
+function whatBrokerCan(): Capability[] {
+  const { control, version } = sharedBroker();
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const apart: Capability[] = major > 4 || (major === 4 && minor >= 3) ? ['counts-apart'] : [];
+  return control === undefined ? apart : [...apart, 'alarm', 'restart', 'administration'];
 }
 
 async function brokerScene(

@@ -121,13 +121,34 @@ describe('an overlap is accepted', () => {
     ]);
   });
 
-  it('on every version when the client takes a connection for alive that the broker saw die', () => {
-    const hit = [{ who: 'w0-1', phase: 'holding' as const }];
-    const story = stale({ version: '4.3.6', site: 'single' }).strike(1, 'line-half-dead', 480, 2_000, {
-      hit,
-    });
-    expect(violations(story.end(9_000))).toEqual([]);
-  });
+  it.each([
+    ['4.0.5', 'verified'],
+    ['4.3.6', 'immediate'],
+  ] as const)(
+    'on %s with %s grants when the client takes a connection for alive that the broker saw die',
+    (version, grant) => {
+      const hit = [{ who: 'w0-1', phase: 'holding' as const }];
+      const story = stale({ version, grant, site: 'single' }).strike(1, 'line-half-dead', 480, 2_000, {
+        hit,
+      });
+      expect(violations(story.end(9_000))).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['4.3.6', 'verified', true],
+    ['4.3.6', 'immediate', false],
+    ['4.0.5', 'verified', false],
+  ] as const)(
+    'on %s with %s grants when its token was purged after the broker had taken it back: %s',
+    (version, grant, isAllowed) => {
+      const story = stale({ version, grant, site: 'single' }).strike(1, 'queue-purge', 480, 480, {
+        locks: ['a'],
+      });
+      const found = violations(story.end(9_000)).filter((each) => each.startsWith('mutual-exclusion'));
+      expect(found).toHaveLength(isAllowed ? 0 : 1);
+    },
+  );
 
   it('for a moment when the queue is deleted', () => {
     const story = new Story()

@@ -5,6 +5,8 @@ interface Allowance {
   /** The version from which on it is not allowed any more. */
   readonly before?: readonly [number, number];
   readonly site?: Plan['site'];
+  /** Only where the next holder waits for the end of a lease that was not released, or only elsewhere. */
+  readonly delays?: boolean;
   /** How long two may believe at the same time. */
   readonly overlapMs: (plan: Plan) => number;
   /** The sentence of docs/guarantees.md. */
@@ -21,16 +23,31 @@ export interface FaultKind {
 
 /** The holder is told at once, and so is the broker: whose news travels faster is a matter of milliseconds. */
 const TOLD: Allowance = {
+  delays: false,
   overlapMs: () => 1_000,
   why: "Whoever ends the holder's connection serves the next at the same moment",
+};
+/** What tells that a token was not released goes by while the two versions count differently. */
+const UPGRADED: Allowance = { overlapMs: TOLD.overlapMs, why: TOLD.why };
+/** The nemesis sets it far below a lease, and 4.3 counts such a return like a nack. */
+const TIMED_OUT: Allowance = {
+  overlapMs: TOLD.overlapMs,
+  why: 'A consumer timeout that is shorter than the lease frees the lock for verified grants too',
 };
 const DELETED: Allowance = {
   overlapMs: () => 250,
   why: 'A deletion of the queue while the lock is held is heard of by the holder and by everybody else at about the same time',
 };
 const HALF_DEAD: Allowance = {
+  delays: false,
   overlapMs: ({ leaseMs, verifyEveryMs }) => leaseMs + verifyEveryMs,
   why: 'A broker that sees a connection die which the client takes for alive hands the lock over at once too',
+};
+/** With the token goes what tells that it was not released. It takes another fault to make its holder believe on. */
+const DESTROYED: Allowance = {
+  delays: true,
+  overlapMs: ({ leaseMs, verifyEveryMs }) => leaseMs + verifyEveryMs,
+  why: 'A token that is destroyed after the broker has taken it back is made anew at once',
 };
 const DROPPED_LINK: Allowance = {
   before: [4, 3],
@@ -50,11 +67,11 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
   'channels-close': { touches: 'everybody', overlaps: [TOLD] },
   'memory-alarm': { touches: 'everybody' },
   'queue-delete': { touches: 'everybody', overlaps: [DELETED] },
-  'queue-purge': { touches: 'everybody', destroysTokens: true },
-  'policy-delivery-limit': { touches: 'everybody', destroysTokens: true },
-  'policy-message-ttl': { touches: 'everybody', destroysTokens: true },
-  'policy-max-length': { touches: 'everybody', destroysTokens: true },
-  'consumer-timeout': { touches: 'everybody', overlaps: [TOLD] },
+  'queue-purge': { touches: 'everybody', overlaps: [DESTROYED], destroysTokens: true },
+  'policy-delivery-limit': { touches: 'everybody', overlaps: [DESTROYED], destroysTokens: true },
+  'policy-message-ttl': { touches: 'everybody', overlaps: [DESTROYED], destroysTokens: true },
+  'policy-max-length': { touches: 'everybody', overlaps: [DESTROYED], destroysTokens: true },
+  'consumer-timeout': { touches: 'everybody', overlaps: [TIMED_OUT] },
   'node-restart': { touches: 'everybody', overlaps: [TOLD] },
   'node-kill': { touches: 'everybody', overlaps: [TOLD] },
   'leader-kill': { touches: 'everybody', overlaps: [TOLD] },
@@ -64,7 +81,7 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
   'node-cut': { touches: 'everybody', overlaps: [DROPPED_LINK] },
   'node-isolate': { touches: 'everybody', overlaps: [DROPPED_LINK] },
   'node-flap': { touches: 'everybody', overlaps: [DROPPED_LINK] },
-  'cluster-upgrade': { touches: 'everybody', overlaps: [TOLD, DROPPED_LINK] },
+  'cluster-upgrade': { touches: 'everybody', overlaps: [UPGRADED, DROPPED_LINK] },
 };
 
 /** How long after its end a fault can still have an effect: the slowest to notice is a broker that counts heartbeats. */
@@ -72,9 +89,9 @@ export function afterMs({ leaseMs, verifyEveryMs, heartbeatMs, site }: Plan): nu
   return leaseMs + verifyEveryMs + 3 * heartbeatMs + (site === 'cluster' ? 10_000 : 0);
 }
 
-/** Within this time of calm every lock is granted: reconnecting, and the look, probe and grace of healing. */
-export function calmGrantMs({ healAfterMs, heartbeatMs, site }: Plan): number {
-  return 3 * healAfterMs + 3 * heartbeatMs + 15_000 + (site === 'cluster' ? 60_000 : 0);
+/** Within this time of calm every lock is granted: reconnecting, the end of the last lease, and the look, probe and grace of healing. */
+export function calmGrantMs({ healAfterMs, heartbeatMs, leaseMs, site }: Plan): number {
+  return 3 * healAfterMs + 3 * heartbeatMs + leaseMs + 15_000 + (site === 'cluster' ? 60_000 : 0);
 }
 
 /** How much later than promised a busy machine may be seen to do something. */
@@ -128,8 +145,10 @@ export function excuseFence(
   );
 }
 
-function applies({ before, site }: Allowance, plan: Plan): boolean {
+function applies({ before, site, delays }: Allowance, plan: Plan): boolean {
   if (before !== undefined && isFrom(plan, before)) return false;
+  const isDelayed = plan.grant === 'verified' && isFrom(plan, [4, 3]);
+  if (delays !== undefined && delays !== isDelayed) return false;
   return site === undefined || site === plan.site;
 }
 

@@ -63,11 +63,30 @@ describe('a history is rejected for its mutual exclusion', () => {
     expect(rules(story.end(2_000))).toEqual(['mutual-exclusion']);
   });
 
-  it.each(['verified', 'immediate'] as const)(
-    'when connections were closed and the news took more than a second, with %s grants',
-    (grant) => {
+  it.each(['node-restart', 'node-kill', 'channels-close', 'line-reset', 'line-half-dead'] as const)(
+    'from 4.3 on with verified grants for any overlap, after %s',
+    (fault) => {
+      const hit = [{ who: 'w0-1', phase: 'holding' as const }];
+      const race = (plan: { version: string; grant: 'verified' | 'immediate' }) =>
+        new Story(plan)
+          .hold('w0-1', 10, { from: 100, to: 501, ending: 'lost', writes: [] })
+          .hold('w1-1', 13, { from: 500, to: 1_900, writes: [] })
+          .strike(1, fault, 490, 490, { hit })
+          .end(3_000);
+      expect(rules(race({ version: '4.3.6', grant: 'verified' }))).toEqual(['mutual-exclusion']);
+      expect(rules(race({ version: '4.3.6', grant: 'immediate' }))).toEqual([]);
+      expect(rules(race({ version: '4.2.9', grant: 'verified' }))).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['4.0.5', 'verified'],
+    ['4.3.6', 'immediate'],
+  ] as const)(
+    'when connections were closed and the news took more than a second, on %s with %s grants',
+    (version, grant) => {
       const race = (ms: number) =>
-        new Story({ grant })
+        new Story({ version, grant })
           .hold('w0-1', 10, { from: 100, to: 500 + ms, ending: 'lost', writes: [] })
           .hold('w1-1', 13, { from: 500, to: 1_900, writes: [] })
           .strike(1, 'channels-close', 490, 490)

@@ -18,7 +18,7 @@ export interface Proof {
   readonly sentAt: number;
 }
 
-/** To be called before the first connection is opened. Heard with the first delivery after each nack of its channel. */
+/** To be called before the first connection is opened. Heard with the first delivery after each nack or reject of its channel. */
 export function watchProofs(onProof: (proof: Proof) => void): void {
   subscribe('net.client.socket', (message) => watch((message as { socket: Socket }).socket, onProof));
 }
@@ -28,7 +28,10 @@ function watch(socket: Socket, onProof: (proof: Proof) => void): void {
   const sent = new FrameReader(true, ({ method, channel }, payload) => {
     if (method === 'basic.consume') lines.set(channel, { queue: queueIn(payload), askedAt: undefined });
     const line = lines.get(channel);
-    if (method === 'basic.nack' && line !== undefined) line.askedAt = nowUs();
+    const isQuestion = method === 'basic.nack' || method === 'basic.reject';
+    if (isQuestion && line !== undefined) line.askedAt = nowUs();
+    // A nack right before it asks for nothing: it says that the lock was released.
+    if (method === 'channel.close') lines.delete(channel);
   });
   const received = new FrameReader(false, ({ method, channel }) => {
     const line = lines.get(channel);

@@ -88,6 +88,7 @@ export class Conversation {
         break;
       }
       case 'basic.nack':
+      case 'basic.reject':
         if (contender !== undefined) this.#begin(contender, 'verifying');
         break;
       case 'confirm.select':
