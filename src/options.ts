@@ -35,7 +35,8 @@ export interface ConnectOptions {
   healAfterMs?: number | undefined;
   /**
    * `verified` awaits a first proof before `acquire` resolves; `immediate` does so only after this process stood
-   * still; `auto`, the default, is `verified` below RabbitMQ 4.3 and `immediate` from 4.3 on.
+   * still; `auto`, the default, is `verified` below RabbitMQ 4.3 and `immediate` from 4.3 on. From 4.3 on `verified` also
+   * waits, after a holder that did not release, until that one's lease is over: for `leaseMs`, which all must give alike.
    */
   grant?: GrantMode | undefined;
   /**
