@@ -6,6 +6,7 @@ import { checkDeclare, checkRemove } from '../checks/wire.ts';
 import type { Client, Contender } from '../client/state.ts';
 import type { Config } from '../config.ts';
 import { prepare } from '../explore/prepare.ts';
+import { inflict } from '../scheduler/faults.ts';
 import { take } from '../scheduler/take.ts';
 import { cloneWorld, newWorld, type World } from '../world.ts';
 import { QUIET, settle } from './quiet.ts';
@@ -58,6 +59,18 @@ describe('mutual exclusion', () => {
     usurp();
     rejects(() => checkExclusion(world), /hold the lock at once/);
   });
+
+  it.each([
+    ['auto', 'ended'],
+    ['verified', undefined],
+  ] as const)(
+    'knows what excuses a holder on 4.3 with %s grants whose connection was reset: %s',
+    (grant, excuse) => {
+      world = cloneWorld({ ...world, config: { ...CONFIG, version: '4.3', grant } });
+      inflict(world, 'reset', 0, 0);
+      expect(the(world, 0).contender.watched.excuse).toBe(excuse);
+    },
+  );
 
   it('accepts an excused overlap within its bound, and rejects it beyond', () => {
     usurp();
