@@ -68,7 +68,10 @@ export class TestBroker {
     return session;
   }
 
-  /** Ends the hold of a lock at once: its lease is lost with `channel-closed` and the next waiter is granted. */
+  /**
+   * Ends the hold of a lock at once: its lease is lost with `channel-closed` and the next waiter is granted. Where grants
+   * are `verified`, on 4.3, that is a lease later.
+   */
   loseLease(lock: LockAddress): void {
     this.#broker.closeChannel(queueOf(lock));
   }
