@@ -36,7 +36,7 @@ const DANGERS: Readonly<Record<string, Danger>> = {
   'delayed-retry-type': {
     level: 'problem',
     does: 'hides the token after each return, so no hold outlasts its first lease',
-    harms: (value) => value === 'all' || value === 'returned',
+    harms: (value) => value !== 'disabled',
   },
   'consumer-timeout': {
     level: 'problem',

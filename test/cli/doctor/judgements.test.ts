@@ -31,6 +31,7 @@ describe('of policies', () => {
     ['delivery-limit', -1, 'problem'],
     ['delayed-retry-type', 'all', 'problem'],
     ['delayed-retry-type', 'returned', 'problem'],
+    ['delayed-retry-type', 'failed', 'problem'],
     ['consumer-timeout', 9_999, 'problem'],
     ['dead-letter-exchange', 'dlx', 'warning'],
   ])('%s %j on locks is told, with the command that clears it', (key, value, level) => {
@@ -43,7 +44,6 @@ describe('of policies', () => {
   test.each([
     ['delivery-limit', 1_000_000_000],
     ['delayed-retry-type', 'disabled'],
-    ['delayed-retry-type', 'failed'],
     ['consumer-timeout', 10_000],
     ['queue-leader-locator', 'balanced'],
   ])('%s %j does no harm', (key, value) => {
