@@ -131,6 +131,7 @@ export class Lock<T = unknown> {
         leaseMs: settings.leaseMs,
         verifyEveryMs: settings.verifyEveryMs,
         carriesState: state !== undefined,
+        expires: Number.isFinite(idleExpiryMs ?? settings.idleExpiryMs),
       },
       idleExpiryMs,
       localBatch: localBatch ?? settings.localBatch,

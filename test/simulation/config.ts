@@ -60,6 +60,8 @@ export interface Config {
   readonly faultRate?: number;
   /** In the phase without faults somebody publishes what nobody can read, so often. */
   readonly chatterMs?: number;
+  /** Every process has seen a token of this lock, also after a crash. */
+  readonly veterans?: boolean;
   /** Nobody goes without releasing here, so nobody may have to wait for the end of a lease. */
   readonly noDelays?: boolean;
   /** When faults have ended, callers give up after so long and come again. */
@@ -67,6 +69,11 @@ export interface Config {
   /** For which reasons a lease may be lost here; for any when left out. */
   readonly losses?: readonly string[];
 }
+
+/** What a process knows of the lock when it starts. */
+export const knowledgeIn = ({ veterans }: Config): { highestSeen: bigint } => ({
+  highestSeen: veterans ? 1n : 0n,
+});
 
 /** The defaults of the product. Time is free in a simulation, so nothing is scaled. */
 export const TIMES = {

@@ -1,12 +1,11 @@
 import type { ExceptionName } from './checks/state.ts';
 import type { Config, Fault } from './config.ts';
-import type { Bounds } from './explore/exhaustive.ts';
 
 const USERS = ['try', 'give-up', 'verify', 'write', 'shutdown', 'pass-on'] as const;
 /** A frame's flight on a healthy line, at most. */
 const FLIGHT_MS = 10;
 
-const base = {
+export const base = {
   version: '4.0',
   nodes: 1,
   clients: 3,
@@ -44,17 +43,20 @@ const OLD_SEEDS: readonly ExceptionName[] = [
   'queue deleted, older seed stuck',
 ];
 const FORGOTTEN: readonly ExceptionName[] = ['forgotten waiter (3.x)', 'forgotten holder (3.x)'];
-const TOLD: readonly ExceptionName[] = ['deleted while held', 'connection ended by the broker'];
+export const TOLD: readonly ExceptionName[] = ['deleted while held', 'connection ended by the broker'];
 
-const FLAPPED: readonly ExceptionName[] = ['link dropped, nobody told', 'old delivery taken for the answer'];
+export const FLAPPED: readonly ExceptionName[] = [
+  'link dropped, nobody told',
+  'old delivery taken for the answer',
+];
 const CLOSED = ['coordinator-closed'];
 const WOKEN: ExceptionName = 'suspended, and its clock set back';
 
 /** With these nobody is granted before the lease of a holder that went without releasing is over. */
-const VERIFIED = { version: '4.3', grant: 'verified' } as const;
+export const VERIFIED = { version: '4.3', grant: 'verified' } as const;
 const DESTROYED: ExceptionName = 'token destroyed after it was taken back';
 
-const LATE: ExceptionName = 'late save reached one who left';
+export const LATE: ExceptionName = 'late save reached one who left';
 
 /** The same with state. */
 const STATE: readonly Config[] = [
@@ -214,6 +216,23 @@ export const RANDOM: readonly Config[] = [
     ...VERIFIED,
     allows: [...OLD_SEEDS, DESTROYED],
   }),
+  random('veterans, 4.3, verified', ['delete', ...DESTRUCTION, ...LINES, 'crash'], {
+    ...VERIFIED,
+    veterans: true,
+    allows: OLD_SEEDS,
+  }),
+  random('two veterans, 4.3, verified', ['delete', 'stall'], {
+    ...VERIFIED,
+    veterans: true,
+    clients: 2,
+    contenders: 1,
+    prepared: 'token',
+    returns: 10,
+    faultRate: 0.1,
+    runSteps: 120,
+    users: ['keep', 'give-up'],
+    allows: [],
+  }),
   random('cluster, 4.3', NODES, {
     version: '4.3',
     nodes: 3,
@@ -263,80 +282,4 @@ export const RANDOM: readonly Config[] = [
     allows: [...FLAPPED, 'deleted while held', 'immediate grant of an old delivery'],
   }),
   ...STATE,
-];
-
-/** Small worlds with state. */
-const SAVES = { state: true, maxSaves: 1 } as const;
-
-const small = (
-  name: string,
-  faults: readonly Fault[],
-  more: Partial<Config> & { allows: readonly ExceptionName[] },
-  bounds: Partial<Bounds> = {},
-): readonly [Config, Bounds] => [
-  {
-    ...base,
-    name,
-    faults,
-    clients: 2,
-    contenders: 1,
-    maxFaults: 1,
-    maxAcquires: 1,
-    prepared: 'token',
-    users: [],
-    ...more,
-  },
-  { maxSteps: 200, maxStates: 60_000, horizonMs: 6_000, eager: true, ...bounds },
-];
-
-/** Small worlds in which every order of events is tried. */
-export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
-  small('two clients', [], { allows: [] }, { eager: false, horizonMs: 16_000 }),
-  small('a crash', ['crash'], { allows: [] }, { eager: false }),
-  small('a second seed', ['second-seed'], { allows: [] }),
-  small('a flap', ['flap'], { nodes: 2, allows: ['link dropped, nobody told'] }),
-  small('two flaps', ['flap'], { nodes: 2, maxFaults: 2, allows: FLAPPED }),
-  small('two flaps, 4.3', ['flap'], { version: '4.3', nodes: 2, maxFaults: 2, allows: [] }),
-  small('a half-dead line, 4.3, verified', ['half-dead'], { ...VERIFIED, allows: [] }, { horizonMs: 34_000 }),
-  small(
-    'a closed channel and a give-up, 4.3, verified',
-    ['lazy-close'],
-    { ...VERIFIED, users: ['give-up'], allows: [] },
-    { horizonMs: 17_000 },
-  ),
-  small('a cold start', [], { prepared: undefined, allows: [] }),
-  small('a deletion', ['delete'], { allows: TOLD }),
-  small('starting over together', ['crash'], { prepared: 'stray', allows: TOLD }),
-  small(
-    'a stuck seed and a deletion',
-    ['stuck-publish', 'delete'],
-    {
-      prepared: undefined,
-      maxFaults: 2,
-      allows: [...TOLD, 'queue deleted, older seed stuck'],
-    },
-    { horizonMs: 60, maxStates: 30_000 },
-  ),
-  small(
-    'a clock and a deletion',
-    ['clock', 'delete'],
-    {
-      maxFaults: 2,
-      allows: [...TOLD, 'clock behind at a new token'],
-    },
-    { horizonMs: 60, maxStates: 30_000 },
-  ),
-  small('another leader', ['leader'], { nodes: 2, allows: [] }),
-  small('a pause, 4.3', ['pause'], { version: '4.3', allows: [] }),
-  small('local hand-off', [], { grant: 'immediate', users: ['pass-on'], allows: [] }, { horizonMs: 60 }),
-  small('local hand-off, a crash', ['crash'], { users: ['pass-on'], allows: [] }, { horizonMs: 60 }),
-  small(
-    'local hand-off, a flap',
-    ['flap'],
-    { users: ['pass-on'], nodes: 2, allows: FLAPPED },
-    { horizonMs: 60 },
-  ),
-  small('state: two clients', [], { ...SAVES, allows: [LATE] }),
-  small('state: a crash', ['crash'], { ...SAVES, allows: [LATE] }, { horizonMs: 60 }),
-  small('state: a flap', ['flap'], { ...SAVES, nodes: 2, allows: [LATE, ...FLAPPED] }, { horizonMs: 60 }),
 ];

@@ -10,10 +10,11 @@
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { EXHAUSTIVE, RANDOM } from './configs.ts';
+import { RANDOM } from './configs.ts';
 import { proveByMutation } from './mutants/prove.ts';
 import { runExhaustive } from './report/exhaustive.ts';
 import { runRandom } from './report/random.ts';
+import { EXHAUSTIVE } from './small-configs.ts';
 
 const { values } = parseArgs({
   options: {

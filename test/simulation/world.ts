@@ -1,7 +1,7 @@
 import type { Instant } from '../../src/protocol/instant.ts';
 import { type ChecksState, cloneChecks, newChecks } from './checks/state.ts';
 import { type Client, cloneClient, newClient } from './client/state.ts';
-import type { Config } from './config.ts';
+import { type Config, knowledgeIn } from './config.ts';
 import { cloneModel, createModel, type Model } from './model/index.ts';
 
 /** The wall clock at the beginning. */
@@ -68,7 +68,9 @@ export function newWorld(config: Config, jitter: () => number): World {
   return {
     config,
     model: createModel(config.version, config.nodes),
-    clients: Array.from({ length: config.clients }, (_, id) => newClient(id, id % config.nodes)),
+    clients: Array.from({ length: config.clients }, (_, id) =>
+      newClient(id, id % config.nodes, knowledgeIn(config)),
+    ),
     orphans: [],
     outsiders: [],
     minted: [],

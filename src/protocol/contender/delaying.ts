@@ -17,12 +17,12 @@ interface Place {
 }
 
 /**
- * The last holder did not release the token, and may not know yet that it has lost it. Its last answered question was sent
- * before the broker took the token back, which was before this delivery: one lease from now on it believes no more.
+ * The last holder did not release the token, or the token before it was destroyed, and that holder may not know yet. Its last
+ * answered question was sent before the broker took its token back, which was before this delivery: one lease from now on it believes no more.
  * Counted on the monotonic clock, which stands still when the machine does, and cannot be set.
  */
 export function delay(
-  { turn, line, traits }: At<'waiting'>,
+  { turn, line, traits }: At<'waiting' | 'granting'>,
   hold: Hold,
   { now }: Surroundings,
   { leaseMs, mode }: Rules,
@@ -45,7 +45,7 @@ export function delaying(state: Delaying, event: ContenderEvent, around: Surroun
       const { turn, traits, hold } = state;
       const asked = questionOn(hold, traits);
       return [
-        { at: 'granting', turn, line, traits, hold, asked, sentAt: around.now },
+        { at: 'granting', turn, line, traits, hold, asked, sentAt: around.now, isAnew: false },
         [{ do: asked, line, deliveryTag: hold.deliveryTag }],
       ];
     }

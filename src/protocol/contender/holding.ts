@@ -2,7 +2,7 @@ import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import type { BatonError, LostReason } from '../../errors.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
-import { part, unmarking } from './delaying.ts';
+import { delay, part, unmarking } from './delaying.ts';
 import { consume, leave, recreate } from './opening.ts';
 import {
   type Answer,
@@ -60,6 +60,10 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
       if (answer.verdict === 'proof' && isHighest && remaining(state.sentAt, rules.leaseMs, around.now) > 0) {
         if (rules.grant === 'verified' && answer.hold.nacked !== undefined && !hasMark(answer.hold, rules))
           return askToMark(state, answer, around);
+        if (state.isAnew) {
+          const [next, effects] = delay(state, counted(state, answer), around, rules);
+          return [next, [...answer.saw, ...effects]];
+        }
         const { turn, line, traits, sentAt } = state;
         const verifyAt = sentAt.mono + rules.verifyEveryMs;
         const held: HeldState = {
@@ -86,7 +90,7 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
     case 'wake':
       return remaining(state.sentAt, rules.leaseMs, around.now) > 0 ? [state, []] : placeIsVoid(state, []);
     case 'give-up':
-      if (rules.grant !== 'verified' || !countsApart(state.hold, state.traits))
+      if (rules.grant !== 'verified' || state.isAnew || !countsApart(state.hold, state.traits))
         return leave(state, { why: 'gave-up' });
       return [
         part(state, state.asked, around),
@@ -103,11 +107,17 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
 }
 
 /** The token comes from a broker that counted nacks with everything else, and its mark fell out wrong. */
-function askToMark(state: Granting, { hold, saw }: Answer, { now }: Surroundings): Step {
-  const fence = saw.at(-1)?.fence ?? hold.fence;
+function askToMark(state: Granting, answer: Answer, { now }: Surroundings): Step {
+  const hold = counted(state, answer);
   const requeue: Effect = { do: 'requeue', line: state.line, deliveryTag: hold.deliveryTag };
-  return [{ ...state, hold: { ...hold, fence }, asked: 'requeue', sentAt: now }, [...saw, requeue]];
+  return [{ ...state, hold, asked: 'requeue', sentAt: now }, [...answer.saw, requeue]];
 }
+
+/** A hold that is granted later on, so its fence is that of the last return so far. */
+const counted = (state: Granting, { hold, saw }: Answer): Hold => ({
+  ...hold,
+  fence: saw.at(-1)?.fence ?? state.hold.fence,
+});
 
 /** Nobody was told of this grant, so nothing is lost: the broker had taken the token back, or never answers. */
 function placeIsVoid(state: Granting, saw: readonly Effect[]): Step {
@@ -237,7 +247,10 @@ function passOn(state: Holding, around: Surroundings, rules: Rules): Step {
   if (state.at === 'verifying') return release(state, around, rules);
   const asked = questionOn(hold, traits);
   const question: Effect = { do: asked, line, deliveryTag: hold.deliveryTag };
-  return [{ at: 'granting', turn, line, traits, hold: next, asked, sentAt: now }, [saw, question]];
+  return [
+    { at: 'granting', turn, line, traits, hold: next, asked, sentAt: now, isAnew: false },
+    [saw, question],
+  ];
 }
 
 /**

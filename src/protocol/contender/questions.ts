@@ -29,6 +29,15 @@ export const isMarked = (nacked: number | undefined): boolean => nacked !== unde
 export const hasMark = ({ nacked }: Hold, { grant }: Rules): boolean =>
   grant === 'verified' && isMarked(nacked);
 
+/**
+ * Whether nobody has been granted this token yet, by a nack of his, although the process has seen one of this lock: the
+ * one before was destroyed, and who had it may not know.
+ */
+export function isMadeAnew(hold: Hold, traits: BrokerTraits, { grant, expires }: Rules, highestSeen: bigint) {
+  if (grant !== 'verified' || expires || !countsApart(hold, traits)) return false;
+  return (hold.nacked ?? 0) === 0 && highestSeen > 0n;
+}
+
 /** Whether a nack is counted apart from other returns. In a cluster of two versions the node at hand may be the older one. */
 export const countsApart = ({ nacked }: Hold, { version }: BrokerTraits): boolean =>
   nacked !== undefined || !isBelow43(version);

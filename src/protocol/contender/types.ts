@@ -17,6 +17,8 @@ export interface Rules {
   readonly verifyEveryMs: number;
   /** The lock carries state, which is read from its register before the grant (register/step.ts). */
   readonly carriesState?: boolean;
+  /** The broker deletes the queue when nobody uses it, so a new token does not mean that one was destroyed. */
+  readonly expires?: boolean;
 }
 
 /** What the world looks like at an event. */
@@ -76,7 +78,7 @@ export interface StrayInHand {
  *             released (terminal), once the broker has answered
  *
  * `held` and `verifying` are the states in which the lock is held; the difference is an unanswered question. `delaying`
- * has the token of a holder that went without releasing it, until that one cannot believe any more; `parting` awaits the
+ * has the token of a holder that went without releasing it, or one that was made anew, until nobody can believe any more; `parting` awaits the
  * answer to its last question, to say that it has released (delaying.ts).
  */
 export type ContenderState =
@@ -124,6 +126,8 @@ export type ContenderState =
       readonly hold: Hold;
       readonly asked: Question;
       readonly sentAt: Instant;
+      /** The token was made anew, and the holder of the one before may still believe: the delay follows the proof. */
+      readonly isAnew: boolean;
     }
   | {
       readonly at: 'delaying';

@@ -3,7 +3,7 @@ import { TokenVersionError } from '../../errors.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { delay } from './delaying.ts';
 import { ask, consume, leave, recreate, rest } from './opening.ts';
-import { grantsVerified, hasMark, questionOn } from './questions.ts';
+import { grantsVerified, hasMark, isMadeAnew, questionOn } from './questions.ts';
 import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
@@ -108,7 +108,7 @@ function grant(
 ): Step {
   const { token, returns, fence } = message;
   const { turn, line, traits } = state;
-  const { now } = around;
+  const { now, highestSeen } = around;
   const { id, base, stride } = token;
   const body = new Uint8Array(received); // a copy: what was received may be part of all that was read from a socket
   const hold: Hold = { id, base, stride, body, returns, nacked, deliveryTag, fence };
@@ -123,7 +123,8 @@ function grant(
   if (grantsVerified(rules.grant, traits) || !around.ranLately) {
     const asked = rules.grant === 'verified' ? 'requeue' : questionOn(hold, traits);
     const question = { do: asked, line, deliveryTag } as const;
-    return [{ at: 'granting', turn, line, traits, hold, asked, sentAt: now }, [...known, question]];
+    const isAnew = isMadeAnew(hold, traits, rules, highestSeen);
+    return [{ at: 'granting', turn, line, traits, hold, asked, sentAt: now, isAnew }, [...known, question]];
   }
   return [
     { at: 'held', turn, line, traits, hold, provenAt: now, verifyAt: now.mono + FIRST_QUESTION_MS },

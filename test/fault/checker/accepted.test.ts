@@ -4,6 +4,7 @@ import { Story } from './story.ts';
 
 const violations = (story: Story) =>
   check(story.history()).violations.map(({ rule, what }) => `${rule}: ${what}`);
+const overlapsOf = (story: Story) => violations(story).filter((each) => each.startsWith('mutual-exclusion'));
 const twoHolds = (plan = {}) =>
   new Story(plan)
     .hold('w0-1', 10, { from: 100, to: 200 })
@@ -140,23 +141,39 @@ describe('an overlap is accepted', () => {
     ['4.3.6', 'immediate', false],
     ['4.0.5', 'verified', false],
   ] as const)(
-    'on %s with %s grants when its token was purged after the broker had taken it back: %s',
+    'on %s with %s grants when its token was purged after the broker had taken it back, and a newcomer took the next: %s',
     (version, grant, isAllowed) => {
       const story = stale({ version, grant, site: 'single' }).strike(1, 'queue-purge', 480, 480, {
         locks: ['a'],
       });
-      const found = violations(story.end(9_000)).filter((each) => each.startsWith('mutual-exclusion'));
-      expect(found).toHaveLength(isAllowed ? 0 : 1);
+      expect(overlapsOf(story.end(9_000))).toHaveLength(isAllowed ? 0 : 1);
     },
   );
 
-  it('for a moment when the queue is deleted', () => {
-    const story = new Story()
+  const deleted = (plan = {}) =>
+    new Story(plan)
       .hold('w0-1', 10, { from: 100, to: 300, ending: 'lost', writes: [] })
       .hold('w1-1', 13, { from: 280, to: 400 })
       .strike(1, 'queue-delete', 250, 250, { locks: ['a'] });
-    expect(violations(story.end(9_000))).toEqual([]);
+
+  it('for a moment when the queue is deleted', () => {
+    expect(violations(deleted({ grant: 'immediate' }).end(9_000))).toEqual([]);
   });
+
+  it.each(['queue-delete', 'queue-purge'])(
+    'after %s with verified grants on 4.3 only if a process had the lock that did not know it',
+    (fault) => {
+      const story = () =>
+        new Story()
+          .hold('w1-1', 8, { from: 20, to: 40 })
+          .hold('w0-1', 10, { from: 100, to: 300, ending: 'lost', writes: [] })
+          .hold('w1-1', 23, { from: 280, to: 400 })
+          .strike(1, fault, 250, 250, { locks: ['a'] });
+      expect(overlapsOf(story().end(9_000))).toHaveLength(1);
+      const newcomer = story().hold('w2-1', 22, { from: 270, to: 275, acquiring: 240 });
+      expect(overlapsOf(newcomer.end(9_000))).toHaveLength(0);
+    },
+  );
 
   it('and explains an element that is missing from the files', () => {
     const story = stale()

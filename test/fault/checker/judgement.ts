@@ -7,6 +7,8 @@ interface Allowance {
   readonly site?: Plan['site'];
   /** Only where the next holder waits for the end of a lease that was not released, or only elsewhere. */
   readonly delays?: boolean;
+  /** Only if a process that had not had the lock before came to it meanwhile. */
+  readonly byNewcomer?: boolean;
   /** How long two may believe at the same time. */
   readonly overlapMs: (plan: Plan) => number;
   /** The sentence of docs/guarantees.md. */
@@ -35,8 +37,15 @@ const TIMED_OUT: Allowance = {
   why: 'A consumer timeout that is shorter than the lease frees the lock for verified grants too',
 };
 const DELETED: Allowance = {
+  delays: false,
   overlapMs: () => 250,
   why: 'A deletion of the queue while the lock is held is heard of by the holder and by everybody else at about the same time',
+};
+const DELETED_UNKNOWN: Allowance = {
+  ...DELETED,
+  delays: true,
+  byNewcomer: true,
+  why: 'A process that has not seen the lock before cannot know that its queue was deleted',
 };
 const HALF_DEAD: Allowance = {
   delays: false,
@@ -46,8 +55,9 @@ const HALF_DEAD: Allowance = {
 /** With the token goes what tells that it was not released. It takes another fault to make its holder believe on. */
 const DESTROYED: Allowance = {
   delays: true,
+  byNewcomer: true,
   overlapMs: ({ leaseMs, verifyEveryMs }) => leaseMs + verifyEveryMs,
-  why: 'A token that is destroyed after the broker has taken it back is made anew at once',
+  why: 'A process that has not seen the lock before takes a token that was made anew at once',
 };
 const DROPPED_LINK: Allowance = {
   before: [4, 3],
@@ -66,7 +76,7 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
   'line-half-dead': { touches: 'hit', overlaps: [HALF_DEAD] },
   'channels-close': { touches: 'everybody', overlaps: [TOLD] },
   'memory-alarm': { touches: 'everybody' },
-  'queue-delete': { touches: 'everybody', overlaps: [DELETED] },
+  'queue-delete': { touches: 'everybody', overlaps: [DELETED, DELETED_UNKNOWN] },
   'queue-purge': { touches: 'everybody', overlaps: [DESTROYED], destroysTokens: true },
   'policy-delivery-limit': { touches: 'everybody', overlaps: [DESTROYED], destroysTokens: true },
   'policy-message-ttl': { touches: 'everybody', overlaps: [DESTROYED], destroysTokens: true },
@@ -113,21 +123,32 @@ export function touches(strike: Strike, ...who: readonly string[]): boolean {
   return strike.event.hit.some((hit) => who.includes(hit.who));
 }
 
-/** The strike that allows two holders to believe at the same time for this span. */
+/** The strike that allows two holders to believe at the same time for this span. `holds`: all of the lock, in order. */
 export function excuseOverlap(
   plan: Plan,
   strikes: readonly Strike[],
+  holds: readonly Hold[],
   older: Hold,
   newer: readonly Hold[],
   span: Span,
 ): Strike | undefined {
   const ms = (span.to - span.from) / 1_000;
+  const hadByNewcomer = ({ from }: Strike) =>
+    holds.some(
+      (hold, index) =>
+        from <= hold.grantedAt &&
+        hold.grantedAt <= span.to &&
+        !holds.slice(0, index).some(({ who }) => who === hold.who),
+    );
   return strikes.findLast(
     (strike) =>
       isNear(plan, strike, older.lock, { from: span.from, to: span.from }) &&
       touches(strike, older.who, ...newer.map(({ who }) => who)) &&
       (FAULTS[strike.fault]?.overlaps ?? []).some(
-        (allowance) => applies(allowance, plan) && ms <= allowance.overlapMs(plan),
+        (allowance) =>
+          applies(allowance, plan) &&
+          (!allowance.byNewcomer || hadByNewcomer(strike)) &&
+          ms <= allowance.overlapMs(plan),
       ),
   );
 }

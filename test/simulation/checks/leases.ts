@@ -1,9 +1,9 @@
 import { vouchedMs } from '../../../src/protocol/contender/step.ts';
 import type { Client, Contender, Watched } from '../client/state.ts';
 import { TIMES } from '../config.ts';
-import type { Message } from '../model/index.ts';
+import { type Message, nackedOf } from '../model/index.ts';
 import { instantOf, say, type World } from '../world.ts';
-import { checkFence } from './fences.ts';
+import { checkFence, waitsForLeases } from './fences.ts';
 import { checkPlace } from './order.ts';
 import { checkGivenBack } from './register.ts';
 import { type ExceptionName, type ResolvedGrant, Violation } from './state.ts';
@@ -48,9 +48,10 @@ export function onRead(
   world: World,
   client: Client,
   contender: Contender,
-  { label: message, returns }: Message,
+  read: Message,
   handOut: number,
 ): void {
+  const { label: message, returns } = read;
   const { watched } = contender;
   watched.handOut = handOut;
   watched.read = numberOf(message);
@@ -60,6 +61,9 @@ export function onRead(
   watched.token = watched.read;
   watched.sentAt = undefined;
   const madeAt = world.minted[watched.token]?.at ?? Number.POSITIVE_INFINITY;
+  const isFirstHand = (nackedOf(world.config.version, read) ?? 0) === 0;
+  if (watched.handedToken && isFirstHand && client.record.highestSeen === 0n)
+    world.checks.newcomers = [...world.checks.newcomers, watched.token];
   watched.surfaced = returns === 0 && instantOf(world, client).wall - madeAt > STALE_SEED_MS;
 }
 
@@ -94,12 +98,23 @@ export function onGrant(world: World, client: Client, contender: Contender, fenc
   if (world.checks.resolved.some((grant) => grant.token === watched.token && grant.fence === fence))
     throw new Violation('fences rise', `${short(world, watched.token, fence)} is granted twice`);
   checkFence(world, contender, fence);
+  endExcuses(world, contender);
   checkPlace(world, contender);
   watched.place = undefined;
   const handOuts = world.model.handOuts;
   world.checks.resolved = [...world.checks.resolved, { fence, token: watched.token, handOuts }];
   if (fence > world.checks.highestResolved) world.checks.highestResolved = fence;
   checkExclusion(world);
+}
+
+/** Who is granted a token that was made anew, and knew the lock before, has waited for whoever may have believed. */
+function endExcuses(world: World, next: Contender): void {
+  if (!waitsForLeases(world) || world.checks.newcomers.includes(next.watched.token)) return;
+  for (const { contenders } of world.clients) {
+    for (const { watched } of contenders) {
+      if (watched.excuse === 'deleted' || watched.excuse === 'destroyed') watched.excuse = undefined;
+    }
+  }
 }
 
 /** The lease is over. The next one of this process begins at once, or when the hold has been proven anew. */

@@ -59,6 +59,8 @@ export interface ChecksState {
   /** How many tokens and probes had been made when a token was destroyed last, or deleted with its queue; 0 when none was. */
   destroyedAfter: number;
   deletedAfter: number;
+  /** Tokens whose first reader did not know the lock: nobody waited for the holders of the tokens before. */
+  newcomers: readonly number[];
   /** Saves that were confirmed or handed over. */
   confirmed: readonly number[];
   /** What was handed over with the lock, in the order in which the token was handed out. */
@@ -85,6 +87,7 @@ export function newChecks(): ChecksState {
     places: 0,
     destroyedAfter: 0,
     deletedAfter: 0,
+    newcomers: [],
     confirmed: [],
     handed: [],
     read: [],

@@ -112,7 +112,7 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
     record.releasedAt = now.mono;
   if (!isInLine(before.at) && isInLine(state.at)) watchName(world, client, { type: 'joined' });
   if (event.type === 'pass-on') onPassOn(world, client, contender);
-  if (state.at === 'delaying' && before.at === 'waiting') onDelay(world, client, contender);
+  if (state.at === 'delaying' && before.at !== 'delaying') onDelay(world, client, contender);
   for (const effect of effects) carryOut(world, client, contender, effect);
 }
 

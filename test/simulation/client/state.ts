@@ -156,9 +156,9 @@ const newLine = (role: Role): Line => ({
   lastWriteAt: 0,
 });
 
-export function newRecord(): NameRecord {
+function newRecord(highestSeen: bigint): NameRecord {
   return {
-    highestSeen: 0n,
+    highestSeen,
     known: false,
     registerKnown: false,
     vigil: IDLE_VIGIL,
@@ -166,7 +166,7 @@ export function newRecord(): NameRecord {
   };
 }
 
-export function newClient(id: number, node: number, acquires = 0): Client {
+export function newClient(id: number, node: number, { acquires = 0, highestSeen = 0n } = {}): Client {
   return {
     id,
     node,
@@ -176,7 +176,7 @@ export function newClient(id: number, node: number, acquires = 0): Client {
     suspended: false,
     resumedAt: undefined,
     pulse: undefined,
-    record: newRecord(),
+    record: newRecord(highestSeen),
     lines: { locks: newLine('locks'), service: newLine('service'), publisher: newLine('publisher') },
     requests: [],
     contenders: [],

@@ -30,6 +30,7 @@ export function canonical(world: World): string {
     above(checks.accepted, zero),
     checks.destroyedAfter,
     checks.deletedAfter,
+    ...checks.newcomers,
   );
   for (const { fence, handOuts } of checks.resolved)
     parts.push(String(fence - zero), model.handOuts - handOuts);

@@ -60,7 +60,7 @@ export const DELAYS: readonly RuleMutant[] = [
     world: 'healthy, 4.3, verified',
     edits: one(
       HOLDING,
-      "if (rules.grant !== 'verified' || !countsApart(state.hold, state.traits))",
+      "if (rules.grant !== 'verified' || state.isAnew || !countsApart(state.hold, state.traits))",
       'if (state.turn > 0)',
     ),
   },
@@ -80,6 +80,20 @@ export const DELAYS: readonly RuleMutant[] = [
       DELAYING,
       "return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];",
       "return unmark(state, state.hold, [{ do: 'refuse', refusal: { why: 'gave-up' } }]);",
+    ),
+  },
+  {
+    name: 'a token that was made anew is granted with its first proof',
+    world: 'two veterans, 4.3, verified',
+    edits: one(HOLDING, 'if (state.isAnew) {', 'if (state.turn < 0) {'),
+  },
+  {
+    name: 'who gives up before the proof of a token that was made anew takes its mark away',
+    world: 'two veterans, 4.3, verified',
+    edits: one(
+      HOLDING,
+      "if (rules.grant !== 'verified' || state.isAnew || !countsApart(state.hold, state.traits))",
+      "if (rules.grant !== 'verified' || !countsApart(state.hold, state.traits))",
     ),
   },
   {

@@ -2,9 +2,10 @@
 import { parseArgs } from 'node:util';
 import type { Violation } from '../checks/state.ts';
 import type { Config } from '../config.ts';
-import { EXHAUSTIVE, RANDOM } from '../configs.ts';
+import { RANDOM } from '../configs.ts';
 import { explore } from '../explore/exhaustive.ts';
 import { runOnce } from '../explore/random.ts';
+import { EXHAUSTIVE } from '../small-configs.ts';
 
 export interface Finding {
   readonly rule: string;

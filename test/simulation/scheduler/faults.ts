@@ -4,7 +4,7 @@ import { forgetPlaces } from '../checks/order.ts';
 import { abandon } from '../client/lines.ts';
 import { mintToken } from '../client/record.ts';
 import { type Client, newClient } from '../client/state.ts';
-import type { Fault } from '../config.ts';
+import { type Fault, knowledgeIn } from '../config.ts';
 import {
   changeLeader,
   closeChannel,
@@ -230,7 +230,7 @@ export function leave(world: World, client: Client, isReset = false): void {
     }
     abandon(world, line);
   }
-  const next = newClient(client.id, client.node, client.acquires);
+  const next = newClient(client.id, client.node, { acquires: client.acquires, ...knowledgeIn(world.config) });
   next.wallShift = client.wallShift;
   world.clients[client.id] = next;
 }

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../config.ts';
-import { EXHAUSTIVE, RANDOM } from '../configs.ts';
+import { RANDOM } from '../configs.ts';
 import { canonical, digest } from '../explore/canonical.ts';
 import { explore, retell } from '../explore/exhaustive.ts';
 import { prepare } from '../explore/prepare.ts';
 import { runOnce } from '../explore/random.ts';
 import { take } from '../scheduler/take.ts';
+import { EXHAUSTIVE } from '../small-configs.ts';
 import { cloneWorld, newWorld, type World } from '../world.ts';
 import { QUIET, settle } from './quiet.ts';
 

@@ -12,7 +12,8 @@ export function findOverlaps({ plan, strikes, byLock }: RunRecord): Overlap[] {
       to: Math.max(...all.map(({ to }) => to)),
     };
     const newer = all.map((pair) => pair.newer);
-    return { ...span, older, newer, allowedBy: excuseOverlap(plan, strikes, older, newer, span) };
+    const holds = byLock.get(older.lock) ?? [];
+    return { ...span, older, newer, allowedBy: excuseOverlap(plan, strikes, holds, older, newer, span) };
   });
 }
 

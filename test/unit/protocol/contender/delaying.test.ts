@@ -4,6 +4,8 @@ import type { Rules } from '../../../../src/protocol/contender/types.ts';
 import {
   counted,
   delaying,
+  delivered,
+  delivery,
   feed,
   granting,
   HOLD,
@@ -16,6 +18,7 @@ import {
   place,
   RULES,
   run,
+  tokenBody,
   V4_0,
   V4_3,
   verifying,
@@ -154,6 +157,71 @@ describe('the delay', () => {
     expect(names(feed(delaying(), { type: 'shutdown' }, {}, VERIFIED)[1])).toBe('refuse know close');
     const abandoned = delaying({ abandoned: true });
     expect(names(feed(abandoned, { type: 'shutdown' }, {}, VERIFIED)[1])).toBe('know close');
+  });
+});
+
+describe('a token that was made anew, of a lock that this process knows', () => {
+  const known = { highestSeen: 900n };
+  const anew = granting({ hold: { ...HOLD, returns: 0, nacked: undefined, fence: 1_000n }, isAnew: true });
+
+  test.each([
+    [0, undefined],
+    [4, 0],
+  ])(
+    'is marked and then kept for a lease (%d returns): whoever had the one before may believe',
+    (returns, nacked) => {
+      const first = {
+        type: 'delivered',
+        line: LINE,
+        delivery: delivery(returns, tokenBody(), 2, nacked),
+      } as const;
+      const [state, effects] = run(waiting(), VERIFIED, [
+        [first, known],
+        [counted(returns + 1, 1), { highestSeen: 1_000n + BigInt(returns) }],
+      ]);
+      expect(names(effects)).toBe('saw know requeue saw');
+      expect(state).toMatchObject({ at: 'delaying', abandoned: false, hold: { nacked: 1 } });
+      const [next, granted] = run(state, VERIFIED, [
+        [wake, over],
+        [counted(returns + 3, 1, 3), { ...over, highestSeen: 1_001n + BigInt(returns) }],
+      ]);
+      expect(names(granted)).toBe('reject saw grant prove');
+      expect(next).toMatchObject({ at: 'held', hold: { fence: 1_001n + BigInt(returns) } });
+    },
+  );
+
+  test('is granted at once to who does not know the lock, has no verified grants, or where idle queues expire', () => {
+    const proof = counted(1, 1);
+    const cases = [
+      [{ highestSeen: 0n }, VERIFIED],
+      [known, { ...VERIFIED, expires: true }],
+    ] as const;
+    for (const [around, rules] of cases) {
+      const [state, effects] = run(waiting(), rules, [
+        [counted(0, 0), around],
+        [proof, { highestSeen: 1_000n }],
+      ]);
+      expect(names(effects)).toBe('saw know requeue saw grant prove');
+      expect(state.at).toBe('held');
+    }
+    expect(feed(waiting(), counted(0, 0), known, RULES)[0].at).toBe('held');
+    const [before] = feed(waiting({ traits: V4_0 }), delivered(0), known, VERIFIED);
+    expect(names(feed(before, delivered(1), { highestSeen: 1_000n }, VERIFIED)[1])).toBe('saw grant prove');
+  });
+
+  test('and one that was granted since, and released, is granted at once', () => {
+    const [state] = feed(waiting(), counted(7, 2), known, VERIFIED);
+    expect(feed(state, counted(8, 3), { highestSeen: 1_007n }, VERIFIED)[0].at).toBe('held');
+  });
+
+  test('keeps its mark when the caller gives up before the proof: the next one waits', () => {
+    expect(names(feed(anew, { type: 'give-up' }, {}, VERIFIED)[1])).toBe('refuse know close');
+  });
+
+  test('is not waited for by a try', () => {
+    const [state, effects] = feed(anew, counted(1, 1), { highestSeen: 1_000n }, { ...VERIFIED, mode: 'try' });
+    expect(place(state)).toBe('delaying+abandoned');
+    expect(effects.at(-1)).toEqual({ do: 'refuse', refusal: { why: 'unavailable' } });
   });
 });
 

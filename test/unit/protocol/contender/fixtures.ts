@@ -138,6 +138,7 @@ export function granting(changes: Partial<At<'granting'>> = {}): At<'granting'> 
     hold: HOLD,
     asked: 'requeue',
     sentAt: NOW,
+    isAnew: false,
     ...changes,
   };
 }

@@ -289,14 +289,19 @@ export class WatchedContender {
   }
 
   #isDelayOver(): boolean {
-    if (this.#first === undefined || !isOdd(this.#first.nacked)) return true;
+    if (this.#first === undefined || !this.#hasDelay(this.#first)) return true;
     return this.#process.now.mono - this.#first.at >= this.#rules.leaseMs;
+  }
+
+  /** The last holder did not release it, or it was made anew and the process knew the one before. */
+  #hasDelay({ nacked }: Arrival): boolean {
+    return isOdd(nacked) || (nacked === 0 && this.#seenBeforeDelivery > 0n);
   }
 
   #watchGrant(fence: bigint, before: ContenderState): void {
     if (this.#rules.grant === 'verified') {
       rule(this.#isDelayOver(), 'a grant before the lease of the one before is over');
-      if (isOdd(this.#first?.nacked)) this.delayedGrants += 1;
+      if (this.#first !== undefined && this.#hasDelay(this.#first)) this.delayedGrants += 1;
       const nacked = this.#arrived?.nacked;
       rule(nacked === undefined || isOdd(nacked), 'a verified grant of a token without a mark');
     }
