@@ -130,6 +130,30 @@ export const verified: readonly Case[] = [
   },
   {
     title:
+      'a lock that was deleted, and whose holder cannot hear of it, is granted when its lease is over to who knew the lock',
+    needs: ['line', 'counts-apart'],
+    concurrent: true,
+    async run(scene) {
+      const [a, b] = [await scene.connect(VERIFIED), await scene.connect(VERIFIED)];
+      await b.lock(scene.lock).run(() => {});
+      const held = await a.lock(scene.lock).acquire();
+      const { lease: next } = await queueUp(b.lock(scene.lock));
+      await held.verify();
+      scene.line(a).freeze();
+      const from = performance.now();
+      await scene.queue.remove();
+      const lease = await next;
+      const ms = performance.now() - from;
+      expect(held.remainingMs).toBe(0);
+      expect(ms).toBeGreaterThanOrEqual(VERIFIED.leaseMs);
+      expect(ms).toBeLessThan(VERIFIED.leaseMs + AT_ONCE_MS);
+      expect(lease.fence).toBeGreaterThan(held.fence);
+      await lease.release();
+      scene.line(a).thaw();
+    },
+  },
+  {
+    title:
       'callers who wait for less than a lease, and tries, come to a lock that was not released all the same',
     needs: ['counts-apart'],
     async run(scene) {
