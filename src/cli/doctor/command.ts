@@ -69,12 +69,12 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
   const policies = await facts.policies();
   const timeouts = await facts.consumerTimeouts(namespace);
   const register = registerQueueName(namespace, lock);
-  const { verifyEveryMs } = settings;
+  const { leaseMs } = settings;
   const subjects = [
-    ...[queue, register].map((name) => ({ name, everyMs: verifyEveryMs })),
+    ...[queue, register].map((name) => ({ name, leastMs: leaseMs })),
     ...tokens.queues.map(({ name, part }) => ({
       name,
-      everyMs: part === 'register' ? REFRESH_MS : verifyEveryMs,
+      leastMs: part === 'register' ? 2 * REFRESH_MS : leaseMs,
     })),
   ];
   return [
@@ -84,7 +84,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ...latency,
     ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.metadata(session.traits.version))),
     ...(policies === undefined ? [] : policyFindings(policies, subjects)),
-    ...(timeouts === undefined ? [] : consumerTimeoutFindings(timeouts, verifyEveryMs)),
+    ...(timeouts === undefined ? [] : consumerTimeoutFindings(timeouts, leaseMs)),
     ...tokens.findings,
     ...facts.untold(),
   ];

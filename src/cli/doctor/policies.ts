@@ -17,7 +17,7 @@ interface Danger {
   readonly level: Level;
   readonly does: string;
   /** Not every value does harm. */
-  readonly harms?: (value: unknown, everyMs: number) => boolean;
+  readonly harms?: (value: unknown, leastMs: number) => boolean;
 }
 
 const DANGERS: Readonly<Record<string, Danger>> = {
@@ -40,8 +40,8 @@ const DANGERS: Readonly<Record<string, Danger>> = {
   },
   'consumer-timeout': {
     level: 'problem',
-    does: 'takes the lock from a holder between two verifications, or two refreshes of its state',
-    harms: (value, everyMs) => typeof value === 'number' && value < 2 * everyMs,
+    does: 'takes the lock from a holder before its lease is over, or between two refreshes of its state',
+    harms: (value, leastMs) => typeof value === 'number' && value < leastMs,
   },
   'dead-letter-exchange': {
     level: 'warning',
@@ -49,10 +49,10 @@ const DANGERS: Readonly<Record<string, Danger>> = {
   },
 };
 
-/** A queue that there is or could be, and how often its holder gives back what it has in hand. */
+/** A queue that there is or could be, and the shortest consumer timeout in milliseconds that harms nobody there. */
 export interface Subject {
   readonly name: string;
-  readonly everyMs: number;
+  readonly leastMs: number;
 }
 
 /** One finding for each policy that is in force on one of these queues and can destroy or hide a token. */
@@ -64,22 +64,22 @@ export function policyFindings(policies: readonly Policy[], queues: readonly Sub
       )
       .sort((a, b) => b.priority - a.priority);
     const inForce = new Map<Policy, number>();
-    for (const { name, everyMs } of queues) {
+    for (const { name, leastMs } of queues) {
       const policy = ranked.find(({ pattern }) => matches(pattern, name));
-      if (policy !== undefined) inForce.set(policy, Math.max(everyMs, inForce.get(policy) ?? 0));
+      if (policy !== undefined) inForce.set(policy, Math.max(leastMs, inForce.get(policy) ?? 0));
     }
-    return [...inForce].flatMap(([policy, everyMs]) => dangersOf(policy, everyMs));
+    return [...inForce].flatMap(([policy, leastMs]) => dangersOf(policy, leastMs));
   });
   return findings.length > 0
     ? findings
     : [{ check: 'policies', level: 'ok', says: 'no policy can destroy or hide a token' }];
 }
 
-function dangersOf({ name, vhost, pattern, definition, operator }: Policy, everyMs: number): Finding[] {
+function dangersOf({ name, vhost, pattern, definition, operator }: Policy, leastMs: number): Finding[] {
   const what = operator ? 'operator policy' : 'policy';
   return Object.entries(definition).flatMap(([key, value]): Finding[] => {
     const danger = DANGERS[key];
-    if (danger === undefined || danger.harms?.(value, everyMs) === false) return [];
+    if (danger === undefined || danger.harms?.(value, leastMs) === false) return [];
     return [
       {
         check: 'policies',

@@ -20,7 +20,7 @@ describe('of policies', () => {
     operator: false,
     ...more,
   });
-  const judge = (...policies: Policy[]) => policyFindings(policies, [{ name: QUEUE, everyMs: 5_000 }]);
+  const judge = (...policies: Policy[]) => policyFindings(policies, [{ name: QUEUE, leastMs: 15_000 }]);
 
   test.each([
     ['message-ttl', 60_000, 'problem'],
@@ -32,7 +32,7 @@ describe('of policies', () => {
     ['delayed-retry-type', 'all', 'problem'],
     ['delayed-retry-type', 'returned', 'problem'],
     ['delayed-retry-type', 'failed', 'problem'],
-    ['consumer-timeout', 9_999, 'problem'],
+    ['consumer-timeout', 14_999, 'problem'],
     ['dead-letter-exchange', 'dlx', 'warning'],
   ])('%s %j on locks is told, with the command that clears it', (key, value, level) => {
     const [finding, ...more] = judge(policy({ [key]: value, 'queue-leader-locator': 'balanced' }));
@@ -44,7 +44,7 @@ describe('of policies', () => {
   test.each([
     ['delivery-limit', 1_000_000_000],
     ['delayed-retry-type', 'disabled'],
-    ['consumer-timeout', 10_000],
+    ['consumer-timeout', 15_000],
     ['queue-leader-locator', 'balanced'],
   ])('%s %j does no harm', (key, value) => {
     expect(levels(judge(policy({ [key]: value })))).toEqual(['ok']);
@@ -75,9 +75,9 @@ describe('of policies', () => {
 
   test('a consumer timeout between a proof and a refresh of state does harm to locks with state alone', () => {
     const minute = policy({ 'consumer-timeout': 60_000 });
-    const register = { name: 'baton.default.state.x', everyMs: 300_000 };
+    const register = { name: 'baton.default.state.x', leastMs: 600_000 };
     expect(levels(judge(minute))).toEqual(['ok']);
-    expect(levels(policyFindings([minute], [{ name: QUEUE, everyMs: 5_000 }, register]))).toEqual([
+    expect(levels(policyFindings([minute], [{ name: QUEUE, leastMs: 15_000 }, register]))).toEqual([
       'problem',
     ]);
   });
@@ -227,12 +227,12 @@ describe('of consumer timeouts', () => {
   test.each<[string, number | undefined, number | undefined, string[]]>([
     ['that nobody tells', undefined, undefined, ['note']],
     ['of the default', 1_800_000, 1_800_000, ['ok', 'ok']],
-    ['of two proofs', 10_000, undefined, ['ok']],
-    ['of less than two proofs', 9_999, undefined, ['problem']],
+    ['of a lease', 15_000, undefined, ['ok']],
+    ['of less than a lease', 14_999, undefined, ['problem']],
     ['long enough for proofs, and too short for the refresh of state', 60_000, 60_000, ['ok', 'problem']],
     ['of two refreshes', undefined, 600_000, ['ok']],
   ])('%s', (_, locks, registers, expected) => {
-    expect(levels(consumerTimeoutFindings({ locks, registers }, 5_000))).toEqual(expected);
+    expect(levels(consumerTimeoutFindings({ locks, registers }, 15_000))).toEqual(expected);
   });
 });
 
