@@ -5,7 +5,6 @@ import {
   type StatefulEffect,
   type StatefulEvent,
   statefulStep,
-  statefulWakeAt,
 } from '../../../src/protocol/register/step.ts';
 import { recreation } from '../../../src/protocol/topology.ts';
 import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
@@ -279,25 +278,6 @@ export function ended(world: World, client: Client, contender: Contender, own: O
   const error = end.scope === 'connection' ? LINE_LOST : end.error;
   const { scope, absent } = end;
   dispatch(world, client, contender, { type: 'closed', line: own.line, scope, error, absent });
-}
-
-/** The instant of the contender's next wake-up on its client's monotonic clock. */
-export function nextWake(contender: Contender): number | undefined {
-  const { state, register } = contender;
-  const at = statefulWakeAt({ contender: state, register }, contender.rules);
-  const { answerBy } = contender;
-  if (answerBy === undefined || contender.granted || contender.refused) return at;
-  return at === undefined ? answerBy : Math.min(at, answerBy);
-}
-
-export function wake(world: World, client: Client, contender: Contender): void {
-  const { answerBy } = contender;
-  const { mono } = instantOf(world, client);
-  if (answerBy !== undefined && mono >= answerBy && !contender.granted && !contender.refused) {
-    contender.answerBy = undefined;
-    dispatch(world, client, contender, { type: 'give-up' });
-  }
-  dispatch(world, client, contender, { type: 'wake' });
 }
 
 export const isOver = ({ state }: Contender): boolean => state.at === 'released' || state.at === 'lost';

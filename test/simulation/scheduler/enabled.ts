@@ -1,7 +1,7 @@
-import { nextWake } from '../client/contender.ts';
 import { canDial } from '../client/lines.ts';
 import { vigilDue } from '../client/record.ts';
 import type { Client } from '../client/state.ts';
+import { nextWake } from '../client/wake.ts';
 import { TIMES } from '../config.ts';
 import { brokerSteps } from '../model/index.ts';
 import { instantOf, type World } from '../world.ts';

@@ -4,11 +4,12 @@ import { checkToldAtAll, validMs } from '../checks/leases.ts';
 import { forgetPlacesOn } from '../checks/order.ts';
 import { Violation } from '../checks/state.ts';
 import { answered } from '../client/calls.ts';
-import { acquire, dispatch, isOver, nameOf, readOwn, wake } from '../client/contender.ts';
+import { acquire, dispatch, isOver, nameOf, readOwn } from '../client/contender.ts';
 import { dial, lineEnded } from '../client/lines.ts';
 import { watchName } from '../client/record.ts';
 import { save } from '../client/register.ts';
 import type { Client, Contender } from '../client/state.ts';
+import { wake } from '../client/wake.ts';
 import {
   dropLink,
   endConnection,

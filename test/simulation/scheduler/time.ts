@@ -1,8 +1,8 @@
 import { BEAT_MS, beat } from '../../../src/protocol/pulse.ts';
 import { vigilWakeAt } from '../../../src/protocol/vigil.ts';
 import { overlapGrows } from '../checks/leases.ts';
-import { nextWake } from '../client/contender.ts';
 import type { Client, Line } from '../client/state.ts';
+import { nextWake } from '../client/wake.ts';
 import { TIMES } from '../config.ts';
 import { EPOCH_MS, type World } from '../world.ts';
 

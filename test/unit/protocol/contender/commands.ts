@@ -1,24 +1,9 @@
 import fc from 'fast-check';
 import type { ContenderEvent } from '../../../../src/protocol/contender/types.ts';
-import {
-  junkBody,
-  NOW,
-  newerBody,
-  OTHER_ID,
-  permanent,
-  probeBody,
-  retryable,
-  tokenBody,
-} from './fixtures.ts';
-import type { Process, WatchedContender } from './world.ts';
-
-/** The broker's side, as far as deliveries need it: the live token of one queue, and how often it was taken back. */
-export interface Queue {
-  base: bigint;
-  returns: number;
-  /** Of these by nacks, on a broker that counts them apart. */
-  nacked: number | undefined;
-}
+import { permanent, retryable } from './fixtures.ts';
+import { messageOf, type Queue, seed, WHAT, type What } from './messages.ts';
+import type { Process } from './process.ts';
+import type { WatchedContender } from './world.ts';
 
 /** One thing that happens. It is made concrete against what the contender is about at that moment. */
 export type Command =
@@ -35,22 +20,7 @@ export type Command =
   | { readonly do: 'progress'; readonly step: number; readonly closeFirst: boolean }
   | { readonly do: 'wake' | 'verify' | 'release' | 'give-up' | 'shutdown' };
 
-const WHAT = [
-  'live',
-  'proof',
-  'same',
-  'skipped',
-  'other',
-  'impostor',
-  'surfaced',
-  'huge',
-  'probe',
-  'junk',
-  'newer',
-  'foreign',
-] as const;
 const HOW = ['channel', 'connection', 'orderly', 'absent', 'refused'] as const;
-type What = (typeof WHAT)[number];
 type How = (typeof HOW)[number];
 
 const seldom = fc.integer({ min: 0, max: 9 }).map((n) => n === 0);
@@ -193,7 +163,7 @@ function progress(
     passUntilDue(who, process, 0);
   } else if (state.at === 'waiting' || 'asked' in state || state.at === 'verifying') {
     const what = state.at === 'waiting' ? 'live' : 'proof';
-    who.deliver(state.line, ...messageOf({ do: 'deliver', what, old: false, step }, who, process, queue));
+    who.deliver(state.line, ...messageOf({ what, step }, who, process, queue));
   } else if (
     state.at === 'closing' &&
     (closeFirst || call === undefined) &&
@@ -204,13 +174,6 @@ function progress(
     if (call.do === 'seed') seed(process, queue);
     answer(who, call, { ready: 0, consumers: 0 });
   }
-}
-
-/** A new token, above all that this process has seen. */
-function seed({ highestSeen }: Process, queue: Queue): void {
-  queue.base = highestSeen + 1n;
-  queue.returns = 0;
-  if (queue.nacked !== undefined) queue.nacked = 0;
 }
 
 /** Answers a call as the broker would. `ready` below 0 means that there is no queue. */
@@ -251,65 +214,4 @@ function lineOf(who: WatchedContender, old: boolean): number {
   const lines = [...who.lines.keys()];
   const current = 'line' in who.state ? who.state.line : undefined;
   return (old ? lines.at(-2) : (current ?? lines.at(-1))) ?? 99;
-}
-
-function messageOf(
-  { what, step }: Extract<Command, { do: 'deliver' }>,
-  who: WatchedContender,
-  process: Process,
-  queue: Queue,
-): readonly [Uint8Array, number, number | undefined] {
-  const hold = 'hold' in who.state ? who.state.hold : undefined;
-  const own =
-    hold === undefined ? tokenBody({ base: queue.base }) : tokenBody({ base: hold.base, id: hold.id });
-  const before = hold?.returns ?? queue.returns;
-  const nacked = queue.nacked === undefined ? undefined : (hold?.nacked ?? queue.nacked);
-  switch (what) {
-    case 'live':
-      queue.returns += step;
-      if (queue.nacked !== undefined) queue.nacked += step;
-      return [tokenBody({ base: queue.base, at: process.now.wall }), queue.returns, queue.nacked];
-    case 'proof': {
-      const isNack = who.asked === 'requeue';
-      const returns = before + (isNack || nacked === undefined ? 1 : 2);
-      queue.returns = Math.max(queue.returns, returns);
-      if (nacked === undefined) return [own, returns, undefined];
-      queue.nacked = nacked + (isNack ? 1 : 0);
-      return [own, returns, queue.nacked];
-    }
-    case 'same':
-      return [own, before, nacked];
-    case 'skipped':
-      return [own, before + 1 + step, nacked];
-    case 'other':
-      return [tokenBody({ id: OTHER_ID, base: queue.base + BigInt(step) * 10n }), queue.returns, nacked];
-    case 'impostor': {
-      const base = (hold?.base ?? queue.base) + BigInt(step);
-      const id = step === 1 ? OTHER_ID : hold?.id;
-      return [
-        tokenBody({ base, ...(id && { id }) }),
-        before + 1,
-        nacked === undefined ? undefined : nacked + 1,
-      ];
-    }
-    case 'surfaced':
-      return [
-        tokenBody({ id: OTHER_ID, base: queue.base + 500n, at: process.now.wall - 61_000 }),
-        0,
-        undefined,
-      ];
-    case 'huge':
-      queue.base += 1_000_000n;
-      queue.returns = 0;
-      if (queue.nacked !== undefined) queue.nacked = 0;
-      return [tokenBody({ base: queue.base, at: process.now.wall }), 0, undefined];
-    case 'foreign':
-      return [tokenBody({ name: 'else', at: NOW.wall }), queue.returns, nacked];
-    case 'probe':
-      return [probeBody, 0, undefined];
-    case 'newer':
-      return [newerBody, queue.returns, nacked];
-    case 'junk':
-      return [junkBody, queue.returns, nacked];
-  }
 }

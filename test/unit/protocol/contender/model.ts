@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import type { Rules } from '../../../../src/protocol/contender/types.ts';
 import { recreation } from '../../../../src/protocol/topology.ts';
-import { answer, type Command, carryOut, close, command, passUntilDue, type Queue } from './commands.ts';
-import { newProcess, type Process, rule, WatchedContender } from './world.ts';
+import { answer, type Command, carryOut, close, command, passUntilDue } from './commands.ts';
+import type { Queue } from './messages.ts';
+import { newProcess, type Process, rule } from './process.ts';
+import { WatchedContender } from './world.ts';
 
 const rules = fc.record<Partial<Rules>>({
   mode: fc.constantFrom('wait', 'wait', 'try'),

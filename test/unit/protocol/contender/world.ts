@@ -7,58 +7,14 @@ import type {
   Rules,
 } from '../../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../../src/protocol/instant.ts';
-import { decodeMessage, type Message } from '../../../../src/protocol/token.ts';
-import type { Recreation } from '../../../../src/protocol/topology.ts';
-import { NOW, RULES } from './fixtures.ts';
-
-/** A rule of the protocol was broken; the message says which. */
-export class Violation extends Error {}
-
-export function rule(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new Violation(what);
-}
-
-/** One process: what its contenders share. */
-export interface Process extends Recreation {
-  now: Instant;
-  highestSeen: bigint;
-  ranLately: boolean;
-  justReleased: boolean;
-}
-
-export function newProcess(recreation: Recreation): Process {
-  return { now: NOW, highestSeen: 0n, ranLately: true, justReleased: false, ...recreation };
-}
+import { decodeMessage } from '../../../../src/protocol/token.ts';
+import { type Arrival, isOdd, isProof } from './arrival.ts';
+import { RULES } from './fixtures.ts';
+import { type Process, rule, Violation } from './process.ts';
+import { QueueBook } from './queue-book.ts';
 
 /** How long a queue that shows no token is given to show one before it may be removed. */
 const GRACE_MS = 2_000;
-
-/** A message as it was handed over. */
-interface Arrival {
-  readonly message: Message;
-  readonly nacked: number | undefined;
-  readonly at: number;
-  /** It came to a contender that waited, and not as the answer to a question. */
-  readonly isFirst: boolean;
-}
-
-/** The same id, the same base, and counts that have risen by the question and nothing else. */
-function isProof(
-  own: Arrival | undefined,
-  asked: 'requeue' | 'reject',
-  arrived: Arrival | undefined,
-): boolean {
-  const before = own?.message;
-  const now = arrived?.message;
-  if (before?.kind !== 'token' || now?.kind !== 'token') return false;
-  if (before.token.id !== now.token.id || before.token.base !== now.token.base) return false;
-  const both = asked === 'reject' && arrived?.nacked !== undefined;
-  const nacked = (own?.nacked ?? 0) + (asked === 'requeue' ? 1 : 0);
-  const isNacked = own?.nacked === undefined || arrived?.nacked === nacked;
-  return isNacked && now.returns === before.returns + (both ? 2 : 1);
-}
-
-const isOdd = (nacked: number | undefined): boolean => nacked !== undefined && nacked % 2 !== 0;
 
 export type Call = Extract<Effect, { call: number }>;
 
@@ -66,6 +22,7 @@ export type Call = Extract<Effect, { call: number }>;
 export class WatchedContender {
   readonly #process: Process;
   readonly #rules: Rules;
+  readonly #book: QueueBook;
   state: ContenderState = { at: 'idle', turn: 0 };
   /** Every line ever opened: whether its channel is open, was told to close, or is gone. */
   readonly lines = new Map<number, 'open' | 'closing' | 'gone'>();
@@ -91,14 +48,11 @@ export class WatchedContender {
   #arrived: Arrival | undefined;
   /** When looks behind a stray showed nothing ready, on the line that is open. */
   #emptyLooks: number[] = [];
-  /** When this contender last learned that its queue is gone: by a cancellation, a 404, a look, or its own removal. */
-  #goneAt: number | undefined;
-  /** Whether it knows by an answer, since the last declaration or failure, what has become of the queue. */
-  #knows = false;
 
   constructor(process: Process, changes: Partial<Rules> = {}) {
     this.#process = process;
     this.#rules = { ...RULES, ...changes };
+    this.#book = new QueueBook(process);
   }
 
   get isOver(): boolean {
@@ -138,7 +92,7 @@ export class WatchedContender {
       rule(state === before && effects.length === 0, `${event.type} is not void in ${before.at}`);
     }
     if (event.type === 'closed' && this.lines.has(event.line)) this.lines.set(event.line, 'gone');
-    if (!isVoid && state !== before) this.#learn(event, before);
+    if (!isVoid && state !== before) this.#book.learn(event, before);
     if ('call' in event) this.#answered(event.call);
     if (before.at === 'waiting' && event.type === 'looked' && !isVoid) this.#watchLook(event.depth, effects);
     for (const effect of effects) this.#watch(effect, before);
@@ -179,30 +133,6 @@ export class WatchedContender {
     if (isEmpty) this.#emptyLooks.push(mono);
   }
 
-  #learn(event: ContenderEvent, before: ContenderState): void {
-    const consuming = before.at === 'opening' && before.phase === 'consuming';
-    const noSuchQueue = event.type === 'closed' && event.absent === true && consuming;
-    // Behind a stray it is the cancellation that decides; there a look alone says nothing.
-    const noneSeen = event.type === 'looked' && event.depth === 'absent' && before.at === 'opening';
-    if (event.type === 'cancelled' || event.type === 'removed' || noSuchQueue || noneSeen) {
-      this.#goneAt = this.#process.now.mono;
-      this.#knows = true;
-    } else if (event.type === 'looked') {
-      this.#knows = true;
-    } else if (event.type === 'call-failed' || (event.type === 'closed' && before.at !== 'closing')) {
-      this.#knows = false;
-    }
-  }
-
-  /** A queue that is gone stays away for a while; where that matters most, one that may be is looked for first. */
-  #watchDeclare(): void {
-    const { now, recreateAfterMs, looksFirst } = this.#process;
-    const since = this.#goneAt === undefined ? recreateAfterMs : now.mono - this.#goneAt;
-    rule(since >= recreateAfterMs, 'a queue is made again too soon after its deletion');
-    rule(!looksFirst || this.#knows, 'a name is declared without a look at what there is');
-    this.#knows = false;
-  }
-
   #answered(call: number): void {
     const index = this.calls.findIndex((pending) => pending.call === call);
     if (index >= 0) this.calls.splice(index, 1);
@@ -215,8 +145,8 @@ export class WatchedContender {
       case 'declare':
       case 'seed':
       case 'remove':
-        if (effect.do === 'remove') this.#goneAt = undefined;
-        if (effect.do === 'declare') this.#watchDeclare();
+        if (effect.do === 'remove') this.#book.removed();
+        if (effect.do === 'declare') this.#book.declared();
         rule(!this.calls.some(({ call }) => call === effect.call), 'a call number is used twice');
         this.calls.push({ do: effect.do, call: effect.call });
         break;
