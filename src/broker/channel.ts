@@ -65,6 +65,14 @@ export class LinkChannel {
     await this.#raw.prefetch(count);
   }
 
+  /**
+   * Whether the broker may attach consumers of this channel to a queue that took the place of theirs; see
+   * {@link forgetsConsumers}. By basic.qos with the global flag: with a limit quorum queues refuse further consumers.
+   */
+  async mayMove(allowed: boolean): Promise<void> {
+    await this.#raw.prefetch(allowed ? 0 : 1, true);
+  }
+
   /** Messages are passed on synchronously; `null` is a cancel by the broker. */
   async consume(
     queue: string,

@@ -1,6 +1,7 @@
 import type { ConsumeMessage } from './amqp.ts';
 import type { ChannelEnd, LinkChannel } from './channel.ts';
 import { channelFault, contenderAction, isAbsence, isFailedConsume } from './faults.ts';
+import { forgetsConsumers } from './forgetful.ts';
 import type {
   AlsoListener,
   BrokerTraits,
@@ -41,6 +42,8 @@ export class Consumer implements ConsumerChannel {
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting';
   #channel: LinkChannel | undefined;
   #announced = false;
+  /** The broker has to be told not to attach it to another queue. */
+  #stays = false;
   /** Queues whose consume has no answer yet. */
   readonly #asked = new Set<string>();
   #muted = false;
@@ -65,8 +68,10 @@ export class Consumer implements ConsumerChannel {
     this.#consume(channel, this.queue, this.#tag, (message) => this.#message(message, traits)).then(
       () => this.#announce(traits),
       // The channel's own end says why; and a consume that is refused never leaves its channel open.
-      () => {},
+      ignore,
     );
+    this.#stays = forgetsConsumers(traits);
+    if (this.#stays) channel.mayMove(false).catch(ignore);
     this.#settleAttached();
   }
 
@@ -77,9 +82,11 @@ export class Consumer implements ConsumerChannel {
       if (this.#state !== 'open' || this.#muted) return;
       this.#guard(() => (message === null ? listener.cancelled() : listener.delivered(toDelivery(message))));
     };
-    // One after the other on the wire, because the second waits for the answer to the first inside amqplib. What is
+    // One after the other on the wire, because each waits for the answer to the one before inside amqplib. What is
     // refused ends the channel, which says why.
+    if (this.#stays) channel.mayMove(true).catch(ignore);
     void Promise.allSettled([channel.prefetch(prefetch), this.#consume(channel, queue, tag, onMessage)]);
+    if (this.#stays) channel.mayMove(false).catch(ignore);
   }
 
   requeue(deliveryTag: number): void {
@@ -200,3 +207,5 @@ function toClosed(end: ChannelEnd, queue: string): Closed {
   const error = channelFault(end.fault, contenderAction(end.fault), queue);
   return isAbsence(end.fault) ? { scope: 'channel', error, absent: true } : { scope: 'channel', error };
 }
+
+const ignore = () => {};

@@ -30,6 +30,8 @@ export interface QueueAccess {
   put(body: string | Uint8Array, options?: { returns?: number }): Promise<void>;
   purge(): Promise<void>;
   remove(): Promise<void>;
+  /** Deletes it and declares it again, a round trip later. On a real broker. */
+  replace(): Promise<void>;
   ready(): Promise<number>;
   /** Whether this lock, by default the scene's, has a queue. */
   exists(lock?: LockAddress): Promise<boolean>;

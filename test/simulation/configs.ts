@@ -42,7 +42,6 @@ const OLD_SEEDS: readonly ExceptionName[] = [
   'token destroyed, older seed alive',
   'queue deleted, older seed stuck',
 ];
-const FORGOTTEN: readonly ExceptionName[] = ['forgotten waiter (3.x)', 'forgotten holder (3.x)'];
 export const TOLD: readonly ExceptionName[] = ['deleted while held', 'connection ended by the broker'];
 
 export const FLAPPED: readonly ExceptionName[] = [
@@ -92,7 +91,7 @@ const STATE: readonly Config[] = [
   }),
   withState('deletion, 3.10', ['delete', 'crash', 'stall'], {
     version: '3.10',
-    allows: [LATE, ...TOLD, ...OLD_SEEDS, ...FORGOTTEN],
+    allows: [LATE, ...TOLD, ...OLD_SEEDS],
   }),
   withState('destruction', DESTRUCTION, { allows: [LATE, ...OLD_SEEDS] }),
   withState('long holds', ['stall'], {
@@ -158,7 +157,7 @@ export const RANDOM: readonly Config[] = [
   random('destruction', DESTRUCTION, { allows: OLD_SEEDS }),
   random('destruction among strays', ['purge', 'limit', 'junk'], { chatterMs: 900, allows: OLD_SEEDS }),
   random('deletion', DELETION, { allows: [...TOLD, ...OLD_SEEDS] }),
-  random('deletion, 3.10', DELETION, { version: '3.10', allows: [...TOLD, ...OLD_SEEDS, ...FORGOTTEN] }),
+  random('deletion, 3.10', DELETION, { version: '3.10', allows: [...TOLD, ...OLD_SEEDS] }),
   random('deletion, 4.3', DELETION, { version: '4.3', allows: [...TOLD, ...OLD_SEEDS] }),
   random('long log', ['crash', 'stall', 'second-seed'], {
     prepared: 'token',
@@ -240,7 +239,7 @@ export const RANDOM: readonly Config[] = [
   }),
   random('everything, 3.10', MOST, {
     version: '3.10',
-    allows: [...TOLD, ...OLD_SEEDS, ...FORGOTTEN, 'clock behind at a new token', WOKEN],
+    allows: [...TOLD, ...OLD_SEEDS, 'clock behind at a new token', WOKEN],
   }),
   random('everything', [...MOST, ...NODES], {
     nodes: 3,

@@ -12,9 +12,9 @@ export function versionFindings([major, minor, patch]: BrokerTraits['version']):
       'RabbitMQ 4.3.0 to 4.3.6 can deadlock a lock once every consumer of it has timed out (rabbitmq-server #17317). A holder that verifies does not time out; do not set a consumer timeout on lock queues',
     );
   }
-  if (major < 4) {
+  if (major === 3 && minor >= 13) {
     note(
-      'RabbitMQ 3.x can forget a waiter when a lock is made again within 30 ms of its deletion (baton break); waits with a limit come out of it. Upgrade to 4.x',
+      'RabbitMQ 3.13 may forget a waiter when a lock is made again within 30 ms of its deletion (baton break); waits with a limit come out of it. Upgrade to 4.x',
     );
   }
   if (major < 4 || (major === 4 && minor < 3)) {

@@ -239,9 +239,10 @@ describe('of consumer timeouts', () => {
 describe('of versions', () => {
   test.each<[readonly [number, number, number], RegExp[]]>([
     [
-      [3, 10, 8],
+      [3, 13, 7],
       [/forget a waiter/, /Below RabbitMQ 4\.3/],
     ],
+    [[3, 10, 8], [/Below RabbitMQ 4\.3/]],
     [[4, 0, 5], [/Below RabbitMQ 4\.3/]],
     [[4, 2, 9], [/Below RabbitMQ 4\.3/]],
     [[4, 3, 0], [/#17317/]],

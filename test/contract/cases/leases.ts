@@ -122,6 +122,29 @@ export const leases: readonly Case[] = [
   },
   {
     title:
+      'a deletion is told to the holder and to every waiter also when somebody makes the queue again at once',
+    needs: ['administration'],
+    concurrent: true,
+    async run(scene) {
+      const [a, b] = [await scene.connect(), await scene.connect()];
+      const lease = await a.lock(scene.lock).acquire();
+      const { lease: first } = await queueUp(a.lock(scene.lock));
+      const { lease: second } = await queueUp(b.lock(scene.lock));
+      const loss = lossOf(lease);
+      const from = performance.now();
+      await scene.queue.replace();
+      expect(['queue-deleted', 'consumer-cancelled']).toContain((await loss).reason);
+      // Long before the first look of somebody who waits in vain.
+      expect(performance.now() - from).toBeLessThan(3_000);
+      const one = await Promise.any([first, second]);
+      await one.release();
+      for (const next of [await first, await second]) await next.release();
+      expect(performance.now() - from).toBeLessThan(3_000);
+      expect(one.fence).toBeGreaterThan(lease.fence);
+    },
+  },
+  {
+    title:
       'a holder that stood still for longer than its lease knows at the next instruction, before any timer has run',
     needs: [],
     async run(scene) {

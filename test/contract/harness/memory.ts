@@ -18,6 +18,7 @@ export const memory: Harness = {
           broker.publish(queue, Buffer.from(body), options);
         },
         purge: async () => broker.purgeLock(queue),
+        replace: () => cannot('declare queues'),
         async remove() {
           broker.deleteLock(queue);
           // To make a quorum queue takes a real broker several milliseconds, and a base is a millisecond's.

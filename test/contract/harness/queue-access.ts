@@ -46,6 +46,11 @@ export async function openQueueAccess(
       }),
     purge: () => onChannel(async (channel) => void (await channel.purgeQueue(queue))),
     remove: () => onChannel(async (channel) => void (await channel.deleteQueue(queue))),
+    replace: () =>
+      onChannel(async (channel) => {
+        await channel.deleteQueue(queue);
+        await channel.assertQueue(queue, { durable: true, arguments: lockQueueArguments() });
+      }),
     ready: () => onChannel(async (channel) => (await channel.checkQueue(queue)).messageCount),
     exists: (other) =>
       onChannel((channel) => channel.checkQueue(other === undefined ? queue : queueOf(other))).then(

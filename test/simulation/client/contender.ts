@@ -16,7 +16,7 @@ import { instantOf, say, type World } from '../world.ts';
 import { LINE_LOST, QUEUE_GONE, request } from './calls.ts';
 import { needLine, write } from './lines.ts';
 import { justReleased, saw, watchName } from './record.ts';
-import { onRegister, readRegister } from './register.ts';
+import { limit, onRegister, readRegister } from './register.ts';
 import type { Client, Contender, OwnChannel } from './state.ts';
 
 /** A try without a timeout settles after this long (src/lock.ts). */
@@ -246,6 +246,7 @@ export function readOwn(
   }
   switch (frame.is) {
     case 'consume-ok': {
+      limit(world, client, contender, line);
       const traits = { version: VERSION_NUMBERS[world.config.version] };
       dispatch(world, client, contender, { type: 'consuming', line, traits });
       break;

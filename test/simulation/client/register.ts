@@ -29,7 +29,9 @@ export function onRegister(world: World, client: Client, contender: Contender, e
       const own = contender.channels.find(({ line }) => line === effect.line);
       if (own?.state !== 'open') break;
       const { prefetch = PREFETCH } = world.config;
-      write(world, client.lines.locks, channelOf(own), { do: 'consume', of: 'register', prefetch });
+      const channel = channelOf(own);
+      if (isForgetful(world)) write(world, client.lines.locks, channel, { do: 'unlimit' });
+      write(world, client.lines.locks, channel, { do: 'consume', of: 'register', prefetch });
       break;
     }
     case 'register-write':
@@ -70,6 +72,7 @@ export function readRegister(
   line: number,
   frame: ServerFrame,
 ): void {
+  if (frame.is === 'consume-ok') limit(world, client, contender, line);
   if (frame.is === 'cancel') {
     contender.watched.place = undefined; // who reads begins anew
     dispatch(world, client, contender, { type: 'register-cancelled', line });
@@ -81,4 +84,13 @@ export function readRegister(
   const delivery = { deliveryTag, body, returns, nacked: nackedOf(world.config.version, message) };
   dispatch(world, client, contender, { type: 'register-delivered', line, delivery });
   onKept(world, contender);
+}
+
+const isForgetful = ({ config }: World): boolean => config.version === '3.10';
+
+/** Right behind a consume, as in src/broker/consumer.ts. */
+export function limit(world: World, client: Client, { channels }: Contender, line: number): void {
+  const own = channels.find((each) => each.line === line);
+  if (own?.state === 'open' && isForgetful(world))
+    write(world, client.lines.locks, channelOf(own), { do: 'limit' });
 }

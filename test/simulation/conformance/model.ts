@@ -122,6 +122,7 @@ export class ModelBackend implements Backend {
       case 'cancel':
       case 'close':
       case 'look':
+      case 'limit':
         this.#send(step.channel, { do: step.do });
         break;
       case 'ack':

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Channel, ConfirmChannel, ConsumeMessage, Replies } from 'amqplib/callback_api';
 import { delivery, isOfRegister, type Step } from './script.ts';
 
-type ChannelStep = Extract<Step, { channel: string }>;
+type ChannelStep = Exclude<Extract<Step, { channel: string }>, { do: 'limit' }>;
 
 /** One AMQP channel, and everything that arrived on it. */
 export class RealChannel {
@@ -90,6 +90,10 @@ export class RealChannel {
       case 'reject':
         return this.#raw.reject(this.#delivered(step.message));
     }
+  }
+
+  async limit(): Promise<void> {
+    await call((done) => this.#raw.prefetch(1, true, done));
   }
 
   async #consume(queue: string, step: Extract<Step, { do: 'consume' }>): Promise<void> {

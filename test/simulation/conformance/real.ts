@@ -17,6 +17,7 @@ import {
 
 export interface RealBroker {
   readonly url: string;
+  readonly version: string;
   readonly control?: BrokerControl;
 }
 
@@ -73,6 +74,9 @@ export class RealBackend implements Backend {
       case 'publish':
         (await this.#channel(PUBLISHER)).publish(queue, step.message, step.ttlMs);
         return;
+      case 'limit':
+        if (!this.#broker.version.startsWith('3.')) return;
+        return (await this.#channel(step.channel)).limit();
       default:
         return (await this.#channel(step.channel)).perform(step, queue);
     }

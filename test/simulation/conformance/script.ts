@@ -34,6 +34,8 @@ export type Step =
     }
   /** `look`: a passive declare, the barrier of a try. `get`: basic.get. */
   | { readonly do: 'cancel' | 'close' | 'look' | 'get'; readonly channel: string }
+  /** basic.qos with the global flag, on 3.10: 4.3 refuses it. */
+  | { readonly do: 'limit'; readonly channel: string }
   /** Of the latest delivery of that message to that channel. `nack` and `reject` requeue. */
   | { readonly do: 'ack' | 'nack' | 'reject'; readonly channel: string; readonly message: string }
   /** `drop` resets the socket, `leave` closes in an orderly way. */

@@ -22,6 +22,7 @@ export const consume = (channel: string, options: { prefetch?: number; priority?
 });
 export const cancel = (channel: string): Step => ({ do: 'cancel', channel });
 export const close = (channel: string): Step => ({ do: 'close', channel });
+export const limit = (channel: string): Step => ({ do: 'limit', channel });
 export const look = (channel: string): Step => ({ do: 'look', channel });
 export const get = (channel: string): Step => ({ do: 'get', channel });
 /** The same of the register. */

@@ -70,6 +70,7 @@ function channelOf(model: Model, channel: Channel, names: Names, parts: Parts): 
     names.of(channel.connection),
     channel.isOpen,
     channel.consumes.join(' '),
+    channel.limited,
   );
   parts.push(channel.busy?.do, channel.busy?.of);
   for (const { deliveryTag, of, handOut } of channel.unacked)

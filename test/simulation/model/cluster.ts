@@ -20,6 +20,7 @@ export function openChannel(model: Model, connectionId: number): number {
     node: connection.node,
     isOpen: connection.isOpen,
     consumes: [],
+    limited: false,
     busy: undefined,
     lastTag: 0,
     unacked: [],

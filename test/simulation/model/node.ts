@@ -60,6 +60,10 @@ export function readFrame(model: Model, channel: Channel): void {
       if (model.queues[of] === undefined) refuse(channel, 404);
       else ask({ ask: 'checkout', prefetch: frame.prefetch ?? 1 });
       break;
+    case 'limit':
+    case 'unlimit':
+      channel.limited = frame.do === 'limit';
+      break;
     case 'cancel':
       ask({ ask: 'cancel' });
       break;
@@ -100,8 +104,9 @@ export function tellDeletion(model: Model): void {
   const due = model.untold.filter(({ tellAt }) => tellAt <= model.now);
   model.untold = model.untold.filter(({ tellAt }) => tellAt > model.now);
   for (const { of, channel, prefetch } of due) {
-    if (model.queues[of] === undefined) sendTo(model, of, channel, { tell: 'gone' });
-    else if (model.channels.get(channel)?.isOpen) {
+    const { isOpen, limited } = model.channels.get(channel) ?? {};
+    if (model.queues[of] === undefined || limited) sendTo(model, of, channel, { tell: 'gone' });
+    else if (isOpen) {
       model.events.push({ was: 'forgotten', of, channel });
       attach(model, of, channel, prefetch, true);
     }

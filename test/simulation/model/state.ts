@@ -27,6 +27,8 @@ export function nackedOf(version: Version, { returns, failures }: Message): numb
 /** What a client writes, to the lock's queue unless it says `of`. `look` is a passive declare; on a consuming channel it is the barrier of a try. */
 export type ClientFrame =
   | { readonly do: 'look' | 'declare' | 'delete' | 'purge' | 'cancel' | 'close'; readonly of?: QueueName }
+  /** basic.qos with the global flag, with a limit and without. */
+  | { readonly do: 'limit' | 'unlimit' }
   /** `prefetch`: 1 unless it was set. */
   | { readonly do: 'consume'; readonly of?: QueueName; readonly prefetch?: number }
   | {
@@ -106,6 +108,8 @@ export interface Channel {
   isOpen: boolean;
   /** Queues with a consumer on it. */
   consumes: readonly QueueName[];
+  /** With a limit for the channel as a whole its consumers are not attached to another queue (3.10). */
+  limited: boolean;
   /** A request to a leader is unanswered: the frames behind it wait. */
   busy: { readonly do: ClientFrame['do']; readonly of: QueueName } | undefined;
   lastTag: number;

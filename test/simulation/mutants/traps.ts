@@ -4,6 +4,7 @@ import { HOLDING, OPENING, one, QUESTIONS, type RuleMutant, STEP, WAITING } from
 const TOPOLOGY = 'src/protocol/topology.ts';
 const CONTENDER = 'test/simulation/client/contender.ts';
 const CALLS = 'test/simulation/client/calls.ts';
+const REGISTER = 'test/simulation/client/register.ts';
 const CONFIG = 'test/simulation/config.ts';
 
 /** What a release does. */
@@ -224,6 +225,11 @@ export const TRAPS: readonly RuleMutant[] = [
       '{ recreateAfterMs: 100, looksFirst: true }',
       '{ recreateAfterMs: 100, looksFirst: false }',
     ),
+  },
+  {
+    trap: 12,
+    name: 'on 3.x no limit behind a consume',
+    edits: one(REGISTER, "config.version === '3.10'", 'config.clients === 0'),
   },
   {
     trap: 14,

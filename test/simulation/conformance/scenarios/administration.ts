@@ -7,6 +7,7 @@ import {
   drop,
   get,
   kill,
+  limit,
   look,
   nack,
   publish,
@@ -96,6 +97,23 @@ export const administration: readonly Scenario[] = [
       version === '3.10'
         ? { told: { A1: 'token+0' }, queue: '0/1' }
         : { told: { A1: 'token+0 cancelled', B1: 'cancelled', C1: 'second+0' }, queue: '0/1' },
+  },
+  {
+    title: 'a queue made again at once is told to consumers on channels with a limit of their own',
+    race: true,
+    script: [
+      declare(),
+      publish('token'),
+      consume('A1'),
+      limit('A1'),
+      consume('B1'),
+      limit('B1'),
+      recreate(0),
+      wait(100),
+      publish('second'),
+      consume('C1'),
+    ],
+    outcome: { told: { A1: 'token+0 cancelled', B1: 'cancelled', C1: 'second+0' }, queue: '0/1' },
   },
   {
     title: 'a queue made again at once: on 3.10 the token is free when the old line has left',
