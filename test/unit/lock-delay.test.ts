@@ -1,37 +1,22 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { ConnectOptions, Coordinator, Lease } from '../../src/index.ts';
 import { ManualClock, TestBroker } from '../../src/testing/index.ts';
+import { coordinators, watch } from './in-memory.ts';
 
 const JOBS = { name: 'jobs' };
 const LEASE_MS = 15_000;
 const DELAY_MS = LEASE_MS + 250;
 let clock: ManualClock;
 let broker: TestBroker;
-const connected: Coordinator[] = [];
+const open = coordinators(() => clock);
 
 beforeEach(() => {
   clock = new ManualClock();
   broker = new TestBroker({ clock });
 });
-afterEach(async () => {
-  const closing = Promise.all(connected.splice(0).map((baton) => baton.close({ drainMs: 0 })));
-  await clock.advance(2_000);
-  await closing;
-});
 
-function connect(options: ConnectOptions = {}): Coordinator {
-  const baton = broker.connect({ grant: 'verified', ...options });
-  connected.push(baton);
-  return baton;
-}
-
-function watch<T>(promise: Promise<T>): { value?: T; error?: unknown } {
-  const seen: { value?: T; error?: unknown } = {};
-  promise.then(
-    (value) => Object.assign(seen, { value }),
-    (error: unknown) => Object.assign(seen, { error }),
-  );
-  return seen;
+function connect(options?: ConnectOptions): Coordinator {
+  return open(broker, { grant: 'verified', ...options });
 }
 
 /** A verified holder whose channel the broker has closed, and somebody who waits. */

@@ -1,37 +1,19 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { ConnectOptions, Coordinator, Lease } from '../../src/index.ts';
 import { ManualClock, TestBroker } from '../../src/testing/index.ts';
+import { coordinators, watch } from './in-memory.ts';
 
 const JOBS = { name: 'jobs' };
 let clock: ManualClock;
 let broker: TestBroker;
-const connected: Coordinator[] = [];
+const open = coordinators(() => clock);
 
 beforeEach(() => {
   clock = new ManualClock();
   broker = new TestBroker({ clock });
 });
-afterEach(async () => {
-  const closing = Promise.all(connected.splice(0).map((baton) => baton.close({ drainMs: 0 })));
-  await clock.advance(2_000); // a line that is slow or dead is not waited for any longer
-  await closing;
-});
 
-function connect(options?: ConnectOptions, to = broker): Coordinator {
-  const baton = to.connect(options);
-  connected.push(baton);
-  return baton;
-}
-
-/** A promise whose outcome can be looked at while time moves. */
-function watch<T>(promise: Promise<T>): { value?: T; error?: unknown } {
-  const seen: { value?: T; error?: unknown } = {};
-  promise.then(
-    (value) => Object.assign(seen, { value }),
-    (error: unknown) => Object.assign(seen, { error }),
-  );
-  return seen;
-}
+const connect = (options?: ConnectOptions, to = broker) => open(to, options);
 
 /** A holder, and somebody of another coordinator who waits behind it. */
 async function holderAndWaiter(options?: ConnectOptions) {
