@@ -30,23 +30,29 @@ const small = (
 /** Small worlds in which every order of events is tried. */
 export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
   small('two clients', [], { allows: [] }, { eager: false, horizonMs: 16_000 }),
+  small('three clients, a crash', ['crash'], { clients: 3, allows: [] }),
   small('a crash', ['crash'], { allows: [] }, { eager: false }),
   small('a second seed', ['second-seed'], { allows: [] }),
   small('a flap', ['flap'], { nodes: 2, allows: ['link dropped, nobody told'] }),
   small('two flaps', ['flap'], { nodes: 2, maxFaults: 2, allows: FLAPPED }),
   small('two flaps, 4.3', ['flap'], { version: '4.3', nodes: 2, maxFaults: 2, allows: [] }),
-  small('a half-dead line, 4.3, verified', ['half-dead'], { ...VERIFIED, allows: [] }, { horizonMs: 34_000 }),
+  small(
+    'a half-dead line, 4.3, verified',
+    ['half-dead'],
+    { ...VERIFIED, allows: [] },
+    { horizonMs: 34_000, maxStates: 30_000 },
+  ),
   small(
     'a closed channel and a give-up, 4.3, verified',
     ['lazy-close'],
     { ...VERIFIED, users: ['give-up'], allows: [] },
-    { horizonMs: 17_000 },
+    { horizonMs: 17_000, maxStates: 30_000 },
   ),
   small(
     'a deletion among veterans, 4.3, verified',
     ['delete'],
     { ...VERIFIED, veterans: true, returns: 10, allows: [] },
-    { horizonMs: 17_000 },
+    { horizonMs: 17_000, maxStates: 30_000 },
   ),
   small('a cold start', [], { prepared: undefined, allows: [] }),
   small('a deletion', ['delete'], { allows: TOLD }),
