@@ -52,7 +52,7 @@ function size(nodes: readonly Node[]): Finding[] {
   const check = 'nodes';
   const down = nodes.filter(({ running }) => !running);
   if (down.length > 0) {
-    const says = `not running: ${down.map(({ name }) => name).join(', ')}`;
+    const says = `not running: ${down.map(({ name }) => name).join(', ')}. Delete no lock until it is back (baton break): its clients could block the lock then`;
     return [{ check, level: 'warning', says, fix: 'rabbitmqctl cluster_status' }];
   }
   if (nodes.length === 1) {

@@ -216,6 +216,11 @@ describe('of the cluster', () => {
     expect(worries(nodes, khepri)).toEqual(expected);
   });
 
+  test('nobody is to delete a lock while a node is away', () => {
+    const found = clusterFindings([...three.slice(1), node('a', { running: false })], 'raft');
+    expect(found.find(({ check }) => check === 'nodes')?.says).toContain('Delete no lock until it is back');
+  });
+
   test('Khepri is proposed only where there is one', () => {
     const [, mnesia] = clusterFindings(three, 'mnesia');
     const [, couldBe] = clusterFindings(three, 'could-be-raft');
