@@ -107,15 +107,13 @@ describe.each(releases)('baton doctor on three nodes of RabbitMQ %s', (release) 
     await maker.lock('old').run(() => {});
     await node(2).control.kill();
     const down = () => doctor(site, 'nodes').then(({ worries }) => worries);
-    await expect
-      .poll(down, NOTICED)
-      .toMatchObject([
-        {
-          level: 'warning',
-          says: expect.stringMatching(/^not running: rabbit@n3\. Delete no lock/),
-          fix: 'rabbitmqctl cluster_status',
-        },
-      ]);
+    await expect.poll(down, NOTICED).toMatchObject([
+      {
+        level: 'warning',
+        says: expect.stringMatching(/^not running: rabbit@n3\. Delete no lock/),
+        fix: 'rabbitmqctl cluster_status',
+      },
+    ]);
     expect((await doctor(site, 'tokens')).worries).toEqual([]);
     await node(1).control.kill();
     if (release === '3.10') {
