@@ -66,11 +66,12 @@ export class LinkChannel {
   }
 
   /**
-   * Whether the broker may attach consumers of this channel to a queue that took the place of theirs; see
-   * {@link forgetsConsumers}. By basic.qos with the global flag: with a limit quorum queues refuse further consumers.
+   * Keeps the broker from attaching consumers of this channel to a queue that took the place of theirs
+   * (protocol/versions.ts), and quorum queues from taking further consumers on it: with the global flag basic.qos is a
+   * limit for the channel as a whole, which they do not support.
    */
-  async mayMove(allowed: boolean): Promise<void> {
-    await this.#raw.prefetch(allowed ? 0 : 1, true);
+  async pin(pinned: boolean): Promise<void> {
+    await this.#raw.prefetch(pinned ? 1 : 0, true);
   }
 
   /** Messages are passed on synchronously; `null` is a cancel by the broker. */

@@ -1,7 +1,7 @@
+import { forgetsConsumers } from '../protocol/versions.ts';
 import type { ConsumeMessage } from './amqp.ts';
 import type { ChannelEnd, LinkChannel } from './channel.ts';
 import { channelFault, contenderAction, isAbsence, isFailedConsume } from './faults.ts';
-import { forgetsConsumers } from './forgetful.ts';
 import type {
   AlsoListener,
   BrokerTraits,
@@ -42,8 +42,8 @@ export class Consumer implements ConsumerChannel {
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting';
   #channel: LinkChannel | undefined;
   #announced = false;
-  /** The broker has to be told not to attach it to another queue. */
-  #stays = false;
+  /** The broker has been told not to attach it to another queue. */
+  #isPinned = false;
   /** Queues whose consume has no answer yet. */
   readonly #asked = new Set<string>();
   #muted = false;
@@ -70,8 +70,8 @@ export class Consumer implements ConsumerChannel {
       // The channel's own end says why; and a consume that is refused never leaves its channel open.
       ignore,
     );
-    this.#stays = forgetsConsumers(traits);
-    if (this.#stays) channel.mayMove(false).catch(ignore);
+    this.#isPinned = forgetsConsumers(traits.version);
+    if (this.#isPinned) channel.pin(true).catch(ignore);
     this.#settleAttached();
   }
 
@@ -84,9 +84,9 @@ export class Consumer implements ConsumerChannel {
     };
     // One after the other on the wire, because each waits for the answer to the one before inside amqplib. What is
     // refused ends the channel, which says why.
-    if (this.#stays) channel.mayMove(true).catch(ignore);
+    if (this.#isPinned) channel.pin(false).catch(ignore);
     void Promise.allSettled([channel.prefetch(prefetch), this.#consume(channel, queue, tag, onMessage)]);
-    if (this.#stays) channel.mayMove(false).catch(ignore);
+    if (this.#isPinned) channel.pin(true).catch(ignore);
   }
 
   requeue(deliveryTag: number): void {

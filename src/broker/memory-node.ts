@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { type BatonError, QueueMismatchError } from '../errors.ts';
+import { isBelow43 } from '../protocol/versions.ts';
 import { absentQueue, type BrokerChannel, type ChannelHost } from './memory-broker-channel.ts';
 import type { Connection } from './memory-connection.ts';
 import { MemoryQueue } from './memory-queue.ts';
@@ -126,8 +127,7 @@ export class MemoryNode implements ChannelHost {
   }
 
   get #countsApart(): boolean {
-    const [major, minor] = this.traits.version;
-    return major > 4 || (major === 4 && minor >= 3);
+    return !isBelow43(this.traits.version);
   }
 
   /** So many returns, as far as possible by the ends of channels. */

@@ -90,7 +90,8 @@ export class TestBroker {
   }
 
   /**
-   * Deletes the lock as an operator does: its lease is lost with `queue-deleted`, waiters make it anew. Without its
+   * Deletes the lock as an operator does: its lease is lost with `queue-deleted`, waiters make it anew. Where grants are
+   * `verified`, on 4.3, coordinators that have seen the lock before are granted it a lease later. Without its
    * register the lock's memory is lost: the lease with `consumer-cancelled`, and the next one is `minted`.
    */
   deleteLock(lock: LockAddress): void {

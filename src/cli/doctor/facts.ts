@@ -1,5 +1,6 @@
 import type { BrokerTraits, LockSession } from '../../broker/port.ts';
 import { lockNameOf } from '../../protocol/topology.ts';
+import { isBelow43 } from '../../protocol/versions.ts';
 import { type Management, ManagementError } from '../management/client.ts';
 import type { Node } from './cluster.ts';
 import type { ConsumerTimeouts } from './consumer-timeout.ts';
@@ -52,8 +53,9 @@ export class Facts {
   }
 
   /** Whether the cluster keeps its metadata by Raft: never below 3.13, where it is an experiment; always from 4.3 on. */
-  async metadata([major, minor]: BrokerTraits['version']): Promise<'raft' | 'could-be-raft' | 'mnesia'> {
-    if (major > 4 || (major === 4 && minor >= 3)) return 'raft';
+  async metadata(version: BrokerTraits['version']): Promise<'raft' | 'could-be-raft' | 'mnesia'> {
+    const [major, minor] = version;
+    if (!isBelow43(version)) return 'raft';
     if (major < 3 || (major === 3 && minor < 13)) return 'mnesia';
     const rows = await this.#get('feature flags', 'feature-flags?columns=name,state');
     const enabled = rows?.some(({ name, state }) => name === 'khepri_db' && state === 'enabled');

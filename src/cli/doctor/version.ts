@@ -1,4 +1,5 @@
 import type { BrokerTraits } from '../../broker/port.ts';
+import { isBelow43 } from '../../protocol/versions.ts';
 import type { Finding } from './finding.ts';
 
 /** What is known of this version of RabbitMQ. */
@@ -17,7 +18,7 @@ export function versionFindings([major, minor, patch]: BrokerTraits['version']):
       'RabbitMQ 3.13 may forget a waiter when a lock is made again within 30 ms of its deletion (baton break); waits with a limit come out of it. Upgrade to 4.x',
     );
   }
-  if (major < 4 || (major === 4 && minor < 3)) {
+  if (isBelow43([major, minor, patch])) {
     note(
       'Below RabbitMQ 4.3 a link between cluster nodes that drops for a moment hands a held lock over at once: holders overlap for up to a lease and a verification, and only fences protect the resource. Upgrade to 4.3',
     );

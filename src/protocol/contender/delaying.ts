@@ -17,9 +17,10 @@ interface Place {
 }
 
 /**
- * The last holder did not release the token, or the token before it was destroyed, and that holder may not know yet. Its last
- * answered question was sent before the broker took its token back, which was before this delivery: one lease from now on it believes no more.
- * Counted on the monotonic clock, which stands still when the machine does, and cannot be set.
+ * The last holder did not release the token, or the token before it was destroyed, and that holder may not know yet.
+ * Its last answered question was sent before the broker took its token back, which was before this delivery: one lease
+ * from now on it believes no more. Counted on the monotonic clock, which stands still when the machine does, and cannot
+ * be set.
  */
 export function delay(
   { turn, line, traits }: At<'waiting' | 'granting'>,
@@ -72,7 +73,10 @@ export function delaying(state: Delaying, event: ContenderEvent, around: Surroun
   }
 }
 
-/** The lease is over, or there will be none, while a question is under way: its answer has the tag that the mark is taken away by. */
+/**
+ * The lease is over, or there will be none, while a question is under way: only its answer has the delivery tag by which
+ * the mark can be taken away.
+ */
 export function part(
   { turn, line, hold }: Place & { hold: Hold },
   asked: Question,

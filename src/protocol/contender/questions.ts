@@ -2,6 +2,7 @@ import type { BrokerTraits, Delivery } from '../../broker/port.ts';
 import { UnsupportedBrokerError } from '../../errors.ts';
 import type { GrantMode } from '../../options.ts';
 import { countMessage, decodeMessage } from '../token.ts';
+import { isBelow43 } from '../versions.ts';
 import type { Effect, Hold, Rules } from './types.ts';
 
 /**
@@ -14,9 +15,6 @@ export type Question = 'requeue' | 'reject';
 export function grantsVerified(grant: GrantMode, { version }: BrokerTraits): boolean {
   return grant === 'verified' || (grant === 'auto' && isBelow43(version));
 }
-
-const isBelow43 = ([major, minor]: BrokerTraits['version']): boolean =>
-  major < 4 || (major === 4 && minor < 3);
 
 /**
  * From 4.3 on a nack is the only thing that makes `nacked` rise: ends of channels, connections and nodes, and rejects, do

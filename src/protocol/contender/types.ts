@@ -78,8 +78,8 @@ export interface StrayInHand {
  *             released (terminal), once the broker has answered
  *
  * `held` and `verifying` are the states in which the lock is held; the difference is an unanswered question. `delaying`
- * has the token of a holder that went without releasing it, or one that was made anew, until nobody can believe any more; `parting` awaits the
- * answer to its last question, to say that it has released (delaying.ts).
+ * has the token of a holder that went without releasing it, or one that was made anew, until nobody can believe any
+ * more; `parting` awaits the answer to its last question, to say that it has released (delaying.ts).
  */
 export type ContenderState =
   | { readonly at: 'idle'; readonly turn: 0 }

@@ -1,4 +1,5 @@
 import { connect } from '../../../src/index.ts';
+import { isBelow43 } from '../../../src/protocol/versions.ts';
 import { type SharedBroker, sharedBroker } from '../../support/broker/index.ts';
 import { startProgram } from '../../support/processes.ts';
 import { type FaultProxy, openProxy } from '../../support/proxy.ts';
@@ -22,7 +23,7 @@ export const proxied: Harness = {
 function whatBrokerCan(): Capability[] {
   const { control, version } = sharedBroker();
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  const apart: Capability[] = major > 4 || (major === 4 && minor >= 3) ? ['counts-apart'] : [];
+  const apart: Capability[] = isBelow43([major, minor, 0]) ? [] : ['counts-apart'];
   return control === undefined ? apart : [...apart, 'alarm', 'restart', 'administration'];
 }
 
