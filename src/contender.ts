@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
-import { vouchedMs } from './protocol/contender/step.ts';
+import { isInLine, vouchedMs } from './protocol/contender/step.ts';
 import type { ContenderState, Refusal, Rules } from './protocol/contender/types.ts';
 import type { Instant } from './protocol/instant.ts';
 import {
@@ -104,14 +104,15 @@ export class Contender {
       ...recreation(this.#context.session.traits.version[0]),
     };
     const earlier = this.#state;
-    const before = earlier.contender.at;
+    const before = earlier.contender;
     const [next, effects] = statefulStep(earlier, event, around, this.#rules);
     this.#state = next;
     const state = next.contender;
-    if (isInLine(before) && !isInLine(state.at)) this.#record.left();
-    if ((before === 'closing' || before === 'parting') && state.at === 'released') this.#record.released();
-    if (!isInLine(before) && isInLine(state.at)) this.#record.joined();
-    if (state.at === 'waiting' && before !== 'waiting' && waitingChannel.hasSubscribers) {
+    if (isInLine(before) && !isInLine(state)) this.#record.left();
+    if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
+      this.#record.released();
+    if (!isInLine(before) && isInLine(state)) this.#record.joined();
+    if (state.at === 'waiting' && before.at === 'opening' && waitingChannel.hasSubscribers) {
       waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
     }
     for (const effect of effects) this.#carryOut(effect, earlier);
@@ -125,8 +126,8 @@ export class Contender {
       case 'seed':
         this.#call(effect.call, this.#ask(effect.do, effect.call));
         break;
-      case 'remove':
-        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier, this.#state)));
+      case 'purge':
+        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier)));
         break;
       case 'consume':
         this.#consume(effect.line);
@@ -188,7 +189,7 @@ export class Contender {
   async #ask(what: 'look' | 'declare' | 'seed', call: number): Promise<StatefulEvent> {
     switch (what) {
       case 'look': {
-        // While opening, an answer that is a moment old will do; a decision to delete needs one of its own.
+        // While opening, an answer that is a moment old will do; a decision to start over needs one of its own.
         const depth = await (this.#state.contender.at === 'opening'
           ? this.#record.shared('look')
           : this.#record.look());
@@ -203,11 +204,11 @@ export class Contender {
   }
 
   async #startOver(call: number, reason: StartOverTrace['reason']): Promise<StatefulEvent> {
-    await this.#record.remove();
+    await this.#record.purge();
     if (startOverChannel.hasSubscribers) {
       startOverChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service, reason });
     }
-    return { type: 'removed', call };
+    return { type: 'purged', call };
   }
 
   #onRegister(effect: Extract<RegisterEffect, { do: `register-${string}` }>): void {
@@ -273,12 +274,7 @@ export class Contender {
   }
 }
 
-/** The states in which this contender waits for a token that may not exist. */
-function isInLine(at: ContenderState['at']): boolean {
-  return at === 'idle' || at === 'opening' || at === 'waiting';
-}
-
-function whyStartOver(earlier: StatefulState, { contender }: StatefulState): StartOverTrace['reason'] {
-  if (contender.at === 'closing') return 'long-log';
-  return earlier.register?.at === 'overtaken' ? 'state-ahead' : 'no-live-token';
+function whyStartOver({ contender, register }: StatefulState): StartOverTrace['reason'] {
+  if (contender.at === 'waiting') return 'no-live-token';
+  return register?.at === 'overtaken' ? 'state-ahead' : 'long-log';
 }

@@ -130,8 +130,9 @@ export class NameRecord {
     return broker.publish(this.register, encodeEntry({ id: uuid(), ...entry }, origin));
   }
 
-  remove(): Promise<void> {
-    return this.#parts.broker.remove(this.queue);
+  /** Drops what is ready; what somebody holds stays. */
+  purge(): Promise<void> {
+    return this.#parts.broker.purge(this.queue);
   }
 
   /** Like the call itself, but a thousand contenders that open at once share one look, one declare and one seed. */

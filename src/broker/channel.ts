@@ -103,6 +103,10 @@ export class LinkChannel {
     return { ready: messageCount, consumers: consumerCount };
   }
 
+  async purge(queue: string): Promise<void> {
+    await this.#raw.purgeQueue(queue);
+  }
+
   async remove(queue: string): Promise<void> {
     await this.#raw.deleteQueue(queue);
   }

@@ -15,7 +15,7 @@ export class QueueGoneError extends BatonError {
 }
 
 /** What was asked of the broker on a channel. */
-export type Action = 'look' | 'declare' | 'remove' | 'consume' | 'publish';
+export type Action = 'look' | 'declare' | 'purge' | 'remove' | 'consume' | 'publish';
 
 /** An error of amqplib or Node, as far as it is of use. */
 interface Raw {
@@ -30,6 +30,7 @@ interface Raw {
 const WORDS: Record<Action, string> = {
   look: 'look at',
   declare: 'declare',
+  purge: 'purge',
   remove: 'delete',
   consume: 'consume from',
   publish: 'publish to',
@@ -147,7 +148,7 @@ function isTls({ code, message }: Raw): boolean {
  */
 function needs(action: Action): string {
   if (action === 'publish') return 'the user needs write permission on the exchange amq.default';
-  if (action === 'consume') return 'the user needs read permission on it';
+  if (action === 'consume' || action === 'purge') return 'the user needs read permission on it';
   if (action === 'look') return 'the user needs read permission on it (or configure, or write)';
   return 'the user needs configure permission on it';
 }

@@ -1,4 +1,5 @@
 import { type BatonError, BrokerUnreachableError, ClosedError } from '../errors.ts';
+import { absentQueue } from './memory-broker-channel.ts';
 import { MemoryChannel } from './memory-channel.ts';
 import { Connection } from './memory-connection.ts';
 import type { MemoryNode, Reply } from './memory-node.ts';
@@ -58,6 +59,15 @@ export class MemorySession implements LockSession {
 
   declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth> {
     return this.#call((_, reply) => this.#node.declare(queue, idleExpiryMs, reply));
+  }
+
+  purge(queue: string): Promise<void> {
+    return this.#call((_, reply) => {
+      const found = this.#node.find(queue);
+      found?.purge();
+      if (found === undefined) reply.reject(absentQueue(queue));
+      else reply.resolve();
+    });
   }
 
   remove(queue: string): Promise<void> {

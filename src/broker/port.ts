@@ -59,7 +59,7 @@ export interface ConsumerChannel {
    * not there ends the channel with `absent`.
    */
   consumeAlso(queue: string, consumerTag: string, prefetch: number, listener: AlsoListener): void;
-  /** basic.ack, multiple=false. For probes, strays and outdated state, never for a token. */
+  /** basic.ack, multiple=false. For probes, strays and outdated state; for a token only after a purge (renewing.ts). */
   ack(deliveryTag: number): void;
   /**
    * A passive declare on this channel. Resolves with its answer, or with undefined when the channel ends
@@ -82,8 +82,8 @@ export interface LockBroker {
    * no consumer for `idleExpiryMs` (default: never). Rejects with QueueMismatchError on 406.
    */
   declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth>;
-  /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. */
-  remove(queue: string): Promise<void>;
+  /** Drops the ready messages; those that a consumer has stay. Rejects with a retryable error when there is no such queue. */
+  purge(queue: string): Promise<void>;
   /**
    * Publishes a persistent message through the default exchange, mandatory and confirmed; resolves on the
    * confirm. Rejects with a retryable error when the broker returned it (no such queue) or refused it.
@@ -117,6 +117,8 @@ export interface LockSession extends LockBroker {
   readonly state: SessionState;
   /** Of the broker that was connected to last. */
   readonly traits: BrokerTraits;
+  /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. For people: no protocol does it. */
+  remove(queue: string): Promise<void>;
   onStateChange(listener: (change: SessionStateChange) => void): void;
   /**
    * Puts a notice where the broker's own tools show it, and returns a function that takes it away. Nothing depends on

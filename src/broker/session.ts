@@ -120,6 +120,10 @@ class AmqpSession implements LockSession {
     );
   }
 
+  purge(queue: string): Promise<void> {
+    return this.#onService('purge', queue, (channel) => channel.purge(queue));
+  }
+
   remove(queue: string): Promise<void> {
     // RabbitMQ answers delete-ok for a queue that is not there (3.10.8 to 4.3.6).
     return this.#onService('remove', queue, (channel) => channel.remove(queue));

@@ -36,7 +36,7 @@ export function recordMetrics(meter: Meter, attributesOf: LockAttributes): Stop[
       seeds.add(1, { ...of(trace), 'batonmq.seed.again': trace.again }),
     ),
   );
-  const startOvers = count('batonmq.start_overs', '{queue}', 'Queues deleted to be made anew');
+  const startOvers = count('batonmq.start_overs', '{queue}', 'Queues purged for a new token');
   stops.push(
     listen<StartOverTrace>('batonmq:start-over', (trace) =>
       startOvers.add(1, { ...of(trace), 'batonmq.start_over.reason': trace.reason }),

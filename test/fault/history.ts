@@ -44,7 +44,7 @@ export const PHASES = [
   'releasing', // its channel.close is on the way, unanswered
   'receiving', // a waiter whose delivery is on the way
   'verifying', // between basic.nack or basic.reject and the delivery that answers it
-  'minting', // between deleting, declaring and seeding
+  'minting', // between purging or declaring, and seeding
   'waiting',
   'idle',
 ] as const;

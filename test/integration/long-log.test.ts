@@ -9,6 +9,8 @@ const [major = 0, minor = 0] = version.split('.').map(Number);
 /** From 4.3 on the log is truncated by the broker, and nothing has to be done. */
 const growsForEver = major < 4 || (major === 4 && minor < 3);
 const RETURNS = 100_001;
+/** 4.0.5 truncates at its latest checkpoint, of which it makes one in 16,384 entries; 3.10.8 at the moment itself. */
+const CHECKPOINT_ENTRIES = 16_384;
 
 /** Entries of the queue's Raft log that the broker still keeps, by its own books. A line each so that it can be read. */
 async function logEntries(queue: string): Promise<number> {
@@ -61,7 +63,7 @@ test.runIf(growsForEver && control !== undefined)(
       expect(lease.fence).toBeGreaterThan(last);
       last = lease.fence;
     }
-    expect(await logEntries(queue)).toBeLessThan(100);
+    expect(await logEntries(queue)).toBeLessThan(CHECKPOINT_ENTRIES + 100);
     const again = await baton.lock(name).acquire({ timeoutMs: 10_000 });
     expect(again.fence).toBeGreaterThan(last);
     await again.release();

@@ -41,12 +41,12 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/holding.ts',
-        find: "[...unmarkingOf(state, rules), { do: 'close', line }],",
+        find: "[...unmarkingOf(state, rules), { do: 'close', line }]];",
         replace: `[
     { do: 'ack', line, deliveryTag: hold.deliveryTag },
     { do: 'seed', call: turn },
     { do: 'close', line },
-  ],`,
+  ]];`,
       },
     ],
     caughtBy: { harness: 'memory', title: behindTheToken('a second seed') },

@@ -13,8 +13,8 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/opening.ts',
-        find: "return [closing, [...tell, { do: 'close', line: from.line }]];",
-        replace: "return [closing, [...tell, { do: 'close', line: from.line, by: 'cancel' }]];",
+        find: "return [{ at: 'closing', turn, line }, [...tell, { do: 'close', line }]];",
+        replace: "return [{ at: 'closing', turn, line }, [...tell, { do: 'close', line, by: 'cancel' }]];",
       },
       {
         file: 'src/contender.ts',

@@ -56,7 +56,23 @@ export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
   ),
   small('a cold start', [], { prepared: undefined, allows: [] }),
   small('a deletion', ['delete'], { allows: TOLD }),
-  small('starting over together', ['crash'], { prepared: 'stray', allows: TOLD }),
+  small('starting over together', ['crash'], { prepared: 'stray', allows: [] }),
+  small('a long log', ['crash'], { returns: 100_001, version: '3.10', allows: [] }),
+  small('a long log and an older seed', ['crash'], {
+    prepared: 'older seed behind',
+    returns: 100_001,
+    allows: [],
+  }),
+  small('a long log and a second seed', ['second-seed', 'crash'], {
+    returns: 100_001,
+    maxFaults: 2,
+    allows: [],
+  }),
+  small('a long log and a flap', ['flap'], {
+    returns: 100_001,
+    nodes: 2,
+    allows: ['link dropped, nobody told'],
+  }),
   small(
     'a stuck seed and a deletion',
     ['stuck-publish', 'delete'],

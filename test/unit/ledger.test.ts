@@ -25,7 +25,7 @@ function setUp() {
   const broker: LockBroker = {
     look: () => answer('look', { ready: 1, consumers: 0 }),
     declare: () => answer('declare', { ready: 0, consumers: 0 }),
-    remove: () => answer('remove', undefined),
+    purge: () => answer('purge', undefined),
     publish: (_queue, body) => {
       published.push(body);
       return answer('publish', undefined);

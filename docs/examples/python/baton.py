@@ -178,11 +178,22 @@ class Lock:
                 raise
             return  # without the right to declare, what exists can be used
         if found.message_count == 0 and found.consumer_count == 0:
-            now_ms = int(time.time() * 1000)
-            base = max(now_ms << 20, highest_seen.get(self.queue, -1) + 1)
-            if base > BASE_MAX:
-                raise LockError("no fence is left in int64")
-            self.publish({"kind": "token", "base": str(base), "stride": STRIDE, "at": now_ms})
+            self.seed()
+
+    def seed(self):
+        now_ms = int(time.time() * 1000)
+        base = max(now_ms << 20, highest_seen.get(self.queue, -1) + 1)
+        if base > BASE_MAX:
+            raise LockError("no fence is left in int64")
+        self.publish({"kind": "token", "base": str(base), "stride": STRIDE, "at": now_ms})
+
+    def start_over(self, channel, tag):
+        """Puts a new token in the place of what that channel has in hand. The order matters."""
+        self.ask(lambda service: service.queue_purge(self.queue))
+        channel.basic_ack(tag)
+        depth = self.look()
+        if depth is not None and depth[0] == 0:
+            self.seed()
 
     def publish(self, fields, ttl_s=None):
         message = {"v": 1, "id": str(uuid.uuid4()), "name": self.name, "by": self.by, **fields}
@@ -195,9 +206,6 @@ class Lock:
             channel.basic_publish("", self.queue, json.dumps(message).encode(), properties, mandatory=True)
         finally:
             connection.close()
-
-    def remove(self):
-        self.ask(lambda channel: channel.queue_delete(self.queue))
 
 
 class Lease:
@@ -343,7 +351,7 @@ class Contender(threading.Thread):
             raise Replace  # nobody wants it any more
         surfaced_seed = message.returns == 0 and time.time() - message.at / 1000 > 60
         if surfaced_seed or message.fence <= seen:
-            self.start_over()
+            return self.lock.start_over(self.channel, method.delivery_tag)
         self.hold, self.tag = message, method.delivery_tag
         self.granted_fence = message.fence
         self.verify()
@@ -366,14 +374,11 @@ class Contender(threading.Thread):
             self.channel.basic_ack(self.stray)
             self.stray = None
         elif self.grace_until is not None and time.monotonic() >= self.grace_until:
-            self.start_over()
+            self.lock.start_over(self.channel, self.stray)
+            self.stray = None
         else:
             self.grace_until = self.grace_until or time.monotonic() + GRACE_S
             self.next_look = self.grace_until
-
-    def start_over(self):
-        self.lock.remove()  # with the channel still open: nobody else is handed what it holds
-        self.recreate()
 
     def recreate(self):
         time.sleep(RECREATE_AFTER_S)
@@ -448,9 +453,9 @@ class Contender(threading.Thread):
 
     def end_long_log(self):
         """Below 4.3 a token that has come back this often is ended by starting over."""
-        if self.hold.returns <= LONG_LOG or self.hold.counts_acquired:
-            return
+        if self.hold.returns <= LONG_LOG or self.hold.counts_acquired or self.asked_at is not None:
+            return  # with a question under way it is not in hand: the next release will do
         try:
-            self.lock.remove()
+            self.lock.start_over(self.channel, self.tag)
         except (AMQPError, OSError):
-            return  # then an ordinary release; whoever comes next makes the queue again
+            return  # before the ack an ordinary release; after it, whoever waits finds out by a probe

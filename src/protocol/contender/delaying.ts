@@ -115,8 +115,5 @@ export function unmarking({ line }: Place, { nacked, deliveryTag }: Hold): reado
 }
 
 function closeLine({ turn, line }: Place, effects: readonly Effect[] = []): Step {
-  return [
-    { at: 'closing', turn, line, phase: 'channel', until: undefined },
-    [...effects, { do: 'close', line }],
-  ];
+  return [{ at: 'closing', turn, line }, [...effects, { do: 'close', line }]];
 }

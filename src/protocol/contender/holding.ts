@@ -3,7 +3,7 @@ import type { BatonError, LostReason } from '../../errors.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
 import { delay, part, unmarking } from './delaying.ts';
-import { consume, leave, recreate } from './opening.ts';
+import { consume, leave, recreate, renew } from './opening.ts';
 import {
   type Answer,
   countsApart,
@@ -260,21 +260,11 @@ function passOn(state: Holding, around: Surroundings, rules: Rules): Step {
 function release(state: Holding, around: Surroundings, rules: Rules): Step {
   const { line, hold, traits } = state;
   const turn = state.turn + 1;
-  if (hold.returns > LONG_LOG_RETURNS && !countsApart(hold, traits)) {
-    return [
-      { at: 'closing', turn, line, phase: 'removing', until: undefined },
-      [
-        { do: 'know', known: false },
-        { do: 'remove', call: turn },
-      ],
-    ];
-  }
+  if (state.at === 'held' && hold.returns > LONG_LOG_RETURNS && !countsApart(hold, traits))
+    return renew(state, hold.deliveryTag, { abandoned: true });
   if (state.at === 'verifying' && hasMark(hold, rules) && !isCancelled(state))
     return [part(state, questionOn(hold, traits), around), []];
-  return [
-    { at: 'closing', turn, line, phase: 'channel', until: undefined },
-    [...unmarkingOf(state, rules), { do: 'close', line }],
-  ];
+  return [{ at: 'closing', turn, line }, [...unmarkingOf(state, rules), { do: 'close', line }]];
 }
 
 /** What to do before a hold that nobody believes in is closed. */

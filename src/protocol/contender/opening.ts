@@ -10,15 +10,14 @@ const QUICK_FAILURES = 3;
 const TRY_AGAIN_MS = 25;
 
 type Opening = At<'opening'>;
-type Call = 'look' | 'declare' | 'seed' | 'remove';
+type Call = 'look' | 'declare' | 'seed';
 
-const PHASE_OF = { look: 'looking', declare: 'declaring', seed: 'seeding', remove: 'removing' } as const;
+const PHASE_OF = { look: 'looking', declare: 'declaring', seed: 'seeding' } as const;
 
 /** What a new opening state takes over from the state before. */
 interface From {
   readonly turn: number;
   readonly failures?: number;
-  readonly abandoned?: boolean;
   readonly refused?: BatonError | undefined;
   readonly lookedAgain?: boolean;
 }
@@ -32,7 +31,6 @@ function opened(from: From, phase: Opening['phase'], more: Partial<Opening> = {}
     until: undefined,
     next: undefined,
     failures: from.failures ?? 0,
-    abandoned: from.abandoned ?? false,
     refused: from.refused,
     unchecked: false,
     lookedAgain: from.lookedAgain ?? false,
@@ -61,6 +59,19 @@ export function find(from: From, { looksFirst }: Surroundings): Step {
   return looksFirst ? ask('look', from, { unchecked: true }) : ask('declare', from);
 }
 
+/** Puts a new token in the place of what is in hand: renewing.ts. */
+export function renew(
+  { turn, line, traits }: Pick<At<'waiting'>, 'turn' | 'line' | 'traits'>,
+  deliveryTag: number,
+  { rejoins = false, abandoned = false } = {},
+): Step {
+  const call = turn + 1;
+  return [
+    { at: 'renewing', turn: call, line, traits, deliveryTag, phase: 'purging', rejoins, abandoned },
+    [{ do: 'purge', call }],
+  ];
+}
+
 /** Makes a queue that was deleted, or may just have been. */
 export function recreate(from: From, { now, recreateAfterMs }: Surroundings): Step {
   return [opened(from, 'resting', { until: now.mono + recreateAfterMs, next: 'declare' }), []];
@@ -76,14 +87,8 @@ export function leave(
   // A wait that ended without a token looks again next time: a purged lock then heals at the second attempt.
   if (refusal.why !== 'unavailable') tell.push({ do: 'know', known: false });
   if (from.line === undefined) return [{ at: 'released', turn: from.turn }, [...tell, { do: 'end' }]];
-  const closing: At<'closing'> = {
-    at: 'closing',
-    turn: from.turn,
-    line: from.line,
-    phase: 'channel',
-    until: undefined,
-  };
-  return [closing, [...tell, { do: 'close', line: from.line }]];
+  const { turn, line } = from;
+  return [{ at: 'closing', turn, line }, [...tell, { do: 'close', line }]];
 }
 
 /** Tries again after a growing pause, from the beginning: whatever was known may be out of date. */
@@ -113,16 +118,12 @@ export function opening(
       return enter(state, event.depth, mode, around);
     case 'seeded':
       return event.call === state.turn && state.phase === 'seeding' ? consume(state) : [state, []];
-    case 'removed':
-      return event.call === state.turn && state.phase === 'removing'
-        ? afterRemoval(state, around)
-        : [state, []];
     case 'call-failed':
-      if (event.call !== state.turn) return [state, []];
+      if (event.call !== state.turn || state.phase === 'consuming') return [state, []];
       if (state.phase === 'declaring' && event.error.code === 'access-refused') {
         return ask('look', { ...state, refused: event.error });
       }
-      return closeLine(state, retryOrFail(state, event.error, around));
+      return retryOrFail(state, event.error, around);
     case 'consuming':
       if (event.line !== state.line || state.phase !== 'consuming') return [state, []];
       return [
@@ -143,8 +144,6 @@ export function opening(
       ];
     case 'closed':
       if (event.line !== state.line) return [state, []];
-      // While removing, the channel goes first when the connection dies; the removal itself is still answered.
-      if (state.phase === 'removing') return [{ ...state, line: undefined }, []];
       if (event.absent) {
         if (state.failures >= QUICK_FAILURES) return rest(state, around);
         const [next, effects] = recreate({ turn: state.turn, failures: state.failures + 1 }, around);
@@ -157,9 +156,9 @@ export function opening(
         return [state, []];
       return state.next === 'find' ? find(state, around) : ask(state.next, state);
     case 'give-up':
-      return state.abandoned ? [state, []] : leave(state, { why: 'gave-up' });
+      return leave(state, { why: 'gave-up' });
     case 'shutdown':
-      return leave(state, { why: 'shutdown' }, state.abandoned);
+      return leave(state, { why: 'shutdown' });
     default:
       return [state, []];
   }
@@ -181,21 +180,8 @@ function enter(
   return [opened(state, 'resting', { until, next: 'look', lookedAgain: true }), []];
 }
 
-/** Starting over: the queue and all that was in it is gone and everyone attached is told. Create it, seed it, wait in line. */
-function afterRemoval(state: Opening, around: Surroundings): Step {
-  if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
-  return closeLine(state, recreate({ turn: state.turn }, around));
-}
-
 function retryOrFail(state: Opening, error: BatonError, around: Surroundings): Step {
-  if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
   return error.retryable
     ? rest(state, around)
     : leave({ turn: state.turn, line: undefined }, { why: 'failed', error });
-}
-
-/** The old channel, kept open until the queue was removed so that nobody else was handed what it held. */
-function closeLine(state: Opening, [next, effects]: Step): Step {
-  if (state.line === undefined || next.at === 'closing') return [next, effects];
-  return [next, [{ do: 'close', line: state.line }, ...effects]];
 }

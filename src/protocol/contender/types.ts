@@ -67,10 +67,10 @@ export interface StrayInHand {
  *                 +--------- place void: fresh channel ---------+
  *                 v                                             |
  *   start --> opening ----> waiting ----> granting --+----------+
- *                 |          |   \  \      ^  |      |
- *                 |          |    \  delaying |      v (proof)
- *                 |          |     \          |     held <--> verifying
- *                 |          |      +---------|----> ^          |  |
+ *                 |        ^ |   \  \      ^  |      |
+ *                 |        | |    \  delaying |      v (proof)
+ *                 |        v |     \          |     held <--> verifying
+ *                 |  renewing|      +---------|----> ^          |  |
  *                 v          v                v      |          |  v
  *              closing <--- parting <---------+------+----------+ lost (terminal)
  *                 |
@@ -79,23 +79,22 @@ export interface StrayInHand {
  *
  * `held` and `verifying` are the states in which the lock is held; the difference is an unanswered question. `delaying`
  * has the token of a holder that went without releasing it, or one that was made anew, until nobody can believe any
- * more; `parting` awaits the answer to its last question, to say that it has released (delaying.ts).
+ * more; `parting` awaits the answer to its last question, to say that it has released (delaying.ts). `renewing` is the
+ * active consumer that puts a new token in the place of what it has in hand (renewing.ts).
  */
 export type ContenderState =
   | { readonly at: 'idle'; readonly turn: 0 }
   | {
       readonly at: 'opening';
       readonly turn: number;
-      readonly phase: 'looking' | 'declaring' | 'seeding' | 'consuming' | 'removing' | 'resting';
-      /** The channel that is open: the one being opened, or the old one while the queue is removed. */
+      readonly phase: 'looking' | 'declaring' | 'seeding' | 'consuming' | 'resting';
+      /** The channel that is being opened. */
       readonly line: number | undefined;
       /** When resting: until when, and what to do then. */
       readonly until: number | undefined;
       readonly next: 'find' | 'look' | 'declare' | undefined;
       /** Consecutive failures, for the back-off. */
       readonly failures: number;
-      /** The caller has been told to go; only the repair of the queue goes on. */
-      readonly abandoned: boolean;
       /** What the declaration was refused with: a user without that right can still use what exists. */
       readonly refused: BatonError | undefined;
       /** The look under way only finds out whether there is a queue; its arguments are still to be compared. */
@@ -116,6 +115,20 @@ export type ContenderState =
        * stray. It outlives that stray: the probes of a large fleet would otherwise begin the grace anew again and again, and nothing would heal.
        */
       readonly graceUntil: number | undefined;
+      readonly abandoned: boolean;
+    }
+  | {
+      readonly at: 'renewing';
+      readonly turn: number;
+      /** Undefined when the channel has gone after what it held was acked: the seed is still owed. */
+      readonly line: number | undefined;
+      readonly traits: BrokerTraits;
+      /** What is in hand, and acked between `purging` and `looking`. */
+      readonly deliveryTag: number;
+      readonly phase: 'purging' | 'looking' | 'seeding';
+      /** Takes a fresh place afterwards: this channel has consumed from the register. */
+      readonly rejoins: boolean;
+      /** There is no caller, or none any more: a release that ends a long log, or a wait that was given up. */
       readonly abandoned: boolean;
     }
   | {
@@ -154,9 +167,6 @@ export type ContenderState =
       readonly at: 'closing';
       readonly turn: number;
       readonly line: number;
-      /** `channel` waits for close-ok; the others end a long log by starting the queue over. */
-      readonly phase: 'channel' | 'removing' | 'pausing' | 'declaring' | 'seeding';
-      readonly until: number | undefined;
     }
   | { readonly at: 'released'; readonly turn: number }
   | { readonly at: 'lost'; readonly turn: number; readonly reason: LostReason };
@@ -191,7 +201,7 @@ export type ContenderEvent =
   | { readonly type: 'looked'; readonly call: number; readonly depth: QueueDepth | 'absent' }
   | { readonly type: 'declared'; readonly call: number; readonly depth: QueueDepth }
   | { readonly type: 'seeded'; readonly call: number }
-  | { readonly type: 'removed'; readonly call: number }
+  | { readonly type: 'purged'; readonly call: number }
   | { readonly type: 'call-failed'; readonly call: number; readonly error: BatonError }
   | { readonly type: 'consuming'; readonly line: number; readonly traits: BrokerTraits }
   | { readonly type: 'delivered'; readonly line: number; readonly delivery: Delivery }
@@ -216,8 +226,8 @@ export type ContenderEvent =
   | { readonly type: 'shutdown' };
 
 export type Effect =
-  /** Requests on the service connection; answered by looked, declared, seeded, removed or call-failed. */
-  | { readonly do: 'look' | 'declare' | 'seed' | 'remove'; readonly call: number }
+  /** Requests on the service connection; answered by looked, declared, seeded, purged or call-failed. */
+  | { readonly do: 'look' | 'declare' | 'seed' | 'purge'; readonly call: number }
   /** Opens a fresh channel and consumes. */
   | { readonly do: 'consume' | 'barrier' | 'close'; readonly line: number }
   | { readonly do: 'requeue' | 'reject' | 'ack'; readonly line: number; readonly deliveryTag: number }

@@ -2,7 +2,7 @@ import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import { TokenVersionError } from '../../errors.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { delay } from './delaying.ts';
-import { ask, consume, leave, recreate, rest } from './opening.ts';
+import { consume, leave, recreate, renew, rest } from './opening.ts';
 import { grantsVerified, hasMark, isMadeAnew, questionOn } from './questions.ts';
 import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
 
@@ -13,7 +13,7 @@ const GRACE_MS = 2_000;
 /** When to ask again after a look that failed. */
 const LOOK_AGAIN_MS = 500;
 /** In a cluster the node at hand may deliver a moment after the leader has answered the barrier. */
-const TRY_GRACE_MS = 50;
+export const TRY_GRACE_MS = 50;
 /**
  * A grant that awaits no proof asks for one after so long, when its caller has run: the answer could not come before a
  * release that is made at once, and the question would delay the hand-over (by a third of a hop on 4.3.6).
@@ -82,7 +82,7 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
         return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
       }
       if (isLive(message, around)) return grant(state, message, delivery, around, rules);
-      const [next, effects] = ask('remove', state, { line: state.line });
+      const [next, effects] = renew(state, delivery.deliveryTag);
       return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
     }
     case 'newer':
@@ -94,7 +94,7 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
   }
 }
 
-function isLive({ token, returns, fence }: TokenMessage, { now, highestSeen }: Surroundings): boolean {
+export function isLive({ token, returns, fence }: TokenMessage, { now, highestSeen }: Surroundings): boolean {
   const surfacedSeed = returns === 0 && now.wall - token.at > STALE_SEED_MS;
   return !surfacedSeed && fence > highestSeen;
 }
@@ -141,7 +141,7 @@ function lookLater(stray: StrayInHand, lookAt: number): StrayInHand {
   return { ...stray, call: undefined, lookAt };
 }
 
-/** A grace that ran out long ago was about other strays: two looks of these days are wanted before a deletion. */
+/** A grace that ran out long ago was about other strays: two looks of these days are wanted before starting over. */
 function forgetOldGrace(state: Waiting, nowMono: number): Waiting {
   const isOld = state.graceUntil !== undefined && nowMono > state.graceUntil + GRACE_MS;
   return isOld ? { ...state, graceUntil: undefined } : state;
@@ -158,7 +158,7 @@ function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }
     // Also when the caller has gone: what is ready may be one more probe, and somebody has to see it to its end.
     return [{ ...state, stray: undefined, until }, [ack]];
   }
-  if (isOver(graceUntil, now)) return ask('remove', state, { line });
+  if (isOver(graceUntil, now)) return renew(state, stray.deliveryTag, { abandoned: state.abandoned });
   const lookAt = graceUntil ?? now.mono + GRACE_MS;
   return [{ ...state, stray: lookLater(stray, lookAt), graceUntil: lookAt }, []];
 }

@@ -1,5 +1,5 @@
 import { lose, unmarkingOf } from '../contender/holding.ts';
-import { ask, consume, recreate, rest } from '../contender/opening.ts';
+import { consume, recreate, renew, rest } from '../contender/opening.ts';
 import { IDLE, step, wakeAt } from '../contender/step.ts';
 import type {
   ContenderEvent,
@@ -178,7 +178,7 @@ function proven(state: StatefulState): StatefulStep {
   const { contender, register } = state;
   if (!isHolding(contender) || register === undefined || !('proofs' in register) || register.proofs > 0)
     return [state, []];
-  if (register.at === 'overtaken') return startOver(contender);
+  if (register.at === 'overtaken') return contender.at === 'held' ? startOver(contender) : [state, []]; // else with the answer to the question under way
   const { state: value } = register.kept.entry;
   const handed = { state: value, minted: value === undefined };
   return [state, [{ do: 'grant', fence: contender.hold.fence, handed }]];
@@ -222,8 +222,8 @@ function withdraw(
  * The register knows a fence that is not below that of a token which is proven to be the live one: the lock was made
  * anew by a clock that was behind. What this hold saved would be outranked, so the lock starts over above that fence.
  */
-function startOver(contender: Holding): StatefulStep {
-  return untold(ask('remove', contender, { line: contender.line }));
+function startOver(contender: HeldState): StatefulStep {
+  return untold(renew(contender, contender.hold.deliveryTag, { rejoins: true }));
 }
 
 const untold = ([contender, effects]: Step): StatefulStep => [{ contender, register: undefined }, effects];

@@ -11,7 +11,7 @@ export interface Aimed {
 
 /** How long the first aim is waited for, and how long the others after it: leases go on running meanwhile. */
 const PATIENCE_MS = 2_500;
-const DELETE_PATIENCE_MS = 9_000;
+const START_OVER_PATIENCE_MS = 9_000;
 const MORE_PATIENCE_MS = 1_000;
 const HOLDER_PATIENCE_MS = 500;
 
@@ -29,7 +29,7 @@ export async function aim(
   const fresh = `fresh-${step.id}`;
   const scope = await scopeOf(field, step, fresh);
   const caught: Caught[] = [];
-  if (step.aims.some((one) => one.phase === 'minting' && one.step !== 'delete')) fleet.mint(fresh);
+  if (step.aims.some((one) => one.phase === 'minting' && one.step !== 'purge')) fleet.mint(fresh);
 
   const seek = async (wanted: Aim, until: AbortSignal): Promise<void> => {
     const one = await wire.catch({
@@ -62,7 +62,7 @@ export async function aim(
   };
 
   const [first] = step.aims;
-  const patienceMs = first?.step === 'delete' ? DELETE_PATIENCE_MS : PATIENCE_MS;
+  const patienceMs = first?.step === 'purge' ? START_OVER_PATIENCE_MS : PATIENCE_MS;
   // There is always somebody who holds, and a lock whose holder stands still shows no other phase. So a holder is taken
   // at once only where the plan puts it early, and else when the others had their chance.
   const isLate = ({ phase }: Aim, index: number): boolean => phase === 'holding' && index > 1;

@@ -43,12 +43,12 @@ describe('the plan of the nemesis', () => {
     expect(names.filter((name) => ofClusters.includes(name))).toEqual([]);
   });
 
-  test('numbers its steps, and destroys a token before it waits for somebody who deletes the lock', () => {
+  test('numbers its steps, and destroys a token before it waits for somebody who starts the lock over', () => {
     const steps = take(CLUSTER, 300);
     expect(steps.map(({ id }) => id)).toEqual(steps.map((_, index) => index + 1));
-    const deletions = steps.filter(({ aims }) => aims[0]?.step === 'delete');
-    expect(deletions.length).toBeGreaterThan(0);
-    for (const { id, lock } of deletions) {
+    const startOvers = steps.filter(({ aims }) => aims[0]?.step === 'purge');
+    expect(startOvers.length).toBeGreaterThan(0);
+    for (const { id, lock } of startOvers) {
       expect(steps[id - 2]).toMatchObject({
         lock,
         allLocks: false,

@@ -75,11 +75,11 @@ export function* plan({ seed, kind, locks, slots, nodes, upgradeAt }: PlanOption
     if (left.length === 0) phases.set(name, shuffled(AIMED));
     return phase;
   };
-  const aimAt = (phase: Phase, deleting: number): Aim => {
+  const aimAt = (phase: Phase, purging: number): Aim => {
     const isStretch = phase === 'holding' || phase === 'receiving';
     const moment = isStretch || random() < 0.5 ? 'begins' : 'ends';
     if (phase !== 'minting') return { phase, moment };
-    const step = random() < deleting ? 'delete' : random() < 0.5 ? 'declare' : 'seed';
+    const step = random() < purging ? 'purge' : random() < 0.5 ? 'declare' : 'seed';
     return { phase, moment, step };
   };
 
@@ -111,8 +111,8 @@ export function* plan({ seed, kind, locks, slots, nodes, upgradeAt }: PlanOption
       oneLink: random() < 0.4,
       lastsMs: between(fault.lastsMs),
     };
-    if (step.aims[0]?.step === 'delete') {
-      // Nobody deletes a lock whose token lives.
+    if (step.aims[0]?.step === 'purge') {
+      // Nobody purges a lock whose token lives.
       yield { ...step, fault: destroyer, aims: [], allLocks: false, lastsMs: DESTROY_MS };
       id += 1;
       yield { ...step, id, allLocks: false, alone: false, gapMs: 0 };

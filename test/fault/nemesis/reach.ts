@@ -24,7 +24,7 @@ export async function scopeOf(field: Field, step: Step, fresh: string): Promise<
   const busy = [...new Set([...leading, ...connected])].sort();
   const somewhere = busy[step.node % busy.length] ?? step.node;
   const node = fault.reach === 'leader' ? (leaders.get(queueOf(lock)) ?? somewhere) : somewhere;
-  const mintsOnly = aims[0]?.phase === 'minting' && aims[0].step !== 'delete';
+  const mintsOnly = aims[0]?.phase === 'minting' && aims[0].step !== 'purge';
   const meant = allLocks ? [...locks, fresh] : [mintsOnly ? fresh : lock];
   return { reach: fault.reach, slot, node, locks: meant, leaders };
 }

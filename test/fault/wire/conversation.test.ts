@@ -10,7 +10,7 @@ const PROBE = Buffer.from('{"v":1,"kind":"probe"}');
 const shortString = (text: string): Buffer => Buffer.from([text.length, ...Buffer.from(text)]);
 const METHOD: Buffer = Buffer.alloc(4);
 const TICKET = Buffer.alloc(2);
-/** queue.declare, queue.delete and basic.consume begin alike; `bits` has passive in its lowest. */
+/** queue.declare, queue.purge and basic.consume begin alike; `bits` has passive in its lowest. */
 const about = (queue: string, bits = 0): Buffer =>
   Buffer.concat([METHOD, TICKET, shortString(queue), Buffer.from([bits])]);
 const declareOk = (queue: string, ready: number, consumers: number): Buffer => {

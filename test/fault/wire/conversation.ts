@@ -14,7 +14,7 @@ export interface Turn {
   readonly link: ProxyLink;
 }
 
-export type MintingStep = 'delete' | 'declare' | 'seed';
+export type MintingStep = 'purge' | 'declare' | 'seed';
 
 /** After this time a delivery has arrived, when no question of the holder shows it. */
 const UNVERIFIED_MS = 2;
@@ -27,7 +27,7 @@ interface Contender {
 interface Channel {
   contender?: Contender;
   /** The question whose answer is awaited. */
-  asked?: { readonly what: 'declare' | 'delete'; readonly lock: string };
+  asked?: { readonly what: 'declare' | 'purge'; readonly lock: string };
   /** What the next body belongs to. */
   coming?: { readonly what: 'delivery' | 'publish'; readonly lock: string };
   confirms?: boolean;
@@ -98,11 +98,11 @@ export class Conversation {
         if (contender === undefined || contender.phase === 'waiting') this.#channels.delete(id);
         else this.#begin(contender, 'releasing');
         break;
-      case 'queue.delete':
+      case 'queue.purge':
       case 'queue.declare': {
         const name = lock(queueAsked(payload));
         if (name === undefined || (method === 'queue.declare' && isPassive(payload))) break;
-        channel.asked = { what: method === 'queue.delete' ? 'delete' : 'declare', lock: name };
+        channel.asked = { what: method === 'queue.purge' ? 'purge' : 'declare', lock: name };
         this.#mint(name, channel.asked.what, 'begins');
         break;
       }
@@ -128,7 +128,7 @@ export class Conversation {
         if (contender?.phase === 'releasing') this.#turn(contender.lock, 'releasing', 'ends');
         this.#channels.delete(id);
         break;
-      case 'queue.delete-ok':
+      case 'queue.purge-ok':
       case 'queue.declare-ok':
         if (asked === undefined) break;
         delete channel.asked;

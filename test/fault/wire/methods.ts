@@ -7,7 +7,7 @@ const shortString = (payload: Buffer, at: number): { readonly text: string; read
   return { text: payload.toString('utf8', at + 1, end), end };
 };
 
-/** queue.declare, queue.delete and basic.consume: a reserved short, then the queue. */
+/** queue.declare, queue.purge and basic.consume: a reserved short, then the queue. */
 export const queueAsked = (payload: Buffer): string => shortString(payload, FIRST_ARGUMENT + 2).text;
 
 export function isPassive(declare: Buffer): boolean {

@@ -1,7 +1,7 @@
 /** Nobody takes longer between two steps, unless the broker does not answer: then it is not minting, but stuck. */
 const STEP_MS = 3_000;
 
-/** Which locks a process is making at the moment: between deleting, declaring and seeding. */
+/** Whose token a process is making at the moment: between purging or declaring a queue and seeding it. */
 export class Minting {
   readonly #since = new Map<string, number>();
 

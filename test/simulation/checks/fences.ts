@@ -45,6 +45,10 @@ function isException(world: World, { token, surfaced }: Watched, rival: number):
     allowed(world, 'queue deleted, older seed stuck');
     return true;
   }
+  if (token !== rival && world.checks.stuck.includes(token)) {
+    allowed(world, 'token made anew, older seed stuck');
+    return true;
+  }
   if (token > rival && mine.aheadMs < theirs.aheadMs) {
     allowed(world, 'clock behind at a new token');
     return true;
@@ -71,7 +75,10 @@ export function watchBroker(world: World): { destroyed: boolean } {
     }
     switch (event.was) {
       case 'acked':
-        if (isToken(event.message.label)) throw new Violation('the wire', `${event.message.label} was acked`);
+        if (isToken(event.message.label)) checks.stuck = checks.unlanded;
+        break;
+      case 'purged':
+        checks.unlanded = unlanded(world);
         break;
       case 'destroyed':
         if (isToken(event.message.label)) {
@@ -106,6 +113,15 @@ export function watchBroker(world: World): { destroyed: boolean } {
   if (model.alarm) checkBlocked(world);
   checkOneHeld(world);
   return { destroyed };
+}
+
+/** Tokens that were made, and are not in the queue. */
+function unlanded({ model, minted }: World): number[] {
+  const queue = model.queues.lock;
+  if (queue === undefined) return [];
+  const held = [...consumers(queue), ...queue.cancelled].flatMap((each) => each.held);
+  const landed = new Set([...ready(queue), ...held.map(({ message }) => message)].map(({ label }) => label));
+  return [...minted.keys()].filter((number) => !landed.has(minted[number]?.label ?? ''));
 }
 
 /** An alarm may stop what is published, and nothing else. */

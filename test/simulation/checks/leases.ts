@@ -56,7 +56,7 @@ export function onRead(
   watched.handOut = handOut;
   watched.read = numberOf(message);
   watched.handedToken = message.startsWith('token');
-  if (contender.state.at !== 'waiting') return;
+  if (contender.state.at !== 'waiting' && contender.state.at !== 'renewing') return;
   watched.floor = world.checks.highestResolved;
   watched.token = watched.read;
   watched.sentAt = undefined;
@@ -139,7 +139,7 @@ export function onProof(world: World, client: Client, contender: Contender): voi
   const { watched } = contender;
   watched.provenAt = watched.sentAt;
   // Whoever is overtaken by his register starts over with this proof.
-  const holds = contender.state.at !== 'opening';
+  const holds = contender.state.at !== 'renewing';
   if (holds && vouchedMs(contender.state, contender.rules, instantOf(world, client)) === 0) {
     throw new Violation(
       'a loss is told',

@@ -34,6 +34,7 @@ export type ExceptionName =
   | 'token destroyed after it was taken back'
   | 'token destroyed, older seed alive'
   | 'queue deleted, older seed stuck'
+  | 'token made anew, older seed stuck'
   | 'clock behind at a new token'
   | 'immediate grant of an old delivery'
   | 'old delivery taken for the answer'
@@ -59,6 +60,9 @@ export interface ChecksState {
   /** How many tokens and probes had been made when a token was destroyed last, or deleted with its queue; 0 when none was. */
   destroyedAfter: number;
   deletedAfter: number;
+  /** Tokens that had not reached the queue when a client purged it last, and when a client acked a token last. */
+  unlanded: readonly number[];
+  stuck: readonly number[];
   /** Tokens whose first reader did not know the lock: nobody waited for the holders of the tokens before. */
   newcomers: readonly number[];
   /** Saves that were confirmed or handed over. */
@@ -87,6 +91,8 @@ export function newChecks(): ChecksState {
     places: 0,
     destroyedAfter: 0,
     deletedAfter: 0,
+    unlanded: [],
+    stuck: [],
     newcomers: [],
     confirmed: [],
     handed: [],

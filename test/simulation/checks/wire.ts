@@ -4,13 +4,14 @@ import type { Contender, WireBook } from '../client/state.ts';
 import type { World } from '../world.ts';
 import { Violation } from './state.ts';
 
-/** How long a queue that shows no token is given to show one before it may be removed. */
+/** How long a queue that shows no token is given to show one before it may be started over. */
 const GRACE_MS = 2_000;
 
 export const NEW_BOOK: WireBook = {
   goneAt: Number.NEGATIVE_INFINITY,
   knows: false,
   emptyAt: Number.POSITIVE_INFINITY,
+  purged: false,
 };
 
 /** What the contender learns from an event that made a difference to it. */
@@ -22,11 +23,12 @@ export function noted(
 ): WireBook {
   const { now } = model;
   switch (event.type) {
+    case 'purged':
+      return { ...book, purged: true };
     case 'cancelled':
-    case 'removed':
       return { ...book, goneAt: now, knows: true };
     case 'consuming':
-      return { ...book, emptyAt: Number.POSITIVE_INFINITY };
+      return { ...book, emptyAt: Number.POSITIVE_INFINITY, purged: false };
     case 'looked':
       if (before.at === 'opening') {
         return { ...book, knows: true, goneAt: event.depth === 'absent' ? now : book.goneAt };
@@ -65,12 +67,18 @@ export function checkDeclare({ config, model }: World, { watched }: Contender): 
   watched.book = { ...watched.book, knows: false };
 }
 
-/** For want of a token a queue is removed only after two looks that showed nothing, a grace apart. */
-export function checkRemove({ model }: World, { state, watched }: Contender): void {
-  if (state.at !== 'opening' || watched.handedToken) return;
+/** For want of a token a queue is purged only after two looks that showed nothing, a grace apart. */
+export function checkPurge({ model }: World, { watched }: Contender): void {
+  if (watched.handedToken) return;
   const waited = model.now - watched.book.emptyAt;
   if (waited >= GRACE_MS) return;
-  throw new Violation('the wire', `a queue is removed ${waited} ms after it was first seen empty`);
+  throw new Violation('the wire', `a queue is purged ${waited} ms after it was first seen empty`);
+}
+
+/** A token is acked by whoever puts another one in its place, and never with something behind it that would be ahead of that. */
+export function checkAck({ watched }: Contender, deliveryTag: number): void {
+  if (!watched.handedToken || deliveryTag !== watched.deliveryTag || watched.book.purged) return;
+  throw new Violation('the wire', 'a token is acked without a purge');
 }
 
 /** Whatever happens to a lost lease, its release included, touches nothing at the broker. */

@@ -86,8 +86,8 @@ function frameOf({ what, payload }: Request): ClientFrame {
     case 'look':
     case 'declare':
       return { do: what };
-    case 'remove':
-      return { do: 'delete' };
+    case 'purge':
+      return { do: 'purge' };
     case 'declare-register':
       return { do: 'declare', of: 'register' };
     case 'seed':
@@ -145,8 +145,8 @@ function eventOf(asked: Request, call: number, frame: ServerFrame): StatefulEven
         return { type: 'register-declared', line, empty: frame.ready + frame.consumers === 0 };
       return what === 'look' ? { type: 'looked', call, depth } : { type: 'declared', call, depth };
     }
-    case 'delete-ok':
-      return { type: 'removed', call };
+    case 'purge-ok':
+      return { type: 'purged', call };
     case 'confirm':
       return what === 'seed' ? { type: 'seeded', call } : undefined;
     case 'returned':

@@ -1,4 +1,5 @@
-import type { ContenderState, Effect, Rules } from '../../../src/protocol/contender/types.ts';
+import { isInLine } from '../../../src/protocol/contender/step.ts';
+import type { Effect, Rules } from '../../../src/protocol/contender/types.ts';
 import { type Pulse, ranLately } from '../../../src/protocol/pulse.ts';
 import {
   STATEFUL_IDLE,
@@ -9,7 +10,15 @@ import {
 import { recreation } from '../../../src/protocol/topology.ts';
 import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
-import { checkAbsorbs, checkBarrier, checkDeclare, checkRemove, NEW_BOOK, noted } from '../checks/wire.ts';
+import {
+  checkAbsorbs,
+  checkAck,
+  checkBarrier,
+  checkDeclare,
+  checkPurge,
+  NEW_BOOK,
+  noted,
+} from '../checks/wire.ts';
 import { LOCK, TIMES, VERSION_NUMBERS } from '../config.ts';
 import { nackedOf, openChannel, type ServerFrame } from '../model/index.ts';
 import { instantOf, say, type World } from '../world.ts';
@@ -104,19 +113,17 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
   if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
   contender.state = state;
   const isGrantOfDelivery =
-    before.at === 'waiting' && (state.at === 'granting' || state.at === 'delaying' || state.at === 'held');
+    (before.at === 'waiting' || before.at === 'renewing') &&
+    (state.at === 'granting' || state.at === 'delaying' || state.at === 'held');
   if (isGrantOfDelivery) contender.watched.grantedHandOut = contender.watched.handOut;
-  if (isInLine(before.at) && !isInLine(state.at)) watchName(world, client, { type: 'left' });
+  if (isInLine(before) && !isInLine(state)) watchName(world, client, { type: 'left' });
   if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
     record.releasedAt = now.mono;
-  if (!isInLine(before.at) && isInLine(state.at)) watchName(world, client, { type: 'joined' });
+  if (!isInLine(before) && isInLine(state)) watchName(world, client, { type: 'joined' });
   if (event.type === 'pass-on') onPassOn(world, client, contender);
   if (state.at === 'delaying' && before.at !== 'delaying') onDelay(world, client, contender);
   for (const effect of effects) carryOut(world, client, contender, effect);
 }
-
-/** The states in which a contender waits for a token that may not exist (src/contender.ts). */
-const isInLine = (at: ContenderState['at']): boolean => at === 'idle' || at === 'opening' || at === 'waiting';
 
 function carryOut(world: World, client: Client, contender: Contender, effect: StatefulEffect): void {
   switch (effect.do) {
@@ -130,9 +137,9 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       if (effect.do === 'declare') checkDeclare(world, contender);
       request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
       break;
-    case 'remove':
-      checkRemove(world, contender);
-      contender.watched.place = undefined; // starting over ends every order
+    case 'purge':
+      checkPurge(world, contender);
+      if (contender.state.at === 'renewing' && contender.state.rejoins) contender.watched.place = undefined;
       request(world, client, effect.do, { contender: contender.id, call: effect.call });
       break;
     case 'consume': {
@@ -200,6 +207,7 @@ function useChannel(
       write(world, line, channelOf(own), { do: effect.do, deliveryTag: effect.deliveryTag });
       break;
     case 'ack':
+      checkAck(contender, effect.deliveryTag);
       if (own.state !== 'open') break;
       write(world, line, channelOf(own), { do: 'ack', deliveryTag: effect.deliveryTag });
       break;

@@ -22,7 +22,7 @@ export interface Line {
 
 /** A request on the service or publishing connection. Several contenders can share one. */
 export interface Request {
-  readonly what: 'look' | 'declare' | 'seed' | 'remove' | 'probe' | 'declare-register' | 'write-register';
+  readonly what: 'look' | 'declare' | 'seed' | 'purge' | 'probe' | 'declare-register' | 'write-register';
   readonly shared: boolean;
   readonly callers: readonly { readonly contender: number; readonly call: number }[];
   /** Undefined while it waits for a connection. */
@@ -56,6 +56,8 @@ export interface WireBook {
   readonly knows: boolean;
   /** The first look on its line that showed nothing behind a stray. */
   readonly emptyAt: number;
+  /** It has purged the queue while it had something of it in hand. */
+  readonly purged: boolean;
 }
 
 /** What a contender is seen from outside, for the checks. Nothing of it is known to the code under test. */

@@ -30,6 +30,8 @@ export function canonical(world: World): string {
     above(checks.accepted, zero),
     checks.destroyedAfter,
     checks.deletedAfter,
+    checks.unlanded.join(' '),
+    checks.stuck.join(' '),
     ...checks.newcomers,
   );
   for (const { fence, handOuts } of checks.resolved)
@@ -106,6 +108,7 @@ function contenderOf(
   for (const [key, value] of Object.entries(state)) {
     if (key === 'traits' || key === 'turn' || key === 'refused') continue;
     if (key === 'line') parts.push(value === undefined ? '' : state.turn - (value as number));
+    else if (key === 'deliveryTag') parts.push(lastTag((state as { line: number }).line) - (value as number));
     else if (/At$|ntil$/.test(key)) {
       if (typeof value === 'number') parts.push(value - mono);
       else if (value === undefined) parts.push('');
@@ -140,8 +143,8 @@ function contenderOf(
     world.model.handOuts - handOut,
     world.model.handOuts - grantedHandOut,
   );
-  const { goneAt, knows, emptyAt } = watched.book;
-  parts.push(Math.min(101, now - goneAt), knows, Math.min(2_001, now - emptyAt), watched.handedToken);
+  const { goneAt, knows, emptyAt, purged } = watched.book;
+  parts.push(Math.min(101, now - goneAt), knows, Math.min(2_001, now - emptyAt), purged, watched.handedToken);
   parts.push(
     watched.read,
     watched.token,

@@ -13,10 +13,14 @@ export function prepare(world: World, take: (step: Step) => void): void {
   send(model, channel, { do: 'declare' });
   const wall = EPOCH_MS + model.now - 1;
   const { returns, entryReturns, prepared, state } = world.config;
-  if (prepared === 'token') {
-    send(model, channel, { do: 'publish', ...mintToken(world, nextBase(wall, 0n), wall), returns });
-  } else {
+  if (prepared === 'stray') {
     send(model, channel, { do: 'publish', label: 'junk#0', body: JUNK });
+  } else {
+    // Two clients had seeded, and the one that was first came last.
+    const older =
+      prepared === 'older seed behind' ? [mintToken(world, nextBase(wall - 1, 0n), wall - 1)] : [];
+    const token = mintToken(world, nextBase(wall, 0n), wall);
+    for (const seed of [{ ...token, returns }, ...older]) send(model, channel, { do: 'publish', ...seed });
   }
   if (state) {
     send(model, channel, { do: 'declare', of: 'register' });

@@ -160,6 +160,7 @@ function apply(model: Model, of: QueueName, id: number, command: Command): void 
       break;
     case 'purge':
       purge(model, of, 'purge');
+      model.events.push({ was: 'purged', of });
       reply({ is: 'purge-ok' });
       break;
     case 'delete':

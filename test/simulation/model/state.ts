@@ -151,6 +151,7 @@ export type ModelEvent = { readonly of: QueueName } & (
     }
   | { readonly was: 'handed'; readonly channel: number; readonly message: Message; readonly handOut: number }
   | { readonly was: 'taken'; readonly channel: number; readonly message: Message; readonly why: Taken }
+  | { readonly was: 'purged' }
   | { readonly was: 'acked'; readonly channel: number; readonly message: Message }
   | {
       readonly was: 'destroyed';

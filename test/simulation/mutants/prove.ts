@@ -7,6 +7,7 @@ import { DELAYS } from './delays.ts';
 import type { RuleMutant } from './mutant.ts';
 import { OTHERS } from './others.ts';
 import { REGISTER } from './register.ts';
+import { RENEWALS } from './renewals.ts';
 import { TRAPS } from './traps.ts';
 import type { Finding } from './trial.ts';
 
@@ -16,7 +17,7 @@ const run = promisify(execFile);
 
 /** Breaks one rule after the other in copies of the code, and demands that a check notices. Prints which, and how soon. */
 export async function proveByMutation(only: string | undefined): Promise<boolean> {
-  const mutants = [...TRAPS, ...DELAYS, ...REGISTER, ...OTHERS].filter(
+  const mutants = [...TRAPS, ...DELAYS, ...REGISTER, ...RENEWALS, ...OTHERS].filter(
     ({ name }) => only === undefined || only.split(',').some((part) => name.includes(part)),
   );
   const copies = new Copies();

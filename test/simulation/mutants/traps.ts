@@ -8,7 +8,7 @@ const REGISTER = 'test/simulation/client/register.ts';
 const CONFIG = 'test/simulation/config.ts';
 
 /** What a release does. */
-const RELEASE = "[...unmarkingOf(state, rules), { do: 'close', line }],";
+const RELEASE = "[...unmarkingOf(state, rules), { do: 'close', line }]];";
 
 /** The harness carries out an effect that the protocol has not: basic.cancel in the place of channel.close. */
 const KNOWS_CANCEL: readonly Edit[] = [
@@ -38,8 +38,8 @@ export const TRAPS: readonly RuleMutant[] = [
     edits: [
       ...one(
         OPENING,
-        "return [closing, [...tell, { do: 'close', line: from.line }]];",
-        "return [closing, [...tell, { do: 'cancel' as 'close', line: from.line }]];",
+        "return [{ at: 'closing', turn, line }, [...tell, { do: 'close', line }]];",
+        "return [{ at: 'closing', turn, line }, [...tell, { do: 'cancel' as 'close', line }]];",
       ),
       ...KNOWS_CANCEL,
     ],
@@ -48,7 +48,7 @@ export const TRAPS: readonly RuleMutant[] = [
     trap: 1,
     name: 'releasing by basic.cancel',
     edits: [
-      ...one(HOLDING, RELEASE, "[...unmarkingOf(state, rules), { do: 'cancel' as 'close', line }],"),
+      ...one(HOLDING, RELEASE, "[...unmarkingOf(state, rules), { do: 'cancel' as 'close', line }]];"),
       ...KNOWS_CANCEL,
     ],
   },
@@ -100,7 +100,7 @@ export const TRAPS: readonly RuleMutant[] = [
     { do: 'ack', line, deliveryTag: hold.deliveryTag },
     { do: 'seed', call: turn },
     { do: 'close', line },
-  ],`,
+  ]];`,
     ),
   },
   {
@@ -242,7 +242,7 @@ export const TRAPS: readonly RuleMutant[] = [
   },
   {
     trap: 15,
-    name: 'one empty look is enough to delete',
+    name: 'one empty look is enough to start over',
     edits: one(WAITING, 'if (isOver(graceUntil, now)) return', 'return'),
   },
 ];

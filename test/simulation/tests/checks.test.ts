@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { watchBroker } from '../checks/fences.ts';
 import { checkExclusion, onAsk, onGrant, onLost, onProof, overlapGrows } from '../checks/leases.ts';
 import { Violation } from '../checks/state.ts';
-import { checkDeclare, checkRemove } from '../checks/wire.ts';
+import { checkAck, checkDeclare, checkPurge } from '../checks/wire.ts';
 import type { Client, Contender } from '../client/state.ts';
 import type { Config } from '../config.ts';
 import { prepare } from '../explore/prepare.ts';
@@ -134,7 +134,7 @@ describe('a loss', () => {
 });
 
 describe('the broker’s book', () => {
-  it('rejects the ack of a token, two held tokens, and a token destroyed by its own limit', () => {
+  it('rejects two held tokens, and a token destroyed by its own limit', () => {
     const message = {
       label: 'token#0',
       body: new Uint8Array(),
@@ -143,8 +143,6 @@ describe('the broker’s book', () => {
       expiresAt: undefined,
     };
     const copy = cloneWorld(world);
-    copy.model.events = [{ was: 'acked', of: 'lock', channel: 1, message }];
-    rejects(() => watchBroker(copy), /was acked/);
     copy.model.events = [{ was: 'destroyed', of: 'lock', message, why: 'limit' }];
     rejects(() => watchBroker(copy), /by its limit/);
     copy.model.events = [];
@@ -160,12 +158,24 @@ describe('the broker’s book', () => {
 });
 
 describe('the wire', () => {
-  it('rejects a queue that is made again too soon, or removed after one look', () => {
+  it('rejects a queue that is made again too soon, or purged after one look', () => {
     const { contender } = waiter;
-    contender.watched.book = { goneAt: world.model.now, knows: true, emptyAt: world.model.now };
+    contender.watched.book = {
+      ...contender.watched.book,
+      goneAt: world.model.now,
+      knows: true,
+      emptyAt: world.model.now,
+    };
     rejects(() => checkDeclare(world, contender), /is made again 0 ms/);
-    const removing = { ...contender, state: { at: 'opening' } as Contender['state'] };
-    removing.watched = { ...contender.watched, handedToken: false };
-    rejects(() => checkRemove(world, removing), /is removed 0 ms/);
+    const purging = { ...contender, watched: { ...contender.watched, handedToken: false } };
+    rejects(() => checkPurge(world, purging), /is purged 0 ms/);
+  });
+
+  it('rejects the ack of a token before a purge', () => {
+    const { watched } = waiter.contender;
+    const has = { ...waiter.contender, watched: { ...watched, handedToken: true, deliveryTag: 7 } };
+    rejects(() => checkAck(has, 7), /acked without a purge/);
+    has.watched.book = { ...watched.book, purged: true };
+    checkAck(has, 7);
   });
 });

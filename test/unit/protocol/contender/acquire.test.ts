@@ -229,7 +229,7 @@ describe('try', () => {
     expect(wakeAt(answered, TRY)).toBe(NOW.mono + 50);
     expect(feed(answered, { type: 'wake' }, { now: later(49) }, TRY)[1]).toEqual([]);
     const [end, leaving] = feed(answered, { type: 'wake' }, { now: later(50) }, TRY);
-    expect(place(end)).toBe('closing/channel');
+    expect(place(end)).toBe('closing');
     expect(leaving).toEqual([
       { do: 'refuse', refusal: { why: 'unavailable' } },
       { do: 'close', line: LINE },

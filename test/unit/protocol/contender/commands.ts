@@ -151,7 +151,7 @@ function progress(
 ): void {
   const { state } = who;
   const call = who.calls.at(-1);
-  if ('phase' in state && (state.phase === 'resting' || state.phase === 'pausing')) {
+  if (state.at === 'opening' && state.phase === 'resting') {
     passUntilDue(who, process, 0);
   } else if (state.at === 'opening' && state.phase === 'consuming') {
     who.feed({
@@ -185,7 +185,7 @@ export function answer(
   if (asked === 'look') who.feed({ type: 'looked', call, depth: depth.ready < 0 ? 'absent' : depth });
   else if (asked === 'declare')
     who.feed({ type: 'declared', call, depth: { ...depth, ready: Math.max(0, depth.ready) } });
-  else who.feed({ type: asked === 'seed' ? 'seeded' : 'removed', call });
+  else who.feed({ type: asked === 'seed' ? 'seeded' : 'purged', call });
 }
 
 /** A line's channel ends. The driver never tells of the end of a channel twice. */

@@ -150,7 +150,7 @@ describe('the delay', () => {
       { do: 'requeue', line: LINE, deliveryTag: HOLD.deliveryTag },
       { do: 'close', line: LINE },
     ]);
-    expect(place(end)).toBe('closing/channel');
+    expect(place(end)).toBe('closing');
   });
 
   test('is left to whoever comes next when the coordinator closes', () => {
@@ -232,7 +232,7 @@ describe('a release of a verified hold from 4.3 on', () => {
       { do: 'requeue', line: LINE, deliveryTag: marked.deliveryTag },
       { do: 'close', line: LINE },
     ]);
-    expect(place(state)).toBe('closing/channel');
+    expect(place(state)).toBe('closing');
   });
 
   test('leaves the mark of somebody else’s hold: whoever is granted at once does not know about the one before', () => {
@@ -251,7 +251,7 @@ describe('a release of a verified hold from 4.3 on', () => {
       { do: 'requeue', line: LINE, deliveryTag: 9 },
       { do: 'close', line: LINE },
     ]);
-    expect(place(end)).toBe('closing/channel');
+    expect(place(end)).toBe('closing');
     expect(wakeAt(state, VERIFIED)).toBe(NOW.mono + 250);
     expect(feed(state, wake, { now: later(249) }, VERIFIED)).toEqual([state, []]);
     expect(names(feed(state, wake, { now: later(250) }, VERIFIED)[1])).toBe('close');

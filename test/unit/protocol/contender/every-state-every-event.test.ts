@@ -16,6 +16,7 @@ import {
   opening,
   parting,
   place,
+  renewing,
   retryable,
   V4_3,
   verifying,
@@ -31,8 +32,14 @@ const STATES = {
   declaring: opening('declaring'),
   seeding: opening('seeding'),
   consuming: opening('consuming'),
-  removing: opening('removing'),
-  'removing, abandoned': opening('removing', { abandoned: true }),
+  purging: renewing('purging'),
+  'looking after a purge': renewing('looking'),
+  'seeding after a purge': renewing('seeding'),
+  'seeding after a purge, its channel gone': renewing('seeding', { line: undefined }),
+  'purging to rejoin': renewing('purging', { rejoins: true }),
+  'seeding to rejoin': renewing('seeding', { rejoins: true }),
+  'purging, abandoned': renewing('purging', { abandoned: true }),
+  'seeding, abandoned': renewing('seeding', { abandoned: true }),
   resting: opening('resting'),
   waiting: waiting(),
   'looking behind a stray': lookingBehindStray(),
@@ -47,11 +54,7 @@ const STATES = {
   verifying: verifying(),
   'verifying again': verifying({ again: true }),
   cancelled: verifying({ cancelledUntil: NOW.mono + 250 }),
-  'closing the channel': closing('channel'),
-  'ending a long log: removing': closing('removing'),
-  'ending a long log: pausing': closing('pausing'),
-  'ending a long log: declaring': closing('declaring'),
-  'ending a long log: seeding': closing('seeding'),
+  'closing the channel': closing(),
   released: { at: 'released', turn: LINE },
   lost: { at: 'lost', turn: LINE, reason: 'superseded' },
 } as const satisfies Record<string, ContenderState>;
@@ -63,7 +66,7 @@ const TYPES: readonly Type[] = [
   'looked',
   'declared',
   'seeded',
-  'removed',
+  'purged',
   'call-failed',
   'consuming',
   'delivered',
@@ -89,7 +92,7 @@ function eventFor(state: ContenderState, type: Type, shift = 0): ContenderEvent 
     case 'declared':
       return { type, call, depth: { ready: 0, consumers: 0 } };
     case 'seeded':
-    case 'removed':
+    case 'purged':
       return { type, call };
     case 'call-failed':
       return { type, call, error: retryable };
@@ -109,23 +112,27 @@ function eventFor(state: ContenderState, type: Type, shift = 0): ContenderEvent 
 }
 
 const GOES = {
-  'give-up': 'closing/channel: refuse know close',
-  shutdown: 'closing/channel: refuse know close',
+  'give-up': 'closing: refuse know close',
+  shutdown: 'closing: refuse know close',
 };
 const OFF_AT_ONCE = { 'give-up': 'released: refuse know end', shutdown: 'released: refuse know end' };
 const RESTS = 'opening/resting: know';
 const HELD = {
   cancelled: 'verifying+cancelled: know look',
   closed: 'lost/channel-closed: lose',
-  release: 'closing/channel: close',
+  release: 'closing: close',
   shutdown: 'lost/coordinator-closed: lose close',
+};
+const RENEWING = {
+  cancelled: 'opening/resting: close know',
+  shutdown: 'closing: refuse know close',
 };
 const STRAY = {
   delivered: 'held: saw know grant',
   cancelled: 'opening/resting: know close',
   closed: RESTS,
   'give-up': 'waiting+stray+abandoned: refuse',
-  shutdown: 'closing/channel: refuse know close',
+  shutdown: 'closing: refuse know close',
 };
 
 /** What comes of each event in each state: `where: effects`. What is not listed leaves the state as it is, with no effect. */
@@ -142,20 +149,69 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
   consuming: {
     consuming: 'waiting: know',
     closed: RESTS,
-    'call-failed': 'opening/resting: close know',
     ...GOES,
   },
-  removing: {
-    removed: 'opening/resting: close',
-    closed: 'opening/removing: ',
+  purging: {
+    ...RENEWING,
+    purged: 'renewing/looking: ack look',
     'call-failed': 'opening/resting: close know',
-    ...GOES,
+    delivered: 'opening/consuming: close consume',
+    closed: RESTS,
+    'give-up': 'renewing/purging+abandoned: refuse',
   },
-  'removing, abandoned': {
-    removed: 'closing/channel: know close',
-    closed: 'opening/removing+abandoned: ',
-    'call-failed': 'closing/channel: know close',
-    shutdown: 'closing/channel: know close',
+  'looking after a purge': {
+    ...RENEWING,
+    looked: 'renewing/seeding: seed',
+    'call-failed': 'renewing/seeding: seed',
+    delivered: 'held: saw know grant',
+    closed: 'renewing/looking: ',
+    'give-up': 'renewing/looking+abandoned: refuse',
+  },
+  'seeding after a purge': {
+    ...RENEWING,
+    seeded: 'waiting: ',
+    'call-failed': 'opening/resting: close know',
+    delivered: 'held: saw know grant',
+    closed: 'renewing/seeding: ',
+    'give-up': 'renewing/seeding+abandoned: refuse',
+  },
+  'seeding after a purge, its channel gone': {
+    seeded: 'opening/consuming: consume',
+    'call-failed': 'opening/resting: know',
+    'give-up': 'renewing/seeding+abandoned: refuse',
+    shutdown: 'released: refuse know end',
+  },
+  'purging to rejoin': {
+    ...RENEWING,
+    purged: 'renewing/looking: ack look',
+    'call-failed': 'opening/resting: close know',
+    delivered: 'opening/consuming: close consume',
+    closed: RESTS,
+    'give-up': 'renewing/purging+abandoned: refuse',
+  },
+  'seeding to rejoin': {
+    ...RENEWING,
+    seeded: 'opening/consuming: close consume',
+    'call-failed': 'opening/resting: close know',
+    delivered: 'opening/consuming: saw close consume',
+    closed: 'renewing/seeding: ',
+    'give-up': 'renewing/seeding+abandoned: refuse',
+  },
+  'purging, abandoned': {
+    purged: 'renewing/looking+abandoned: ack look',
+    'call-failed': 'closing: know close',
+    delivered: 'closing: know close',
+    cancelled: 'closing: know close',
+    closed: 'released: know end',
+    shutdown: 'closing: know close',
+  },
+  'seeding, abandoned': {
+    seeded: 'closing: know close',
+    'call-failed': 'closing: know close',
+    delivered: 'closing: saw know close',
+    cancelled: 'closing: know close',
+    closed: 'renewing/seeding+abandoned: ',
+    shutdown: 'closing: know close',
   },
   resting: { 'call-failed': RESTS, ...OFF_AT_ONCE },
   waiting: {
@@ -169,16 +225,16 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
   'stray, abandoned': {
     looked: 'waiting+stray+abandoned: ',
     'call-failed': 'waiting+stray+abandoned: ',
-    delivered: 'closing/channel: saw know close',
-    cancelled: 'closing/channel: know close',
+    delivered: 'closing: saw know close',
+    cancelled: 'closing: know close',
     closed: 'released: end',
-    shutdown: 'closing/channel: know close',
+    shutdown: 'closing: know close',
   },
   'stray acked, abandoned': {
-    delivered: 'closing/channel: saw know close',
-    cancelled: 'closing/channel: know close',
+    delivered: 'closing: saw know close',
+    cancelled: 'closing: know close',
     closed: 'released: end',
-    shutdown: 'closing/channel: know close',
+    shutdown: 'closing: know close',
   },
   granting: {
     delivered: 'held: saw grant prove',
@@ -191,19 +247,19 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
     cancelled: 'opening/resting: know close',
     closed: 'opening/consuming: consume',
     'give-up': 'delaying+abandoned: refuse',
-    shutdown: 'closing/channel: refuse know close',
+    shutdown: 'closing: refuse know close',
   },
   'delaying, abandoned': {
-    delivered: 'closing/channel: know close',
-    cancelled: 'closing/channel: know close',
+    delivered: 'closing: know close',
+    cancelled: 'closing: know close',
     closed: 'released: end',
-    shutdown: 'closing/channel: know close',
+    shutdown: 'closing: know close',
   },
   parting: {
-    delivered: 'closing/channel: saw requeue close',
-    cancelled: 'closing/channel: close',
+    delivered: 'closing: saw requeue close',
+    cancelled: 'closing: close',
     closed: 'released: end',
-    shutdown: 'closing/channel: close',
+    shutdown: 'closing: close',
   },
   held: { ...HELD, delivered: 'lost/superseded: saw lose close', verify: 'verifying: reject' },
   verifying: { ...HELD, delivered: 'held: saw prove', verify: 'verifying+again: ' },
@@ -220,23 +276,6 @@ const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>> = {
     verify: 'verifying+cancelled+again: ',
   },
   'closing the channel': { closed: 'released: end' },
-  'ending a long log: removing': {
-    removed: 'closing/pausing: close',
-    'call-failed': 'closing/channel: close',
-    closed: 'released: end',
-    shutdown: 'closing/channel: close',
-  },
-  'ending a long log: pausing': { 'call-failed': 'released: end', shutdown: 'released: end' },
-  'ending a long log: declaring': {
-    declared: 'closing/seeding: seed',
-    'call-failed': 'released: end',
-    shutdown: 'released: end',
-  },
-  'ending a long log: seeding': {
-    seeded: 'released: end',
-    'call-failed': 'released: end',
-    shutdown: 'released: end',
-  },
   released: {},
   lost: {},
 };

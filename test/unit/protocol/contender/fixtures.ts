@@ -91,7 +91,7 @@ export function delivered(returns: number, body = tokenBody(), line = LINE): Con
 type Phase = At<'opening'>['phase'];
 
 export function opening(phase: Phase, changes: Partial<At<'opening'>> = {}): At<'opening'> {
-  const line = phase === 'consuming' ? LINE : phase === 'removing' ? LINE - 1 : undefined;
+  const line = phase === 'consuming' ? LINE : undefined;
   const until = phase === 'resting' ? NOW.mono + 100 : undefined;
   return {
     at: 'opening',
@@ -101,7 +101,6 @@ export function opening(phase: Phase, changes: Partial<At<'opening'>> = {}): At<
     until,
     next: phase === 'resting' ? 'find' : undefined,
     failures: 0,
-    abandoned: false,
     refused: undefined,
     unchecked: false,
     lookedAgain: false,
@@ -202,9 +201,24 @@ export function verifying(changes: Partial<At<'verifying'>> = {}): At<'verifying
   };
 }
 
-export function closing(phase: At<'closing'>['phase']): At<'closing'> {
-  const until = phase === 'pausing' ? NOW.mono + 250 : undefined;
-  return { at: 'closing', turn: LINE + 1, line: LINE, phase, until };
+export const closing = (): At<'closing'> => ({ at: 'closing', turn: LINE + 1, line: LINE });
+
+/** The active consumer, who puts a new token in the place of what it has in hand; its call is LINE + 1. */
+export function renewing(
+  phase: At<'renewing'>['phase'],
+  changes: Partial<At<'renewing'>> = {},
+): At<'renewing'> {
+  return {
+    at: 'renewing',
+    turn: LINE + 1,
+    line: LINE,
+    traits: V4_3,
+    deliveryTag: 2,
+    phase,
+    rejoins: false,
+    abandoned: false,
+    ...changes,
+  };
 }
 
 /** A fresh contender that has come as far as waiting in line, with the number of its line. */
@@ -254,15 +268,15 @@ export function names(effects: readonly Effect[]): string {
 export function place(state: ContenderState): string {
   switch (state.at) {
     case 'opening':
-      return `opening/${state.phase}${state.abandoned ? '+abandoned' : ''}`;
+      return `opening/${state.phase}`;
+    case 'renewing':
+      return `renewing/${state.phase}${state.abandoned ? '+abandoned' : ''}`;
     case 'waiting':
       return `waiting${state.stray ? '+stray' : ''}${state.abandoned ? '+abandoned' : ''}`;
     case 'delaying':
       return `delaying${state.abandoned ? '+abandoned' : ''}`;
     case 'verifying':
       return `verifying${state.cancelledUntil === undefined ? '' : '+cancelled'}${state.again ? '+again' : ''}`;
-    case 'closing':
-      return `closing/${state.phase}`;
     case 'lost':
       return `lost/${state.reason}`;
     default:

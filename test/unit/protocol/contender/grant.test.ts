@@ -125,7 +125,7 @@ describe('grant', () => {
 
   test('from a broker that does not count returns is refused, clearly', () => {
     const [state, effects] = feed(granting(), delivered(HOLD.returns));
-    expect(place(state)).toBe('closing/channel');
+    expect(place(state)).toBe('closing');
     expect(refused(effects)).toMatchObject({
       refusal: { why: 'failed', error: { code: 'unsupported-broker' } },
     });
@@ -152,11 +152,11 @@ describe('giving up', () => {
   ] as const)(
     'by %s closes the channel and tells the caller at once, wherever the wait has come to',
     (type, why) => {
-      for (const state of [opening('consuming'), opening('removing'), waiting(), granting()]) {
+      for (const state of [opening('consuming'), waiting(), granting()]) {
         const [next, effects] = feed(state, { type });
         expect(effects[0]).toEqual({ do: 'refuse', refusal: { why } });
         expect(effects).toContainEqual({ do: 'close', line: state.line });
-        expect(place(next)).toBe('closing/channel');
+        expect(place(next)).toBe('closing');
       }
     },
   );

@@ -4,7 +4,7 @@ import { type Process, rule } from './process.ts';
 /** What a contender has been told of its queue: whether it may declare one. */
 export class QueueBook {
   readonly #process: Process;
-  /** When it last learned that its queue is gone: by a cancellation, a 404, a look, or its own removal. */
+  /** When it last learned that its queue is gone: by a cancellation, a 404, or a look. */
   #goneAt: number | undefined;
   /** Whether it knows by an answer, since the last declaration or failure, what has become of the queue. */
   #knows = false;
@@ -13,16 +13,12 @@ export class QueueBook {
     this.#process = process;
   }
 
-  removed(): void {
-    this.#goneAt = undefined;
-  }
-
   learn(event: ContenderEvent, before: ContenderState): void {
     const consuming = before.at === 'opening' && before.phase === 'consuming';
     const noSuchQueue = event.type === 'closed' && event.absent === true && consuming;
     // Behind a stray it is the cancellation that decides; there a look alone says nothing.
     const noneSeen = event.type === 'looked' && event.depth === 'absent' && before.at === 'opening';
-    if (event.type === 'cancelled' || event.type === 'removed' || noSuchQueue || noneSeen) {
+    if (event.type === 'cancelled' || noSuchQueue || noneSeen) {
       this.#goneAt = this.#process.now.mono;
       this.#knows = true;
     } else if (event.type === 'looked') {

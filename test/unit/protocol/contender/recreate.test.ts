@@ -3,7 +3,6 @@ import { IDLE, wakeAt } from '../../../../src/protocol/contender/step.ts';
 import type { ContenderEvent, ContenderState } from '../../../../src/protocol/contender/types.ts';
 import { recreation } from '../../../../src/protocol/topology.ts';
 import {
-  closing,
   feed,
   granting,
   LINE,
@@ -16,6 +15,7 @@ import {
   permanent,
   place,
   RULES,
+  renewing,
   TRY,
   waiting,
 } from './fixtures.ts';
@@ -23,7 +23,6 @@ import {
 const wake: ContenderEvent = { type: 'wake' };
 const cancelled: ContenderEvent = { type: 'cancelled', line: LINE };
 const absent = { type: 'closed', line: LINE, scope: 'channel', absent: true } as const;
-const removed: ContenderEvent = { type: 'removed', call: LINE };
 const looked = (depth: 'absent' | { ready: number; consumers: number }, call = LINE) =>
   ({ type: 'looked', call, depth }) as const;
 
@@ -41,7 +40,7 @@ describe.each([
     ['after the cancellation of a waiter', waiting(), cancelled, 'know close'],
     ['after the cancellation of a grant that awaits its proof', granting(), cancelled, 'know close'],
     ['after a consume that found no queue', opening('consuming'), absent, 'know'],
-    ['after its own removal', opening('removing', { line: 3 }), removed, 'close'],
+    ['after the cancellation of who starts over', renewing('purging'), cancelled, 'close know'],
     ['after a look that found no queue', opening('looking'), looked('absent'), ''],
     ['after the first look', opening('looking', { unchecked: true }), looked('absent'), ''],
   ])('%s', (_when, from, event, before) => {
@@ -55,21 +54,7 @@ describe.each([
     expect(names(then)).toBe('declare');
   });
 
-  test('when a long log is ended: the channel is closed at once, the queue is made later', () => {
-    const done: ContenderEvent = { type: 'removed', call: LINE + 1 };
-    const [state, effects] = feed(closing('removing'), done, on);
-    expect(place(state)).toBe('closing/pausing');
-    expect(effects).toEqual([{ do: 'close', line: LINE }]);
-    expect(wakeAt(state, RULES)).toBe(NOW.mono + recreateAfterMs);
-    const [closed] = feed(state, { type: 'closed', line: LINE, scope: 'channel' }, on);
-    expect(names(feed(closed, wake, { ...on, now: later(recreateAfterMs - 1) })[1])).toBe('');
-    const [next, then] = feed(closed, wake, { ...on, now: later(recreateAfterMs) });
-    expect(then).toEqual([{ do: 'declare', call: LINE + 2 }]);
-    expect(wakeAt(next, RULES)).toBeUndefined();
-  });
-
   test('and a shutdown does not wait for that pause', () => {
-    expect(feed(closing('pausing'), { type: 'shutdown' }, on)[1]).toEqual([{ do: 'end' }]);
     const [resting] = feed(waiting(), cancelled, on);
     expect(names(feed(resting, { type: 'shutdown' }, on)[1])).toBe('refuse know end');
   });

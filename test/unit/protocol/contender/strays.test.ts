@@ -57,14 +57,14 @@ describe('a probe or stray that is handed out', () => {
     expect(names(feed(state, delivered(3))[1])).toBe('saw know grant');
   });
 
-  test('is kept for a grace of 2 s and looked behind again if nothing else is ready; then the queue is started over', () => {
+  test('is kept for a grace of 2 s and looked behind again if nothing else is ready; then the lock is started over', () => {
     expect(wakeAt(inGrace, RULES)).toBe(NOW.mono + 2_000);
     expect(feed(inGrace, wake, { now: later(1_999) })[1]).toEqual([]);
     const [again, look] = feed(inGrace, wake, { now: later(2_000) });
     expect(look).toEqual([{ do: 'look', call: LINE + 2 }]);
     const [state, effects] = feed(again, looked(0, LINE + 2), { now: later(2_001) });
-    expect(effects).toEqual([{ do: 'remove', call: LINE + 3 }]);
-    expect(state).toMatchObject({ phase: 'removing', line: LINE });
+    expect(effects).toEqual([{ do: 'purge', call: LINE + 3 }]);
+    expect(state).toMatchObject({ at: 'renewing', phase: 'purging', line: LINE, deliveryTag: 2 });
   });
 
   test('is acked if the second look shows something', () => {
@@ -80,7 +80,7 @@ describe('a probe or stray that is handed out', () => {
     expect(feed(state, wake, { now: later(500) })[1]).toEqual([{ do: 'look', call: LINE + 2 }]);
   });
 
-  test('needs two looks that show nothing before the queue is removed: a look that failed shows nothing at all', () => {
+  test('needs two looks that show nothing before anything is started over: a look that failed shows nothing at all', () => {
     const [state, effects] = run(lookingBehindStray(), RULES, [
       [failed(retryable), {}],
       [wake, { now: later(2_000) }],
@@ -97,12 +97,12 @@ describe('a probe or stray that is handed out', () => {
       [wake, { now: later(2_510) }],
       [looked(0, LINE + 3), { now: later(2_511) }],
     ]);
-    expect(names(effects)).toBe('look look remove');
+    expect(names(effects)).toBe('look look purge');
   });
 
   test('behind which this user may not look ends the wait with that error', () => {
     const [state, effects] = feed(lookingBehindStray(), failed(permanent));
-    expect(place(state)).toBe('closing/channel');
+    expect(place(state)).toBe('closing');
     expect(effects).toEqual([
       { do: 'refuse', refusal: { why: 'failed', error: permanent } },
       { do: 'know', known: false },
@@ -136,11 +136,13 @@ describe('a caller that waits less than the grace', () => {
     const [end, all] = run(state, RULES, [
       [wake, { now: later(2_000) }],
       [looked(0, LINE + 2), { now: later(2_001) }],
-      [{ type: 'removed', call: LINE + 3 }, {}],
+      [{ type: 'purged', call: LINE + 3 }, {}],
+      [looked(0, LINE + 4), {}],
+      [{ type: 'seeded', call: LINE + 5 }, {}],
       [{ type: 'closed', line: LINE, scope: 'channel' }, {}],
     ]);
     expect(place(end)).toBe('released');
-    expect(names(all)).toBe('look remove know close end');
+    expect(names(all)).toBe('look purge ack look seed know close end');
   });
 
   test('is told once: a second give-up and the end of a try say nothing more', () => {
@@ -180,15 +182,15 @@ describe('a caller that waits less than the grace', () => {
         [wake, { now: later(2_000) }],
         [looked(0, LINE + 3), { now: later(2_000) }],
       ]);
-      expect(names(all)).toBe('look look remove');
-      expect(place(state)).toBe('opening/removing+abandoned');
+      expect(names(all)).toBe('look look purge');
+      expect(place(state)).toBe('renewing/purging+abandoned');
     });
 
     test('until 2 s have passed without another', () => {
       expect(wakeAt(acked, RULES)).toBe(later(2_000).mono);
       expect(feed(acked, wake, { now: later(1_999) })).toEqual([acked, []]);
       const [state, leaving] = feed(acked, wake, { now: later(2_000) });
-      expect([place(state), names(leaving)]).toEqual(['closing/channel', 'know close']);
+      expect([place(state), names(leaving)]).toEqual(['closing', 'know close']);
     });
 
     test('and 2 s from the ack also when a grace has begun before', () => {
@@ -223,8 +225,8 @@ describe('the grace', () => {
 
   test('is not begun anew by the probes of a large fleet, each of which is ready while the last one is in hand', () => {
     const [state, effects] = run(inGrace, RULES, [...nextProbeBehind, ...nextProbeInHand]);
-    expect(names(effects)).toBe('look ack look remove');
-    expect(place(state)).toBe('opening/removing');
+    expect(names(effects)).toBe('look ack look purge');
+    expect(place(state)).toBe('renewing/purging');
   });
 
   test('is not begun anew for a caller that gives up during such a flood either', () => {
@@ -234,15 +236,15 @@ describe('the grace', () => {
       [giveUp, { now: later(2_002) }],
       [looked(0, LINE + 3), { now: later(2_003) }],
     ]);
-    expect(names(effects)).toBe('look ack look refuse remove');
-    expect(place(state)).toBe('opening/removing+abandoned');
+    expect(names(effects)).toBe('look ack look refuse purge');
+    expect(place(state)).toBe('renewing/purging+abandoned');
   });
 
   test('that is over by more than 2 s is forgotten when a new stray comes: it was about other strays', () => {
     const acked = run(inGrace, RULES, nextProbeBehind)[0];
     const startsOver = (ms: number) => {
       const [state] = feed(acked, delivered(0, probeBody), { now: later(ms) });
-      return names(feed(state, looked(0, LINE + 3), { now: later(ms + 1) })[1]) === 'remove';
+      return names(feed(state, looked(0, LINE + 3), { now: later(ms + 1) })[1]) === 'purge';
     };
     expect(startsOver(4_000)).toBe(true);
     expect(startsOver(4_001)).toBe(false);

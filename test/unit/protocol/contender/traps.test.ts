@@ -30,7 +30,7 @@ import {
 /** The numbers are those of the list of traps in the protocol's design. */
 describe('trap', () => {
   test('1: giving up and releasing is one close and never a cancel, whatever is unacked', () => {
-    const giveUps = [waiting(), granting(), opening('consuming'), opening('removing')].map(
+    const giveUps = [waiting(), granting(), opening('consuming')].map(
       (state) => feed(state, { type: 'give-up' })[1],
     );
     const releases = [held(), verifying()].map((state) => feed(state, { type: 'release' })[1]);

@@ -13,7 +13,7 @@ import { RULES } from './fixtures.ts';
 import { type Process, rule, Violation } from './process.ts';
 import { QueueBook } from './queue-book.ts';
 
-/** How long a queue that shows no token is given to show one before it may be removed. */
+/** How long a queue that shows no token is given to show one before it may be started over. */
 const GRACE_MS = 2_000;
 
 export type Call = Extract<Effect, { call: number }>;
@@ -48,6 +48,8 @@ export class WatchedContender {
   #arrived: Arrival | undefined;
   /** When looks behind a stray showed nothing ready, on the line that is open. */
   #emptyLooks: number[] = [];
+  /** What was ready has been purged, on the line that is open. */
+  #purged = false;
 
   constructor(process: Process, changes: Partial<Rules> = {}) {
     this.#process = process;
@@ -72,7 +74,7 @@ export class WatchedContender {
     this.#lastTag += 1;
     const delivery: Delivery = { deliveryTag: this.#lastTag, body, returns, nacked };
     const message = decodeMessage(body, returns, this.#rules.name);
-    const isFirst = this.state.at === 'waiting';
+    const isFirst = isWaiting(this.state);
     const arrival: Arrival = { message, nacked, at: this.#process.now.mono, isFirst };
     this.#delivered.set(`${line}/${this.#lastTag}`, arrival);
     this.#arrived = arrival;
@@ -94,6 +96,7 @@ export class WatchedContender {
     if (event.type === 'closed' && this.lines.has(event.line)) this.lines.set(event.line, 'gone');
     if (!isVoid && state !== before) this.#book.learn(event, before);
     if ('call' in event) this.#answered(event.call);
+    if (event.type === 'purged' && !isVoid) this.#purged = true;
     if (before.at === 'waiting' && event.type === 'looked' && !isVoid) this.#watchLook(event.depth, effects);
     for (const effect of effects) this.#watch(effect, before);
     this.#watchRelease(event, before, effects);
@@ -118,17 +121,17 @@ export class WatchedContender {
       return false;
     if ('line' in event) return !('line' in state) || event.line !== state.line;
     if (!('call' in event)) return false;
-    if (state.at === 'closing' && state.phase === 'channel') return true;
+    if (state.at === 'closing') return true;
     return event.call !== (state.at === 'waiting' ? state.stray?.call : state.turn);
   }
 
-  /** A queue is removed for want of a token only after two looks that showed nothing, a grace apart. */
+  /** A queue is purged for want of a token only after two looks that showed nothing, a grace apart. */
   #watchLook(depth: QueueDepth | 'absent', effects: readonly Effect[]): void {
     const isEmpty = depth !== 'absent' && depth.ready === 0;
     const { mono } = this.#process.now;
-    if (effects.some((effect) => effect.do === 'remove')) {
+    if (effects.some((effect) => effect.do === 'purge')) {
       const waited = this.#emptyLooks.some((at) => mono - at >= GRACE_MS);
-      rule(isEmpty && waited, 'a removal without two looks that showed nothing');
+      rule(isEmpty && waited, 'a purge without two looks that showed nothing');
     }
     if (isEmpty) this.#emptyLooks.push(mono);
   }
@@ -144,8 +147,7 @@ export class WatchedContender {
       case 'look':
       case 'declare':
       case 'seed':
-      case 'remove':
-        if (effect.do === 'remove') this.#book.removed();
+      case 'purge':
         if (effect.do === 'declare') this.#book.declared();
         rule(!this.calls.some(({ call }) => call === effect.call), 'a call number is used twice');
         this.calls.push({ do: effect.do, call: effect.call });
@@ -155,6 +157,7 @@ export class WatchedContender {
         rule(![...this.lines.values()].includes('open'), 'a second line while one is open');
         this.lines.set(effect.line, 'open');
         this.#emptyLooks = [];
+        this.#purged = false;
         break;
       case 'barrier':
         rule(this.#rules.mode === 'try', 'a wait sends no barrier');
@@ -170,7 +173,7 @@ export class WatchedContender {
         const arrival = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`);
         const kind = arrival?.message.kind;
         if (effect.do === 'ack') {
-          rule(kind === 'probe' || kind === 'stray', `ack of a ${kind}`);
+          rule(kind === 'probe' || kind === 'stray' || this.#purged, `ack of a ${kind} before a purge`);
           break;
         }
         rule(arrival !== undefined && kind === 'token', `${effect.do} of a ${kind}`);
@@ -179,7 +182,7 @@ export class WatchedContender {
         this.#own = arrival;
         this.#asked = effect.do;
         this.#sentAt = this.#process.now;
-        if (before.at === 'waiting' || before.at === 'delaying') this.#leaseFrom = this.#process.now;
+        if (isWaiting(before) || before.at === 'delaying') this.#leaseFrom = this.#process.now;
         break;
       }
       case 'saw':
@@ -241,7 +244,7 @@ export class WatchedContender {
       'a fence that no token had',
     );
     rule(fence > this.#seenBeforeDelivery, 'a fence that is not above what was seen before its delivery');
-    if (before.at === 'waiting') this.#leaseFrom = this.#process.now;
+    if (isWaiting(before)) this.#leaseFrom = this.#process.now;
     if (before.at === 'granting') {
       const own = before.hold.fence + (this.#arrived?.nacked === undefined ? 1n : 2n); // its own proof is counted
       rule(this.#process.highestSeen <= own, 'a fence below one that this process has seen');
@@ -282,9 +285,12 @@ export class WatchedContender {
         { type: 'looked', call, depth },
         { type: 'declared', call, depth },
         { type: 'seeded', call },
-        { type: 'removed', call },
+        { type: 'purged', call },
       ];
       return answers.some((answer) => step(this.state, answer, this.#process, this.#rules)[0] !== this.state);
     }).length;
   }
 }
+
+/** The states in which a token that comes may be granted. */
+const isWaiting = ({ at }: ContenderState): boolean => at === 'waiting' || at === 'renewing';

@@ -205,8 +205,8 @@ test('a register with a fence that is not below the hold’s makes it prove the 
     { do: 'saw', fence: FENCE + 5n },
     { do: 'reject', line: LINE, deliveryTag: 2 },
   ]);
-  expect(steps.proof()).toBe('saw prove remove');
-  expect(steps.at).toBe('opening/none');
+  expect(steps.proof()).toBe('saw prove purge');
+  expect(steps.at).toBe('renewing/none');
 });
 
 test('a token that is not proven after the reading grants nothing: somebody else may have had both in between', () => {
