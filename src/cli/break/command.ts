@@ -5,12 +5,17 @@ import { EXIT } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';
 import { personText, sinceText } from '../locks/text.ts';
+import { nodesAway } from '../management/nodes.ts';
 import { say } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
 
 export { HELP } from './help.ts';
 
-const OPTIONS = { ...inspectionArgs, yes: { type: 'boolean', short: 'y' } } as const;
+const OPTIONS = {
+  ...inspectionArgs,
+  yes: { type: 'boolean', short: 'y' },
+  anyway: { type: 'boolean' },
+} as const;
 
 /** `baton break LOCK`: takes a lock from whoever has it, by deleting its queue. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -26,6 +31,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   const details = await readDetails(inspection, lock);
   if (details.report.state === 'absent') {
     say(`there is no lock ${JSON.stringify(lock)} in namespace ${inspection.namespace}`);
+    return EXIT.no;
+  }
+  const away = await nodesAway(inspection.management);
+  if (away === undefined) say('whether all nodes of the cluster run could not be found out');
+  else if (away.length > 0 && values.anyway !== true) {
+    say(refusal(lock, away));
     return EXIT.no;
   }
   if (values.yes !== true && !(await confirms(question(details)))) {
@@ -45,6 +56,11 @@ function question({ report }: Details): string {
   const now = state === 'held' ? held : state === 'free' ? 'free' : 'without a token';
   const line = waiters === null ? '' : `, ${waiters.length} waiting`;
   return `Lock ${JSON.stringify(lock)} is ${now}${line}. Its holder loses it at once, and must stop by itself. Break it? [y/N] `;
+}
+
+/** A deleted queue is made again while the old one lives on in those nodes (docs/design/decisions.md). */
+function refusal(lock: string, away: readonly string[]): string {
+  return `lock ${JSON.stringify(lock)} was not broken, because ${away.join(', ')} does not run: once it is back, who takes this lock through it could wait for ever, hold up everybody, or be given an old fence. Break it when all nodes run; or end its holder (baton show says who), or his connection (rabbitmqctl close_connection). --anyway breaks it`;
 }
 
 async function confirms(text: string): Promise<boolean> {

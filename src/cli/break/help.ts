@@ -4,13 +4,20 @@ export const HELP = `Usage: baton break LOCK [options]
 
 Takes LOCK from whoever has it, by deleting its queue. The holder is told at once (its lease is lost: queue-deleted), and
 must stop by itself. Who waits, or comes next, makes the queue anew, with fences above the clock and above every one it
-has seen. Asks first.
+has seen. Asks first. Not while a node of the cluster does not run.
 
 Options:
-${columns([['-y, --yes', 'do not ask'], MANAGEMENT_HELP])}
+${columns([
+  ['-y, --yes', 'do not ask'],
+  [
+    '--anyway',
+    'also while a node does not run: it keeps the old queue, and clients of that node can block the lock',
+  ],
+  MANAGEMENT_HELP,
+])}
 
 ${connectionHelp()}
 
 Exit codes:
-${columns([['0', 'broken'], ['1', 'the answer was no, or there is no such lock'], ...COMMON_CODES])}
+${columns([['0', 'broken'], ['1', 'the answer was no, a node does not run, or there is no such lock'], ...COMMON_CODES])}
 `;

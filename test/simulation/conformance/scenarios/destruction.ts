@@ -47,6 +47,43 @@ export const destruction: readonly Scenario[] = [
     outcome: { told: { A1: 'token+0', B1: 'stray+0' }, queue: '0/1' },
   },
   {
+    title:
+      'a token that takes the place of one which is acked comes to the same consumer, and waiters stay in line',
+    script: [
+      declare(),
+      publish('token'),
+      consume('A1'),
+      consume('B1'),
+      publish('stray'),
+      purge,
+      ack('A1', 'token'),
+      publish('second'),
+      close('A1'),
+    ],
+    outcome: (version) => ({
+      told: { A1: 'token+0 second+0', B1: version === '4.3' ? 'second+2*' : 'second+1*' },
+      queue: '0/1',
+    }),
+  },
+  {
+    title: 'a purge and a second token behind one that is held change nothing for its holder',
+    script: [
+      declare(),
+      publish('token'),
+      consume('A1'),
+      consume('B1'),
+      close('A1'),
+      consume('A2'),
+      purge,
+      publish('second'),
+      nack('B1', 'token'),
+    ],
+    outcome: (version) => ({
+      told: { A1: 'token+0', B1: version === '4.3' ? 'token+2* token+3*' : 'token+1* token+2*' },
+      queue: '1/1',
+    }),
+  },
+  {
     title: 'a probe behind a held token expires',
     script: [declare(), publish('token'), consume('A1'), consume('B1'), publish('probe', TTL_MS), EXPIRED],
     outcome: { told: { A1: 'token+0' }, queue: '0/1' },
