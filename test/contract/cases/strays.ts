@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { STRIDE } from '../../../src/protocol/fence.ts';
 import type { Case, Scene } from '../contract.ts';
-import { expectRising, lossOf, queueUp, rejection, SHORT } from './tools.ts';
+import { expectRising, inLine, lossOf, queueUp, rejection, SHORT } from './tools.ts';
 
 const token = (name: string, base: bigint, at = Date.now()) =>
   JSON.stringify({ v: 1, kind: 'token', id: randomUUID(), name, base: String(base), by: 'stray', at });
@@ -150,6 +150,38 @@ export const strays: readonly Case[] = [
       const fences = (await Promise.all([x.lease, y.lease])).map(({ fence }) => fence);
       await Promise.all([x.lease, y.lease].map(async (lease) => (await lease).release()));
       for (const fence of fences) expect(fence).toBeGreaterThan(held.fence);
+    },
+  },
+  {
+    title: 'who starts over deletes nothing: nobody in line is sent back, and all are granted in their order',
+    needs: [],
+    concurrent: true,
+    timeoutMs: 30_000,
+    async run(scene) {
+      const [a, b] = [
+        await scene.connect({ healAfterMs: 1_000 }),
+        await scene.connect({ healAfterMs: 1_000 }),
+      ];
+      const before = await a.lock(scene.lock).acquire();
+      await before.release();
+      await expect.poll(() => scene.queue.ready(), { timeout: 5_000 }).toBe(1);
+      await scene.queue.purge();
+      await scene.queue.put('not a token');
+      const line = [];
+      for (const baton of [a, b, a, b]) line.push(await queueUp(baton.lock(scene.lock)));
+      let again = false;
+      inLine(scene.lock).then(() => {
+        again = true;
+      });
+      const fences = [before.fence];
+      for (const { lease } of line) {
+        const held = await lease;
+        fences.push(held.fence);
+        await held.verify();
+        await held.release();
+      }
+      expectRising(fences);
+      expect(again, 'somebody had to take a place a second time').toBe(false);
     },
   },
 ];
