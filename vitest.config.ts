@@ -16,7 +16,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             'test/unit/**/*.test.ts',
-            'test/fault/{checker,results,nemesis,wire}/**/*.test.ts',
+            'test/fault/{checker,results,nemesis,site,wire}/**/*.test.ts',
             'test/simulation/tests/*.test.ts',
           ],
           testTimeout: 60_000,

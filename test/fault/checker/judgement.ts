@@ -66,6 +66,9 @@ const DROPPED_LINK: Allowance = {
   why: 'Below RabbitMQ 4.3 a dropped link between nodes hands the token over at once',
 };
 
+/** No fault, but what is done about queues that were deleted while a node was away: it ends connections. */
+export const MENDING = 'mending';
+
 export const FAULTS: Readonly<Record<string, FaultKind>> = {
   'worker-kill': { touches: 'hit' },
   'worker-freeze': { touches: 'hit' },
@@ -91,6 +94,7 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
   'node-cut': { touches: 'everybody', overlaps: [DROPPED_LINK] },
   'node-isolate': { touches: 'everybody', overlaps: [DROPPED_LINK] },
   'node-flap': { touches: 'everybody', overlaps: [DROPPED_LINK] },
+  [MENDING]: { touches: 'everybody', overlaps: [TOLD] },
   'cluster-upgrade': { touches: 'everybody', overlaps: [UPGRADED, DROPPED_LINK] },
 };
 

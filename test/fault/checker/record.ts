@@ -1,6 +1,7 @@
 import type { HistoryEvent, HistoryEventOf } from '../history.ts';
 import { groupBy } from './group-by.ts';
 import { collectHolds, type Holds } from './holds.ts';
+import { MENDING } from './judgement.ts';
 import type { Hold, Plan, RuleName, Span, Strike, Violation } from './types.ts';
 
 const AROUND_US = 30_000;
@@ -12,6 +13,8 @@ export interface RunRecord extends Holds {
   readonly events: readonly HistoryEvent[];
   /** In order of their beginnings. */
   readonly strikes: readonly Strike[];
+  /** What was done about queues with members of another history, in the shape of strikes. */
+  readonly mendings: readonly Strike[];
   readonly calmAt: number | undefined;
   readonly endAt: number;
   /** The holds of each lock, in order of their grants. */
@@ -34,12 +37,20 @@ export function makeRecord(plan: Plan, events: readonly HistoryEvent[]): RunReco
     from: event.at,
     to: healed.get(event.id) ?? Number.POSITIVE_INFINITY,
   }));
+  const mendings = ofType('mended').map(({ at, since }, index) => ({
+    id: index + 1,
+    fault: MENDING,
+    event: { at: since, type: 'struck' as const, id: index + 1, fault: MENDING, hit: [] },
+    from: since,
+    to: at,
+  }));
   const byLock = groupBy(collected.holds, ({ lock }) => lock);
   return {
     ...collected,
     plan,
     events,
     strikes,
+    mendings,
     calmAt: ofType('calm')[0]?.at,
     endAt: events.at(-1)?.at ?? 0,
     byLock,

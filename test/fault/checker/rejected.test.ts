@@ -96,6 +96,18 @@ describe('a history is rejected for its mutual exclusion', () => {
     },
   );
 
+  it('when a queue is mended, which ends connections, and the news took more than a second or came later', () => {
+    const race = (ms: number, mendedAt: number) =>
+      new Story({ version: '4.0.5' })
+        .hold('w0-1', 10, { from: 100, to: 500 + ms, ending: 'lost', writes: [] })
+        .hold('w1-1', 13, { from: 500, to: 1_900, writes: [] })
+        .tell(mendedAt, { type: 'mended', since: mendedAt * 1_000, queue: 'q', nodes: ['rabbit@n3'] })
+        .end(60_000);
+    expect(rules(race(900, 490))).toEqual([]);
+    expect(rules(race(1_100, 490))).toEqual(['mutual-exclusion']);
+    expect(rules(race(900, 40_000))).toEqual(['mutual-exclusion']);
+  });
+
   it('when a process that stood still makes sure that it holds, and somebody else does', () => {
     const story = new Story()
       .hold('w0-1', 10, { from: 100, to: 2_950, ending: 'lost', writes: [150] })

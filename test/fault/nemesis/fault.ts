@@ -1,6 +1,8 @@
 import type { Direction } from '../../support/proxy-link.ts';
 import type { Fleet } from '../fleet/index.ts';
+import { nowUs } from '../history.ts';
 import { removeQueue } from '../site/erlang.ts';
+import { replaceMember, strangers } from '../site/members.ts';
 import type { Site, SiteNode } from '../site/types.ts';
 import type { Caught, Wire } from '../wire/wire.ts';
 
@@ -13,6 +15,8 @@ export interface Field {
   readonly queueOf: (lock: string) => string;
   /** Told of each queue that had no leader any more after a fault and was deleted, as an operator would. */
   readonly repaired: (queue: string) => void;
+  /** Told of each queue that had members of another history after a fault, on which nodes they were replaced, and since when. */
+  readonly mended: (queue: string, nodes: readonly string[], sinceUs: number) => void;
 }
 
 /** Whom a strike is meant for; how much of it counts depends on the fault's reach. */
@@ -52,8 +56,36 @@ export interface Fault {
 
 export type Heal = () => Promise<unknown>;
 
-/** Waits until the site is whole, and deletes the queues that the broker has lost and does not bring up. */
-export async function repair({ site, repaired }: Pick<Field, 'site' | 'repaired'>): Promise<void> {
+const MEND_ATTEMPTS = 3;
+
+/**
+ * Waits until the site is whole, and replaces the members of queues that are not of the history of the others, until
+ * there are none. A queue can be deleted meanwhile: hence the attempts.
+ */
+export async function mend({ site, mended }: Pick<Field, 'site' | 'mended'>): Promise<void> {
+  await site.whole();
+  let failure: unknown;
+  for (let attempt = 1; attempt <= MEND_ATTEMPTS; attempt += 1) {
+    const found = await strangers(site.nodes);
+    if (found.size === 0) return;
+    failure = new Error(`still not of one history: ${[...found.keys()].join(', ')}`);
+    for (const [queue, nodes] of found) {
+      const since = nowUs();
+      try {
+        for (const node of nodes) await replaceMember(site.nodes, queue, node);
+        mended(queue, nodes, since);
+      } catch (error) {
+        failure = error;
+      }
+    }
+  }
+  if ((await strangers(site.nodes)).size > 0) throw failure;
+}
+
+/** Mends a cluster, waits until the site is whole, and deletes the queues that the broker has lost and does not bring up. */
+export async function repair(field: Pick<Field, 'site' | 'repaired' | 'mended'>): Promise<void> {
+  const { site, repaired } = field;
+  if (site.kind === 'cluster') await mend(field);
   for (const queue of await site.whole()) {
     for (const node of site.nodes) await removeQueue(node, queue);
     repaired(queue);

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Journal } from '../fleet/index.ts';
 import type { HistoryEventOf } from '../history.ts';
 import { aim } from './aiming.ts';
-import type { Field, Heal, Target } from './fault.ts';
+import { type Fault, type Field, type Heal, mend, type Target } from './fault.ts';
 import type { Step } from './plan.ts';
 import { hits, type Scope } from './reach.ts';
 
@@ -22,12 +22,16 @@ interface Wound {
 
 const HEAL_ATTEMPTS = 3;
 
+const canLoseNode = ({ reach }: Fault): boolean => reach !== 'worker' && reach !== 'locks';
+
 /** Strikes step by step, and ends every fault that it began. */
 export class Nemesis {
   readonly #options: NemesisOptions;
   readonly #wounds = new Set<Wound>();
   /** Workers that stand still or are cut off: not to be struck again meanwhile. */
   readonly #busy = new Set<number>();
+  /** What an operator does when a node is back. Strikes at locks and workers go on meanwhile, others wait for it. */
+  #mending: Promise<unknown> = Promise.resolve();
 
   constructor(options: NemesisOptions) {
     this.#options = options;
@@ -39,11 +43,13 @@ export class Nemesis {
       const local = step.fault.reach === 'worker';
       const earlier = [...this.#wounds].filter(({ isLocal }) => step.alone || (!local && !isLocal));
       await Promise.all(earlier.map(({ over }) => over));
+      if (canLoseNode(step.fault)) await this.#mending;
       await pause(step.gapMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) break;
       await this.#strike(step, signal).catch((error: unknown) => this.#problem(step, 'strike', error));
     }
     await Promise.all([...this.#wounds].map(({ over }) => over));
+    await this.#mending;
   }
 
   async #strike(step: Step, signal: AbortSignal): Promise<void> {
@@ -70,7 +76,7 @@ export class Nemesis {
     } finally {
       for (const one of caught) one.letGo(one.slot === slot ? kept : undefined);
     }
-    if (heal === undefined) journal.write({ type: 'healed', ...about });
+    if (heal === undefined) this.#over(step);
     else this.#tend(step, slot, heal);
   }
 
@@ -97,7 +103,16 @@ export class Nemesis {
         await pause(1_000);
       }
     }
-    this.#options.journal.write({ type: 'healed', id: step.id, fault: step.fault.name });
+    this.#over(step);
+  }
+
+  #over(step: Step): void {
+    const { journal, field } = this.#options;
+    journal.write({ type: 'healed', id: step.id, fault: step.fault.name });
+    if (field.site.kind === 'single' || !canLoseNode(step.fault)) return;
+    this.#mending = this.#mending
+      .then(() => mend(field))
+      .catch((error) => this.#problem(step, 'mend', error));
   }
 
   #free(slot: number): number {

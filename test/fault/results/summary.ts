@@ -39,6 +39,8 @@ export const summarySchema = z.object({
   inertSeeds: count,
   /** Queues that a killed node did not bring up again, and that had to be deleted. */
   repaired: count,
+  /** Queues with members of another history, of which these were replaced; undefined: nobody looked. */
+  mended: count.optional(),
   /** By rule of the checker. */
   violations: z.record(z.string(), count),
   faults: z.record(z.string(), faultSchema),
@@ -66,6 +68,7 @@ export function summarise({ violations, findings }: Verdict): RunSummary {
     missingFromFiles: missing.length,
     inertSeeds: left.withInertSeeds.length,
     repaired: record.ofType('repaired').length,
+    mended: record.ofType('mended').length,
     violations: tally(violations.map(({ rule }) => rule)),
     faults: faultsOf(findings),
   };

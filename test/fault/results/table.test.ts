@@ -60,6 +60,18 @@ it('shows the violations of each run, and the naive build apart', () => {
   expect(cellsOf(text, '4.0.5', 'cluster', '–', '9')).toBeDefined();
 });
 
+it('counts the queues that were mended, and says so when nobody looked', () => {
+  const story = new Story({ version: '4.0.5', site: 'cluster' })
+    .tell(500, { type: 'mended', since: 400_000, queue: 'baton.default.lock.a', nodes: ['rabbit@n3'] })
+    .tell(900, { type: 'mended', since: 400_000, queue: 'baton.default.lock.b', nodes: ['rabbit@n3'] });
+  const looked = summarise(check(story.end(9_000).history()));
+  const { mended: _, ...before } = run({ seed: 2 });
+  const text = render([looked, summarySchema.parse(before)]);
+  const cell = (seed: string) => cellsOf(text, '4.0.5', 'cluster', 'verified', seed)?.at(-2);
+  expect([cell('1'), cell('2')]).toEqual(['2', '–']);
+  expect(looked.violations).toEqual({});
+});
+
 it('reads back what it keeps', () => {
   const summary = run();
   expect(summarySchema.parse(JSON.parse(JSON.stringify(summary)))).toEqual(summary);

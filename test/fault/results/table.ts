@@ -109,6 +109,7 @@ function runTable(runs: readonly RunSummary[]): string {
     'leases',
     'accepted / refused by the store',
     'queues lost with a node',
+    'queues mended after a deletion',
   ];
   const rows = [...runs]
     .sort(byName)
@@ -122,6 +123,7 @@ function runTable(runs: readonly RunSummary[]): string {
       String(run.grants),
       `${run.accepted} / ${run.refused}`,
       String(run.repaired),
+      String(run.mended ?? '–'),
       violationsOf(run),
     ]);
   return table([...head, 'violations'], rows);

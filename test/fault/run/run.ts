@@ -101,6 +101,10 @@ export async function runUnderFaults(
         own.write({ type: 'repaired', queue });
         events.step(`${queue} was lost with a node and not brought up by the broker: deleted`);
       },
+      mended: (queue: string, nodes: readonly string[], since: number) => {
+        own.write({ type: 'mended', since, queue, nodes: [...nodes] });
+        events.step(`${queue} had members of another history on ${nodes.join(', ')}: replaced`);
+      },
     };
     const nemesis = new Nemesis({
       field,

@@ -57,8 +57,9 @@ const LEADERLESS = `[binary_to_list(element(4, amqqueue:get_name(Queue))) || Que
   amqqueue:get_type(Queue) =:= rabbit_quorum_queue,
   ra_leaderboard:lookup_leader(element(1, amqqueue:get_pid(Queue))) =:= undefined]`;
 
-const textsIn = (printed: string): string[] =>
-  [...printed.matchAll(/"([^"]*)"/g)].map(([, text]) => text ?? '');
+/** The strings in what Erlang printed; a long one is printed in pieces, one after the other. */
+export const textsIn = (printed: string): string[] =>
+  [...printed.replace(/"\s+"/g, '').matchAll(/"([^"]*)"/g)].map(([, text]) => text ?? '');
 
 async function until(timeoutMs: number, holds: () => Promise<boolean>, what = 'it is so'): Promise<void> {
   for (const deadline = performance.now() + timeoutMs; !(await holds()); await pause(250)) {

@@ -4,7 +4,8 @@ import type { RunRecord } from '../record.ts';
 import type { Hold, Overlap, Span, Violation } from '../types.ts';
 
 /** Every hold that was still believed in when later ones of the same lock were. */
-export function findOverlaps({ plan, strikes, byLock }: RunRecord): Overlap[] {
+export function findOverlaps({ plan, strikes, mendings, byLock }: RunRecord): Overlap[] {
+  const disturbances = [...mendings, ...strikes];
   const pairs = [...byLock.values()].flatMap(overlappingPairs);
   return [...groupBy(pairs, ({ older }) => older)].map(([older, all]) => {
     const span = {
@@ -13,7 +14,7 @@ export function findOverlaps({ plan, strikes, byLock }: RunRecord): Overlap[] {
     };
     const newer = all.map((pair) => pair.newer);
     const holds = byLock.get(older.lock) ?? [];
-    return { ...span, older, newer, allowedBy: excuseOverlap(plan, strikes, holds, older, newer, span) };
+    return { ...span, older, newer, allowedBy: excuseOverlap(plan, disturbances, holds, older, newer, span) };
   });
 }
 
