@@ -170,7 +170,7 @@ export const strays: readonly Case[] = [
       const line = [];
       for (const baton of [a, b, a, b]) line.push(await queueUp(baton.lock(scene.lock)));
       let again = false;
-      inLine(scene.lock).then(() => {
+      void inLine(scene.lock).then(() => {
         again = true;
       });
       const fences = [before.fence];
