@@ -14,7 +14,7 @@ async function baton(site: Site, ...args: string[]) {
   const env = { BATON_URL: site.nodes[0]?.url, BATON_MANAGEMENT_URL: undefined };
   const program = startProgram(COMMAND, { args, env });
   const { code } = await program.exit;
-  return { code, stdout: program.stdout };
+  return { code, stdout: program.stdout, stderr: program.stderr };
 }
 
 /** The code, and what wants something done, of one check if it is given. */
@@ -115,6 +115,10 @@ describe.each(releases)('baton doctor on three nodes of RabbitMQ %s', (release) 
       },
     ]);
     expect((await doctor(site, 'tokens')).worries).toEqual([]);
+    expect(await baton(site, 'break', 'old', '--yes')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^baton: lock "old" was not broken, because rabbit@n3 does not run/),
+    });
     await node(1).control.kill();
     if (release === '3.10') {
       // The last one pauses.
