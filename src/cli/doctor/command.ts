@@ -6,6 +6,7 @@ import type { LockSession } from '../../broker/port.ts';
 import { connect, isBatonError } from '../../index.ts';
 import { REFRESH_MS } from '../../protocol/register/keeping.ts';
 import { lockQueueName, registerQueueName } from '../../protocol/topology.ts';
+import { isBelow43 } from '../../protocol/versions.ts';
 import { inFlags } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { exitCodeOf } from '../exit-codes.ts';
@@ -16,6 +17,7 @@ import { consumerTimeoutFindings } from './consumer-timeout.ts';
 import { Facts } from './facts.ts';
 import type { Finding, Level } from './finding.ts';
 import { latencyFindings } from './latency.ts';
+import { lineFindings, stillUnserved, unservedAfterMs, unservedIn } from './line.ts';
 import { policyFindings } from './policies.ts';
 import { isSuspicious, tokenFindings, type Whereabouts } from './tokens.ts';
 import { versionFindings } from './version.ts';
@@ -59,7 +61,11 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
   const facts = new Facts(management);
   const nodes = await facts.nodes();
   // Before anything of doctor's own is there.
-  const tokens = await examineTokens(facts, session, nodes ?? [], { namespace, vhost });
+  const patienceMs = unservedAfterMs({
+    delays: !isBelow43(session.traits.version),
+    leaseMs: settings.leaseMs,
+  });
+  const tokens = await examineTokens(facts, session, nodes ?? [], { namespace, vhost }, patienceMs);
   const lock = `baton-doctor@${hostname()}`;
   const queue = lockQueueName(namespace, lock);
   const access = await accessFindings({ session, queue, lock, user, vhost });
@@ -90,21 +96,35 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
   ];
 }
 
-async function examineTokens(facts: Facts, session: LockSession, nodes: readonly Node[], where: Whereabouts) {
+async function examineTokens(
+  facts: Facts,
+  session: LockSession,
+  nodes: readonly Node[],
+  where: Whereabouts,
+  patienceMs: number,
+) {
   const running = new Set(nodes.filter((node) => node.running).map(({ name }) => name));
   const first = await facts.lockQueues(where.namespace, session, running);
   if (first === undefined) return { queues: [], findings: [] };
   let queues = first;
   let suspects = new Set(first.filter(isSuspicious).map(({ name }) => name));
-  for (let waitedMs = 0; suspects.size > 0 && waitedMs < DOUBT_MS; waitedMs += LOOK_AGAIN_MS) {
+  let unserved = unservedIn(first, await facts.consumers(where.namespace));
+  const isInDoubt = (waitedMs: number) =>
+    (suspects.size > 0 && waitedMs < DOUBT_MS) || (unserved.size > 0 && waitedMs < patienceMs);
+  const started = performance.now();
+  while (isInDoubt(performance.now() - started)) {
     await pause(LOOK_AGAIN_MS);
     queues = (await facts.lockQueues(where.namespace, session, running)) ?? [];
     const still = queues.filter((queue) => suspects.has(queue.name) && isSuspicious(queue));
     suspects = new Set(still.map(({ name }) => name));
+    unserved = stillUnserved(unserved, unservedIn(queues, await facts.consumers(where.namespace)));
   }
   // Only what was wrong at every look.
   const believed = queues.filter((queue) => !isSuspicious(queue) || suspects.has(queue.name));
-  return { queues, findings: tokenFindings(believed, where) };
+  return {
+    queues,
+    findings: [...tokenFindings(believed, where), ...lineFindings(unserved.values(), where)],
+  };
 }
 
 async function examineLatency(

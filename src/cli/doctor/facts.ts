@@ -1,6 +1,7 @@
 import type { BrokerTraits, LockSession } from '../../broker/port.ts';
 import { lockNameOf } from '../../protocol/topology.ts';
 import { isBelow43 } from '../../protocol/versions.ts';
+import { type Consumers, readConsumers } from '../locks/consumers.ts';
 import { type Management, ManagementError } from '../management/client.ts';
 import type { Node } from './cluster.ts';
 import type { ConsumerTimeouts } from './consumer-timeout.ts';
@@ -121,6 +122,12 @@ export class Facts {
       }),
     );
     return queues.flat();
+  }
+
+  /** Who holds and who waits, by their own words and the broker's; nobody when it does not tell. */
+  async consumers(namespace: string): Promise<Consumers> {
+    const told = await this.#told('who is in line', () => readConsumers(this.#management, namespace));
+    return told ?? { contestants: [], notices: [] };
   }
 
   /** The shortest consumer timeouts of the namespace's consumers; empty when nothing tells (below 4.0). */

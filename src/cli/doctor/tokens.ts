@@ -127,5 +127,5 @@ function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Finding[] {
 }
 
 /** For a shell. */
-const quote = (text: string): string =>
+export const quote = (text: string): string =>
   /^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -8,6 +8,8 @@ export interface Contestant {
   readonly active: boolean;
   /** The connection's name at the broker, `peer -> broker`. */
   readonly connection: string;
+  /** The broker's node that it is connected to. */
+  readonly node: string;
   /** Undefined for a consumer that is not of batonmq. */
   readonly claim: ConsumerClaim | undefined;
 }
@@ -28,7 +30,8 @@ export interface Consumers {
 
 /** The consumers of a namespace's locks, and the notices of its holders. New ones are missing for up to 5 s. */
 export async function readConsumers(management: Management, namespace: string): Promise<Consumers> {
-  const columns = 'consumer_tag,active,arguments,queue.name,channel_details.connection_name';
+  const columns =
+    'consumer_tag,active,arguments,queue.name,channel_details.connection_name,channel_details.node';
   const rows = await management.get(`consumers/${management.vhost}?columns=${columns}`);
   const read = (Array.isArray(rows) ? rows : []).map(readRow);
   const within = (...kinds: string[]) =>
@@ -57,13 +60,14 @@ function readRow(row: unknown) {
     active?: unknown;
     arguments?: unknown;
     queue?: { name?: unknown };
-    channel_details?: { connection_name?: unknown };
+    channel_details?: { connection_name?: unknown; node?: unknown };
   };
   return {
     queue: String(queue?.name ?? ''),
     tag: String(consumer_tag ?? ''),
     active: active === true,
     connection: String(channel_details?.connection_name ?? ''),
+    node: String(channel_details?.node ?? ''),
     arguments: (typeof rest.arguments === 'object' ? rest.arguments : {}) as Readonly<
       Record<string, unknown>
     >,

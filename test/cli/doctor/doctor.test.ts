@@ -130,6 +130,31 @@ test('a lock without a token for which somebody waits is a warning, and its comm
   expect((await doctor(ns)).code).toBe(0);
 });
 
+test('a lock that was handed to somebody who does not say so is told, and one that is held is not', async () => {
+  const ns = namespace();
+  const it = await coordinator({ namespace: ns });
+  await (await it.lock('told').acquire()).release();
+  await (await it.lock('untold').acquire()).release();
+  const lease = await it.lock('told').acquire();
+  onTestFinished(() => lease.release());
+  const amqp = await connectAmqp(BROKER.url);
+  onTestFinished(() => amqp.close());
+  const channel = await amqp.createChannel();
+  await new Promise<void>((resolve) => {
+    void channel.consume(lockQueueName(ns, 'untold'), () => resolve(), { consumerTag: 'somebody' });
+  });
+  const show = ['show', 'untold', '--json', '--namespace', ns, ...management()];
+  await expect
+    .poll(() => batonResult(show).then(({ stdout }) => stdout), { timeout: 20_000 })
+    .toContain('"somebody"');
+  const report = await doctor(ns, '--lease', '3s', '--verify-every', '1s');
+  const [finding, ...more] = worries(report, 'line');
+  expect(more).toEqual([]);
+  expect(finding).toMatchObject({ level: 'note' });
+  expect(finding?.says).toMatch(/^lock "untold" was handed to somebody, who has not told that it holds it/);
+  expect(report.code).toBe(0);
+});
+
 test('a second message behind a token is told, and does not change the code', async () => {
   const ns = namespace();
   const it = await coordinator({ namespace: ns });

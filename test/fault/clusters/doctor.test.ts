@@ -2,28 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
 import { connect } from '../../../src/index.ts';
-import { startProgram } from '../../support/processes.ts';
 import { startCluster } from '../site/cluster.ts';
 import { RELEASES, type Site } from '../site/index.ts';
+import { baton, doctor } from './commands.ts';
 
-const COMMAND = new URL('../../../src/cli/main.ts', import.meta.url);
 /** Peers give each other up after 10 to 15 s here, and RabbitMQ tells of its nodes every 5 s. */
 const NOTICED = { timeout: 60_000, interval: 500 };
-
-async function baton(site: Site, ...args: string[]) {
-  const env = { BATON_URL: site.nodes[0]?.url, BATON_MANAGEMENT_URL: undefined };
-  const program = startProgram(COMMAND, { args, env });
-  const { code } = await program.exit;
-  return { code, stdout: program.stdout, stderr: program.stderr };
-}
-
-/** The code, and what wants something done, of one check if it is given. */
-async function doctor(site: Site, check?: string): Promise<{ code: number | null; worries: Finding[] }> {
-  const { code, stdout } = await baton(site, 'doctor', '--json');
-  const { findings } = JSON.parse(stdout) as { findings: Finding[] };
-  const worries = findings.filter(({ level }) => level === 'warning' || level === 'problem');
-  return { code, worries: worries.filter((it) => check === undefined || it.check === check) };
-}
 
 const { BATON_BROKER_VERSION: only } = process.env;
 const releases = RELEASES.filter((release) => only === undefined || only === release);

@@ -5,8 +5,10 @@ import { lockQueueName } from '../../../src/protocol/topology.ts';
 import { startCluster } from '../site/cluster.ts';
 import { RELEASES, type Site } from '../site/index.ts';
 import { replaceMember, strangers } from '../site/members.ts';
+import { doctor } from './commands.ts';
 
 const TIMES = { leaseMs: 3_000, verifyEveryMs: 1_000, heartbeatMs: 2_000, healAfterMs: 300 };
+const SHORT_LEASE = ['--lease', '3s', '--verify-every', '1s'];
 /** Peers give each other up after 10 to 15 s here. */
 const NOTICED = { timeout: 60_000, interval: 250 };
 const GRANTED = { timeoutMs: 20_000 };
@@ -24,7 +26,7 @@ const releases = RELEASES.filter((release) => only === undefined || only === rel
 describe.each(releases)('locks that are deleted while a node of RabbitMQ %s is cut off', (release) => {
   let site: Site;
   beforeAll(async () => {
-    site = await startCluster(release, () => {});
+    site = await startCluster(release, () => {}, { plugins: ['rabbitmq_management'] });
   }, 180_000);
   afterAll(() => site?.stop(), 60_000);
   const node = (index: number) => site.nodes[index] ?? expect.fail(`no node ${index}`);
@@ -70,6 +72,20 @@ describe.each(releases)('locks that are deleted while a node of RabbitMQ %s is c
     return { fences, waiter };
   }
 
+  /** Has somebody wait there for each lock that is not granted there. */
+  async function waitWhereDeaf(lockOf: (lock: Name) => string) {
+    const there = await client(2);
+    const outcomes = await Promise.all(
+      DELETED.map(async (name) => {
+        const wait = there.lock(lockOf(name));
+        const lease = await wait.tryAcquire({ timeoutMs: 3_000 });
+        await lease?.release();
+        return lease === undefined ? [{ lock: lockOf(name), granted: wait.run(() => 'granted') }] : [];
+      }),
+    );
+    return outcomes.flat();
+  }
+
   test('have members of another history there, unlike one that was started over, and are healed when these are replaced', async () => {
     let attempt = 1;
     for (; attempt <= ATTEMPTS; attempt += 1) {
@@ -79,11 +95,22 @@ describe.each(releases)('locks that are deleted while a node of RabbitMQ %s is c
       const found = await strangers(site.nodes);
       if (found.size < DELETED.length && attempt < ATTEMPTS) continue;
       expect(found).toEqual(new Map(DELETED.map((name) => [queueOf(name), [node(2).name]])));
+      const deaf = await waitWhereDeaf(lockOf);
+      const { worries } = await doctor(site, 'line', ...SHORT_LEASE);
+      expect(worries.map(({ says }) => says.split(' ')[1]).sort()).toEqual(
+        deaf.map(({ lock }) => JSON.stringify(lock)).sort(),
+      );
+      for (const { level, says, fix } of worries) {
+        expect([level, fix?.match(/ \S*add_member .* (\S+)$/)?.[1]]).toEqual(['warning', node(2).name]);
+        expect(says).toContain(`${node(2).name} has an old member of the queue`);
+      }
       for (const [queue, names] of found) {
         for (const name of names) await replaceMember(site.nodes, queue, name);
       }
       expect(await strangers(site.nodes)).toEqual(new Map());
       expect(await waiter).toBe('granted');
+      for (const { granted } of deaf) expect(await granted).toBe('granted');
+      expect((await doctor(site, 'line', ...SHORT_LEASE)).worries).toEqual([]);
       for (const [name, before] of fences) {
         let highest = before;
         for (const index of [2, 1, 0]) {

@@ -7,8 +7,9 @@ const binary = (text: string): string => `<<"${text}">>`;
 /** Evaluates for each queue that exists; one that is being deleted or has no leader is no failure of the strike. */
 async function forEachQueue(field: Field, { locks, node }: Target, action: string): Promise<void> {
   const queues = locks.map((lock) => binary(field.queueOf(lock))).join(', ');
-  await field.site.nodes[node]?.control.eval(`[catch case rabbit_amqqueue:lookup(
-      rabbit_misc:r(<<"/">>, queue, Name)) of {ok, Queue} -> ${action}; _ -> absent end || Name <- [${queues}]]`);
+  const each = `[catch case rabbit_amqqueue:lookup(
+      rabbit_misc:r(<<"/">>, queue, Name)) of {ok, Queue} -> ${action}; _ -> absent end || Name <- [${queues}]]`;
+  await anyNode(field, (control) => control.eval(each), node);
 }
 
 /** A policy on the queues of the locks, with a name of its own, so that several can be at work. */
@@ -26,7 +27,8 @@ function policy(
     strike: async (field, { locks, node }) => {
       const queues = locks.map((lock) => field.queueOf(lock).replaceAll('.', '\\.'));
       const id = `${name}-${locks.join('-')}`.slice(0, 200);
-      await field.site.nodes[node]?.control.setPolicy(id, `^(${queues.join('|')})$`, definition);
+      const pattern = `^(${queues.join('|')})$`;
+      await anyNode(field, (control) => control.setPolicy(id, pattern, definition), node);
       return () => anyNode(field, (control) => control.clearPolicy(id));
     },
   };
@@ -34,11 +36,15 @@ function policy(
 
 type Control = Field['site']['nodes'][number]['control'];
 
-/** Metadata can be written on any node that is up and in the majority: the first that does it. */
-async function anyNode({ site }: Field, act: (control: Control) => Promise<unknown>): Promise<void> {
+/** Metadata can be written on any node that is up and in the majority: the first from this one on that does it. */
+async function anyNode(
+  { site }: Field,
+  act: (control: Control) => Promise<unknown>,
+  from = 0,
+): Promise<void> {
   let failure: unknown;
   for (let attempt = 0; attempt < 20; attempt += 1) {
-    for (const { control } of site.nodes) {
+    for (const { control } of [...site.nodes.slice(from), ...site.nodes.slice(0, from)]) {
       try {
         await act(control);
         return;
