@@ -70,7 +70,11 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
   const queue = lockQueueName(namespace, lock);
   const access = await accessFindings({ session, queue, lock, user, vhost });
   const latency = access.every(({ level }) => level === 'ok')
-    ? await examineLatency(inspection, lock, connectMs)
+    ? await examineLatency(inspection, {
+        lock,
+        connectMs,
+        removes: nodes?.every(({ running }) => running) !== false,
+      })
     : [];
   const policies = await facts.policies();
   const timeouts = await facts.consumerTimeouts(namespace);
@@ -129,14 +133,14 @@ async function examineTokens(
 
 async function examineLatency(
   { connection, session, settings, namespace }: Inspection,
-  lock: string,
-  connectMs: number,
+  { lock, connectMs, removes }: { lock: string; connectMs: number; removes: boolean },
 ) {
   // A queue of doctor's own, which it removes: with slots it would be that of others.
   const options = { ...connection.options, slots: undefined, idleExpiryMs: undefined };
   await using baton = await connect(connection.urls, options);
   const queue = lockQueueName(namespace, lock);
-  return await latencyFindings({ baton, session, lock, queue, connectMs, leaseMs: settings.leaseMs });
+  const { leaseMs } = settings;
+  return await latencyFindings({ baton, session, lock, queue, connectMs, leaseMs, removes });
 }
 
 /** `connect` has refused a lease that does not fit what was negotiated. */

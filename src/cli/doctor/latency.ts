@@ -12,21 +12,33 @@ interface Scene {
   readonly queue: string;
   readonly connectMs: number;
   readonly leaseMs: number;
+  readonly removes: boolean;
 }
 
-/** Takes, proves and releases a lock of doctor's own, and removes it while it is held, so that no other doctor has it. */
+/**
+ * Takes, proves and releases a lock of doctor's own, and removes it while it is held, so that no other doctor has it. While a
+ * node is away the queue stays: it would be broken on that node afterwards (docs/design/decisions.md).
+ */
 export async function latencyFindings(scene: Scene): Promise<Finding[]> {
   try {
     return [await measure(scene)];
   } catch (error) {
     if (!isBatonError(error)) throw error;
-    await scene.session.remove(scene.queue).catch(() => {});
+    if (scene.removes) await scene.session.remove(scene.queue).catch(() => {});
     const says = `a lock of baton doctor's own could not be taken and proven: ${error.message}`;
     return [{ check: 'latency', level: 'problem', says }];
   }
 }
 
-async function measure({ baton, session, lock, queue, connectMs, leaseMs }: Scene): Promise<Finding> {
+async function measure({
+  baton,
+  session,
+  lock,
+  queue,
+  connectMs,
+  leaseMs,
+  removes,
+}: Scene): Promise<Finding> {
   const scratch = baton.lock(lock);
   await (await scratch.acquire({ timeoutMs: WAIT_MS })).release(); // makes it
   const [acquireMs, lease] = await timed(() => scratch.acquire({ timeoutMs: WAIT_MS }));
@@ -34,7 +46,7 @@ async function measure({ baton, session, lock, queue, connectMs, leaseMs }: Scen
   for (let proof = 0; proof < PROOFS; proof += 1) proofs.push((await timed(() => lease.verify()))[0]);
   const [releaseMs] = await timed(() => lease.release());
   const last = await scratch.acquire({ timeoutMs: WAIT_MS });
-  await session.remove(queue);
+  if (removes) await session.remove(queue);
   await last.release();
   const proofMs = proofs.sort((a, b) => a - b)[Math.floor(PROOFS / 2)] ?? 0;
   const shown = Object.entries({ connect: connectMs, acquire: acquireMs, proof: proofMs, release: releaseMs })

@@ -3,11 +3,19 @@ import { z } from 'zod';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
 import { connect } from '../../../src/index.ts';
 import { startCluster } from '../site/cluster.ts';
+import { textsIn } from '../site/erlang.ts';
 import { RELEASES, type Site } from '../site/index.ts';
 import { baton, doctor } from './commands.ts';
 
 /** Peers give each other up after 10 to 15 s here, and RabbitMQ tells of its nodes every 5 s. */
 const NOTICED = { timeout: 60_000, interval: 500 };
+
+async function queuesOf(site: Site): Promise<string[]> {
+  const names = await site.nodes[0]?.control.eval(
+    '[binary_to_list(element(4, amqqueue:get_name(Queue))) || Queue <- rabbit_amqqueue:list()]',
+  );
+  return textsIn(names ?? '');
+}
 
 const { BATON_BROKER_VERSION: only } = process.env;
 const releases = RELEASES.filter((release) => only === undefined || only === release);
@@ -99,6 +107,8 @@ describe.each(releases)('baton doctor on three nodes of RabbitMQ %s', (release) 
       },
     ]);
     expect((await doctor(site, 'tokens')).worries).toEqual([]);
+    const own = 'baton.default.lock.baton-doctor@';
+    expect(await queuesOf(site), 'doctor deletes nothing now').toContainEqual(expect.stringContaining(own));
     expect(await baton(site, 'break', 'old', '--yes')).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^baton: lock "old" was not broken, because rabbit@n3 does not run/),
@@ -116,6 +126,7 @@ describe.each(releases)('baton doctor on three nodes of RabbitMQ %s', (release) 
     await Promise.all([1, 2].map((index) => node(index).control.start()));
     await whole();
     await expect.poll(down, NOTICED).toEqual([]);
+    expect(await queuesOf(site)).not.toContainEqual(expect.stringContaining(own));
   });
 
   test.runIf(release === '3.10')('tells of a partition that has happened', async () => {
