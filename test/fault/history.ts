@@ -101,8 +101,8 @@ const RUN_EVENTS = [
   /** A queue that a killed node had lost and did not bring up was deleted, as an operator would (docs/guarantees.md). */
   z.object({ ...base, type: z.literal('repaired'), queue: z.string() }),
   /**
-   * A queue had been deleted while these nodes were away, and their old members were replaced, as an operator would, and
-   * connections closed with that, from `since` on.
+   * A queue had been deleted while these nodes were away. Their old members were replaced, as an operator would, or the
+   * queue deleted once more, and connections closed with that, from `since` on.
    */
   z.object({
     ...base,
@@ -110,6 +110,7 @@ const RUN_EVENTS = [
     since: z.int(),
     queue: z.string(),
     nodes: z.array(z.string()),
+    how: z.enum(['replaced', 'deleted']),
   }),
   /** From here on no fault is at work: every lock must be granted again, and end with one live token. */
   z.object({ ...base, type: z.literal('calm') }),

@@ -94,7 +94,7 @@ export const FAULTS: Readonly<Record<string, FaultKind>> = {
   'node-cut': { touches: 'everybody', overlaps: [DROPPED_LINK] },
   'node-isolate': { touches: 'everybody', overlaps: [DROPPED_LINK] },
   'node-flap': { touches: 'everybody', overlaps: [DROPPED_LINK] },
-  [MENDING]: { touches: 'everybody', overlaps: [TOLD] },
+  [MENDING]: { touches: 'everybody', overlaps: [TOLD, DELETED_UNKNOWN] },
   'cluster-upgrade': { touches: 'everybody', overlaps: [UPGRADED, DROPPED_LINK] },
 };
 

@@ -101,7 +101,13 @@ describe('a history is rejected for its mutual exclusion', () => {
       new Story({ version: '4.0.5' })
         .hold('w0-1', 10, { from: 100, to: 500 + ms, ending: 'lost', writes: [] })
         .hold('w1-1', 13, { from: 500, to: 1_900, writes: [] })
-        .tell(mendedAt, { type: 'mended', since: mendedAt * 1_000, queue: 'q', nodes: ['rabbit@n3'] })
+        .tell(mendedAt, {
+          type: 'mended',
+          since: mendedAt * 1_000,
+          queue: 'q',
+          nodes: ['rabbit@n3'],
+          how: 'replaced',
+        })
         .end(60_000);
     expect(rules(race(900, 490))).toEqual([]);
     expect(rules(race(1_100, 490))).toEqual(['mutual-exclusion']);

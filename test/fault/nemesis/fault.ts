@@ -1,10 +1,14 @@
 import type { Direction } from '../../support/proxy-link.ts';
 import type { Fleet } from '../fleet/index.ts';
-import { nowUs } from '../history.ts';
+import { type HistoryEventOf, nowUs } from '../history.ts';
 import { removeQueue } from '../site/erlang.ts';
-import { replaceMember, strangers } from '../site/members.ts';
+import { closeConsumers, replaceMember, strangers } from '../site/members.ts';
 import type { Site, SiteNode } from '../site/types.ts';
 import type { Caught, Wire } from '../wire/wire.ts';
+
+export type Mended = Pick<HistoryEventOf<'mended'>, 'queue' | 'how' | 'since'> & {
+  readonly nodes: readonly string[];
+};
 
 /** What the nemesis acts on. */
 export interface Field {
@@ -15,8 +19,8 @@ export interface Field {
   readonly queueOf: (lock: string) => string;
   /** Told of each queue that had no leader any more after a fault and was deleted, as an operator would. */
   readonly repaired: (queue: string) => void;
-  /** Told of each queue that had members of another history after a fault, on which nodes they were replaced, and since when. */
-  readonly mended: (queue: string, nodes: readonly string[], sinceUs: number) => void;
+  /** Told of each queue that had members of another history after a fault, and what was done about it. */
+  readonly mended: (about: Mended) => void;
 }
 
 /** Whom a strike is meant for; how much of it counts depends on the fault's reach. */
@@ -72,14 +76,25 @@ export async function mend({ site, mended }: Pick<Field, 'site' | 'mended'>): Pr
     for (const [queue, nodes] of found) {
       const since = nowUs();
       try {
-        for (const node of nodes) await replaceMember(site.nodes, queue, node);
-        mended(queue, nodes, since);
+        const how = await mendQueue(site, queue, nodes);
+        mended({ queue, nodes, how, since });
       } catch (error) {
         failure = error;
       }
     }
   }
   if ((await strangers(site.nodes)).size > 0) throw failure;
+}
+
+/** A queue that does nothing any more, with its members all strangers to each other, is deleted once more. */
+async function mendQueue({ nodes }: Site, queue: string, strange: readonly string[]): Promise<Mended['how']> {
+  if (strange.length < nodes.length) {
+    for (const node of strange) await replaceMember(nodes, queue, node);
+    return 'replaced';
+  }
+  for (const node of nodes) await removeQueue(node, queue);
+  for (const node of nodes) await closeConsumers(node, queue);
+  return 'deleted';
 }
 
 /** Mends a cluster, waits until the site is whole, and deletes the queues that the broker has lost and does not bring up. */

@@ -62,8 +62,20 @@ it('shows the violations of each run, and the naive build apart', () => {
 
 it('counts the queues that were mended, and says so when nobody looked', () => {
   const story = new Story({ version: '4.0.5', site: 'cluster' })
-    .tell(500, { type: 'mended', since: 400_000, queue: 'baton.default.lock.a', nodes: ['rabbit@n3'] })
-    .tell(900, { type: 'mended', since: 400_000, queue: 'baton.default.lock.b', nodes: ['rabbit@n3'] });
+    .tell(500, {
+      type: 'mended',
+      since: 400_000,
+      queue: 'baton.default.lock.a',
+      nodes: ['rabbit@n3'],
+      how: 'replaced',
+    })
+    .tell(900, {
+      type: 'mended',
+      since: 400_000,
+      queue: 'baton.default.lock.b',
+      nodes: ['rabbit@n3'],
+      how: 'replaced',
+    });
   const looked = summarise(check(story.end(9_000).history()));
   const { mended: _, ...before } = run({ seed: 2 });
   const text = render([looked, summarySchema.parse(before)]);

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Postgres } from '../../support/postgres.ts';
 import { DEFAULT_TIMES, Fleet, inspectLeft, Journal, queueOf } from '../fleet/index.ts';
 import type { HistoryEventOf } from '../history.ts';
-import { repair } from '../nemesis/fault.ts';
+import { type Mended, repair } from '../nemesis/fault.ts';
 import { Nemesis } from '../nemesis/nemesis.ts';
 import { plan } from '../nemesis/plan.ts';
 import { type Site, startSite } from '../site/index.ts';
@@ -101,9 +101,10 @@ export async function runUnderFaults(
         own.write({ type: 'repaired', queue });
         events.step(`${queue} was lost with a node and not brought up by the broker: deleted`);
       },
-      mended: (queue: string, nodes: readonly string[], since: number) => {
-        own.write({ type: 'mended', since, queue, nodes: [...nodes] });
-        events.step(`${queue} had members of another history on ${nodes.join(', ')}: replaced`);
+      mended: ({ nodes, ...about }: Mended) => {
+        own.write({ type: 'mended', ...about, nodes: [...nodes] });
+        const where = nodes.join(', ');
+        events.step(`${about.queue} had members of another history on ${where}: ${about.how}`);
       },
     };
     const nemesis = new Nemesis({

@@ -22,22 +22,28 @@ const LOOKS = 40;
 const BETWEEN_LOOKS_MS = 250;
 
 /**
- * The nodes whose member of a queue has to be replaced, by queue. Every node must be up.
+ * The nodes whose member of a queue has to be replaced, by queue; all of them where none can be. Every node must be up.
  *
  * Members are compared when they have applied the same number of entries, which those of a queue in use seldom have. So
- * it is looked at for ten seconds, and left out if no look could tell. Nothing is said after one look alone: a queue that
+ * it is looked at for ten seconds, and left out if no look could tell. If they stand still apart for so long, the old
+ * member leads and the others refuse its log: that queue does nothing any more. Nothing is said after one look alone: a queue that
  * is just being deleted or declared has members that do not fit together.
  */
 export async function strangers(nodes: readonly SiteNode[]): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>();
   const suspected = new Map<string, string>();
+  const stood = new Map<string, string | undefined>();
   let unclear: string[] | undefined;
   for (let look = 1; look <= LOOKS && unclear?.length !== 0; look += 1) {
     if (look > 1) await pause(BETWEEN_LOOKS_MS);
     const seen = await membersOf(nodes, unclear);
     unclear = [];
     for (const [queue, members] of seen) {
-      const wrong = strangersAmong(members) ?? (look >= LOOKS - 1 ? impossibleAmong(members) : undefined);
+      const standing = members.map(({ node, applied }) => `${node} ${applied}`).join();
+      stood.set(queue, look === 1 || stood.get(queue) === standing ? standing : undefined);
+      const hangs = stood.get(queue) === undefined ? undefined : namesOf(members);
+      const wrong =
+        strangersAmong(members) ?? (look >= LOOKS - 1 ? (impossibleAmong(members) ?? hangs) : undefined);
       if (wrong?.length === 0) continue;
       const names = wrong?.join(' ');
       if (wrong !== undefined && suspected.get(queue) === names) found.set(queue, wrong);
@@ -131,9 +137,16 @@ const SAMPLE = `
      {_, Leader} <- [lists:max([{length([x || Other <- Leaders, Other =:= L]), L} || L <- Leaders])],
      Node <- (Nodes -- [Leader]) ++ [Leader]]`;
 
+/** Closes the connections to a node that consume from the queue: the queue need not know of them. */
+export async function closeConsumers({ control }: SiteNode, queue: string): Promise<void> {
+  await control.eval(`[catch rabbit_networking:close_connection(
+      proplists:get_value(connection, rabbit_channel:info(Channel, [connection])), "operator")
+    || Row <- ets:tab2list(consumer_created), {{_, _, _, ${binary(queue)}}, Channel, _} <- [element(1, Row)]]`);
+}
+
 /**
- * What an operator does about such a member: `rabbitmq-queues delete_member` and `add_member`, and then closes the
- * connections there that consume from the queue, whose consumers the leader need not know.
+ * What an operator does about such a member: `rabbitmq-queues delete_member` and `add_member`, and then the
+ * connections of those who wait there are closed.
  */
 export async function replaceMember(nodes: readonly SiteNode[], queue: string, name: string): Promise<void> {
   const stranger = nodes.find((node) => node.name === name);
@@ -145,7 +158,5 @@ export async function replaceMember(nodes: readonly SiteNode[], queue: string, n
       Failed -> Failed
     end`);
   if (done !== 'ok') throw new Error(`the member of ${queue} on ${name} was not replaced: ${done}`);
-  await stranger.control.eval(`[catch rabbit_networking:close_connection(
-      proplists:get_value(connection, rabbit_channel:info(Channel, [connection])), "operator")
-    || Row <- ets:tab2list(consumer_created), {{_, _, _, ${binary(queue)}}, Channel, _} <- [element(1, Row)]]`);
+  await closeConsumers(stranger, queue);
 }
