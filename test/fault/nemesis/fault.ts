@@ -86,11 +86,13 @@ export async function mend({ site, mended }: Pick<Field, 'site' | 'mended'>): Pr
   if ((await strangers(site.nodes)).size > 0) throw failure;
 }
 
-/** A queue that does nothing any more, with its members all strangers to each other, is deleted once more. */
+/** A queue that does nothing any more, whose members nobody can replace, is deleted once more. */
 async function mendQueue({ nodes }: Site, queue: string, strange: readonly string[]): Promise<Mended['how']> {
   if (strange.length < nodes.length) {
-    for (const node of strange) await replaceMember(nodes, queue, node);
-    return 'replaced';
+    try {
+      for (const node of strange) await replaceMember(nodes, queue, node);
+      return 'replaced';
+    } catch {}
   }
   for (const node of nodes) await removeQueue(node, queue);
   for (const node of nodes) await closeConsumers(node, queue);

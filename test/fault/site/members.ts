@@ -41,9 +41,10 @@ export async function strangers(nodes: readonly SiteNode[]): Promise<Map<string,
     for (const [queue, members] of seen) {
       const standing = members.map(({ node, applied }) => `${node} ${applied}`).join();
       stood.set(queue, look === 1 || stood.get(queue) === standing ? standing : undefined);
-      const hangs = stood.get(queue) === undefined ? undefined : namesOf(members);
+      const hangs = stood.get(queue) === standing && members.some(({ leads }) => leads);
       const wrong =
-        strangersAmong(members) ?? (look >= LOOKS - 1 ? (impossibleAmong(members) ?? hangs) : undefined);
+        strangersAmong(members) ??
+        (look < LOOKS - 1 ? undefined : (impossibleAmong(members) ?? (hangs ? namesOf(members) : undefined)));
       if (wrong?.length === 0) continue;
       const names = wrong?.join(' ');
       if (wrong !== undefined && suspected.get(queue) === names) found.set(queue, wrong);
@@ -84,7 +85,7 @@ const namesOf = (members: readonly Member[]): string[] => members.map(({ node })
 
 const binary = (text: string): string => `<<"${text}">>`;
 
-/** Of all quorum queues that have a leader, or of these. */
+/** Of all quorum queues, or of these. */
 async function membersOf(
   [first]: readonly SiteNode[],
   only: readonly string[] | undefined,
@@ -133,9 +134,8 @@ const SAMPLE = `
      {Raft, _} <- [amqqueue:get_pid(Queue)],
      Nodes <- [if is_map(Recorded) -> maps:keys(Recorded); true -> Recorded end],
      Leaders <- [[L || N <- Nodes, {_, L} <- [rpc:call(N, ra_leaderboard, lookup_leader, [Raft])], L =/= nodedown]],
-     Leaders =/= [],
-     {_, Leader} <- [lists:max([{length([x || Other <- Leaders, Other =:= L]), L} || L <- Leaders])],
-     Node <- (Nodes -- [Leader]) ++ [Leader]]`;
+     {_, Leader} <- [lists:max([{0, nobody} | [{length([x || Other <- Leaders, Other =:= L]), L} || L <- Leaders]])],
+     Node <- (Nodes -- [Leader]) ++ [N || N <- Nodes, N =:= Leader]]`;
 
 /** Closes the connections to a node that consume from the queue: the queue need not know of them. */
 export async function closeConsumers({ control }: SiteNode, queue: string): Promise<void> {
