@@ -178,7 +178,8 @@ function proven(state: StatefulState): StatefulStep {
   const { contender, register } = state;
   if (!isHolding(contender) || register === undefined || !('proofs' in register) || register.proofs > 0)
     return [state, []];
-  if (register.at === 'overtaken') return contender.at === 'held' ? startOver(contender) : [state, []]; // else with the answer to the question under way
+  // With a question under way the token is not in hand: its answer comes here again.
+  if (register.at === 'overtaken') return contender.at === 'held' ? startOver(contender) : [state, []];
   const { state: value } = register.kept.entry;
   const handed = { state: value, minted: value === undefined };
   return [state, [{ do: 'grant', fence: contender.hold.fence, handed }]];

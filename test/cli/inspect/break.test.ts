@@ -27,6 +27,18 @@ test('--yes takes the lock: the holder is told, the waiter is granted, the fence
   await next.release();
 });
 
+test('without the management API it says that it could not find out whether all nodes run', async () => {
+  const ns = namespace();
+  const it = await coordinator({ namespace: ns });
+  await (await it.lock('x').acquire()).release();
+  const off = ['--management-url', 'http://127.0.0.1:9'];
+  const { code, stderr } = await batonResult(['break', 'x', '--namespace', ns, '--yes', ...off]);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(
+    /^baton: whether all nodes of the cluster run could not be found out\nbaton: lock "x" is broken/m,
+  );
+});
+
 test('a lock that is broken while nobody uses it comes back above the clock', async () => {
   const ns = namespace();
   const it = await coordinator({ namespace: ns });
