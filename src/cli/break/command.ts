@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -6,7 +5,7 @@ import { Inspection, inspectionArgs } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';
 import { personText, sinceText } from '../locks/text.ts';
 import { nodesAway } from '../management/nodes.ts';
-import { say } from '../talk.ts';
+import { ask, say } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
 
 export { HELP } from './help.ts';
@@ -39,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     say(refusal(lock, away));
     return EXIT.no;
   }
-  if (values.yes !== true && !(await confirms(question(details)))) {
+  if (values.yes !== true && !isYes(await ask(question(details)))) {
     say('nothing was changed');
     return EXIT.no;
   }
@@ -63,11 +62,4 @@ function refusal(lock: string, away: readonly string[]): string {
   return `lock ${JSON.stringify(lock)} was not broken, because ${away.join(', ')} does not run: once it is back, who takes this lock through it could wait for ever, hold up everybody, or be given an old fence. Break it when all nodes run; or end its holder (baton show says who), or his connection (rabbitmqctl close_connection). --anyway breaks it`;
 }
 
-async function confirms(text: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(text)).trim());
-  } finally {
-    terminal.close();
-  }
-}
+const isYes = (answer: string): boolean => /^y(es)?$/i.test(answer.trim());

@@ -11,6 +11,7 @@ import { inFlags } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
+import { printJson, printLines } from '../talk.ts';
 import { accessFindings } from './access.ts';
 import { clusterFindings, type Node } from './cluster.ts';
 import { consumerTimeoutFindings } from './consumer-timeout.ts';
@@ -39,7 +40,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return error;
   });
   if (!(inspection instanceof Inspection)) {
-    print(
+    await print(
       [{ check: 'connection', level: 'problem', says: inFlags(inspection.message) }],
       values.json === true,
     );
@@ -47,7 +48,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   await using _ = inspection;
   const findings = await examine(inspection, performance.now() - started);
-  print(findings, values.json === true);
+  await print(findings, values.json === true);
   const worst = worstOf(findings);
   return worst === 'problem' ? 2 : worst === 'warning' ? 1 : 0;
 }
@@ -153,14 +154,12 @@ function worstOf(findings: readonly Finding[]): Level {
   return LEVELS[Math.max(0, ...findings.map(({ level }) => LEVELS.indexOf(level)))] ?? 'ok';
 }
 
-function print(findings: readonly Finding[], asJson: boolean): void {
-  const text = asJson
-    ? JSON.stringify({ worst: worstOf(findings), findings })
-    : findings
-        .map(({ check, level, says, fix }) => {
-          const line = `${level.padEnd(8)} ${check.padEnd(16)} ${says}`;
-          return fix === undefined ? line : `${line}\n${' '.repeat(26)}${fix}`;
-        })
-        .join('\n');
-  process.stdout.write(`${text}\n`);
+async function print(findings: readonly Finding[], asJson: boolean): Promise<void> {
+  if (asJson) return printJson({ worst: worstOf(findings), findings });
+  await printLines(
+    findings.flatMap(({ check, level, says, fix }) => [
+      `${level.padEnd(8)} ${check.padEnd(16)} ${says}`,
+      ...(fix === undefined ? [] : [`${' '.repeat(26)}${fix}`]),
+    ]),
+  );
 }

@@ -7,12 +7,11 @@ import { type LockReport, listLocks, reportOn } from '../locks/report.ts';
 import { personText, sinceText, stateText } from '../locks/text.ts';
 import { ManagementError } from '../management/client.ts';
 import { table } from '../table.ts';
-import { say } from '../talk.ts';
+import { printJson, printLines, say } from '../talk.ts';
 
 export { HELP } from './help.ts';
 
 const REDRAW_MS = 2_000;
-const CLEAR = '\x1b[H\x1b[2J';
 
 const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' }, watch: { type: 'boolean' } } as const;
 
@@ -37,10 +36,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.unreachable;
     }
     if (reason !== undefined) say(`holders and waiters are unknown: ${reason}`);
-    const redraw = values.watch === true && values.json !== true && process.stdout.isTTY;
-    process.stdout.write(
-      `${redraw ? CLEAR : ''}${values.json ? json(listing, inspection) : text(listing)}\n`,
-    );
+    if (values.json === true) await printJson(json(listing, inspection));
+    else await printLines(lines(listing), { redraw: values.watch === true });
     if (values.watch !== true) return EXIT.ok;
     await pause(REDRAW_MS);
   }
@@ -67,11 +64,11 @@ function named(reports: readonly LockReport[], names: readonly string[]): LockRe
   );
 }
 
-function json({ locks, withoutManagement }: Listing, { namespace }: Inspection): string {
-  return JSON.stringify({ namespace, management: withoutManagement === undefined, locks });
+function json({ locks, withoutManagement }: Listing, { namespace }: Inspection): object {
+  return { namespace, management: withoutManagement === undefined, locks };
 }
 
-function text({ locks, withoutManagement }: Listing): string {
+function lines({ locks, withoutManagement }: Listing): string[] {
   const rows = locks.map((lock) => [
     lock.lock,
     stateText(lock),
@@ -80,6 +77,6 @@ function text({ locks, withoutManagement }: Listing): string {
     lock.holder?.fence ?? '-',
     lock.waiters === null ? '?' : String(lock.waiters.length),
   ]);
-  if (rows.length === 0 && withoutManagement === undefined) return 'no locks in this namespace';
+  if (rows.length === 0 && withoutManagement === undefined) return ['no locks in this namespace'];
   return table(['LOCK', 'STATE', 'HOLDER', 'HELD SINCE', 'FENCE', 'WAITERS'], rows);
 }

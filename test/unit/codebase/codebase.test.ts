@@ -137,6 +137,16 @@ const CASES: Readonly<Record<string, Case>> = {
     refused: { 'src/a.ts': 'console.log(1);', 'src/b.ts': "process.stderr.write('x');" },
     accepted: { 'src/a.ts': '// no console here', 'src/cli/main.ts': "process.stdout.write('x');" },
   },
+  'the command prints in one place': {
+    rule: rules.commandPrintsInOnePlace,
+    files: sourceFiles,
+    refused: {
+      'src/cli/a.ts': "process.stdout.write('x');",
+      'src/cli/b.ts': "writeSync(2, 'x');",
+      'src/cli/c.ts': 'const { stderr } = process;',
+    },
+    accepted: { 'src/cli/talk.ts': "writeSync(2, 'x');", 'src/cli/d.ts': 'process.stdin.isTTY' },
+  },
   'the library reads no environment': {
     rule: rules.libraryReadsNoEnvironment,
     files: sourceFiles,

@@ -137,6 +137,13 @@ export const libraryPrintsNothing = forbids(
   inLibrary,
 );
 
+/** What others wrote is made visible there, and nothing is cut off at the end. */
+export const commandPrintsInOnePlace = forbids(
+  /\bconsole\b|\bprocess\.(?:stdout|stderr)\b|\{[^}]*\b(?:stdout|stderr)\b[^}]*\}\s*=\s*process\b|\bwriteSync\b/,
+  'the command prints by talk.ts',
+  (path) => inFolder(path, 'src/cli') && path !== 'src/cli/talk.ts',
+);
+
 export const libraryReadsNoEnvironment = forbids(
   /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\[|\benv\b[^;]*\}\s*=\s*process\b|from ['"]node:process['"]/,
   'the library reads no environment',
