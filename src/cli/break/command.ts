@@ -3,6 +3,7 @@ import { parseLockName } from '../../options.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';
+import type { LockState } from '../locks/report.ts';
 import { personText, sinceText } from '../locks/text.ts';
 import { nodesAway } from '../management/nodes.ts';
 import { ask, say } from '../talk.ts';
@@ -22,12 +23,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...surplus] = positionals;
   if (name === undefined || surplus.length > 0)
     throw new UsageError('baton break needs the name of one lock');
-  const lock = parseLockName(name);
+  const asked = parseLockName(name);
   if (values.yes !== true && process.stdin.isTTY !== true) {
     throw new UsageError('baton break asks before it deletes anything: call it on a terminal, or with --yes');
   }
   await using inspection = await Inspection.open(values);
-  const details = await readDetails(inspection, lock);
+  const details = await readDetails(inspection, asked);
+  const { lock } = details.report;
   if (details.report.state === 'absent') {
     say(`there is no lock ${JSON.stringify(lock)} in namespace ${inspection.namespace}`);
     return EXIT.no;
@@ -44,15 +46,23 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   await inspection.session.remove(details.report.queue);
   say(
-    `lock ${JSON.stringify(lock)} is broken: who held it has been told, who waits makes it anew with higher fences`,
+    `lock ${JSON.stringify(lock)} was ${DONE[details.report.state]}, and the next one creates it with higher fences`,
   );
   return EXIT.ok;
 }
 
+const DONE: Readonly<Record<LockState, string>> = {
+  held: 'taken from its holder, who has been told',
+  free: 'deleted',
+  'no-token': 'deleted',
+  absent: 'deleted',
+  odd: 'deleted',
+};
+
 function question({ report }: Details): string {
   const { lock, state, holder, waiters } = report;
-  const held = holder === null ? 'held' : `held by ${personText(holder)} since ${sinceText(holder)}`;
-  const now = state === 'held' ? held : state === 'free' ? 'free' : 'without a token';
+  const held = holder === null ? 'held' : `held by ${personText(holder, report)} since ${sinceText(holder)}`;
+  const now = { held, free: 'free', 'no-token': 'without a token', absent: 'absent', odd: 'odd' }[state];
   const line = waiters === null ? '' : `, ${waiters.length} waiting`;
   return `Lock ${JSON.stringify(lock)} is ${now}${line}. Its holder loses it at once, and must stop by itself. Break it? [y/N] `;
 }

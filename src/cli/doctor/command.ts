@@ -20,6 +20,8 @@ import type { Finding, Level } from './finding.ts';
 import { latencyFindings } from './latency.ts';
 import { lineFindings, stillUnserved, unservedAfterMs, unservedIn } from './line.ts';
 import { policyFindings } from './policies.ts';
+import { priorityFindings } from './priority.ts';
+import { slotFindings } from './slots.ts';
 import { isSuspicious, tokenFindings, type Whereabouts } from './tokens.ts';
 import { versionFindings } from './version.ts';
 
@@ -124,11 +126,17 @@ async function examineTokens(
     suspects = new Set(still.map(({ name }) => name));
     unserved = stillUnserved(unserved, unservedIn(queues, await facts.consumers(where.namespace)));
   }
+  const { contestants } = await facts.consumers(where.namespace);
   // Only what was wrong at every look.
   const believed = queues.filter((queue) => !isSuspicious(queue) || suspects.has(queue.name));
   return {
     queues,
-    findings: [...tokenFindings(believed, where), ...lineFindings(unserved.values(), where)],
+    findings: [
+      ...tokenFindings(believed, where),
+      ...slotFindings(believed),
+      ...lineFindings(unserved.values(), where),
+      ...priorityFindings(contestants, where),
+    ],
   };
 }
 

@@ -57,10 +57,17 @@ function lines({ report, connections, withoutManagement }: Details, job: Job): s
   const known: [string, string][] = [
     ['lock', lock],
     ['queue', queue],
-    ['state', EXPLAINED[report.state] ?? stateText(report)],
+    [
+      'state',
+      report.problem === null ? (EXPLAINED[report.state] ?? stateText(report)) : `odd: ${report.problem}`,
+    ],
   ];
   if (holder !== null) {
-    known.push(['holder', personText(holder)], ['label', labelOf(holder)], ['connection', holder.connection]);
+    known.push(
+      ['holder', personText(holder, report)],
+      ['label', labelOf(holder)],
+      ['connection', holder.connection],
+    );
     known.push(['in line since', ago(holder.inLineSince)]);
     known.push(['held since', holder.heldSince === null ? 'its holder has not told' : ago(holder.heldSince)]);
     known.push(['fence', holder.fence ?? 'its holder has not told']);
@@ -73,7 +80,7 @@ function lines({ report, connections, withoutManagement }: Details, job: Job): s
   if (waiters.length === 0) return facts([...known, ['waiters', 'none']]);
   const rows = waiters.map((waiter, index) => [
     String(index + 1),
-    personText(waiter),
+    personText(waiter, report),
     labelOf(waiter),
     ago(waiter.inLineSince),
     waiter.connection,

@@ -33,6 +33,7 @@ const inFolder = (path: string, folder: string) => path.startsWith(`${folder}/`)
 const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
   amqplib: (path) => path === 'src/broker/amqp.ts',
   zod: (path) =>
+    inFolder(path, 'src/cli') ||
     [
       'src/options.ts',
       'src/validation.ts',
