@@ -5,7 +5,7 @@ import type { Context } from './context.ts';
 import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
-import { isInLine, vouchedMs } from './protocol/contender/step.ts';
+import { isBehindHolder, isInLine, vouchedMs } from './protocol/contender/step.ts';
 import type { ContenderState, Refusal, Rules } from './protocol/contender/types.ts';
 import type { Instant } from './protocol/instant.ts';
 import {
@@ -61,6 +61,11 @@ export class Contender {
   /** `reading`: it has the token, and the register is being read before the grant. */
   get at(): ContenderState['at'] | 'reading' {
     return isWithheld(this.#state) ? 'reading' : this.#state.contender.at;
+  }
+
+  /** Whether it is known that somebody else has the lock. Who cannot read the register yet waits for a stale holder. */
+  get isBehindHolder(): boolean {
+    return isWithheld(this.#state) || isBehindHolder(this.#state.contender);
   }
 
   /** The latest consumer tag: whose place in line, or hold, this is. */

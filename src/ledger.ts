@@ -26,7 +26,7 @@ import {
 /** Names remembered when nobody uses them; beyond it the longest unused is forgotten. About 1 MB. */
 const IDLE_NAMES = 10_000;
 
-/** How long after its own release a process does not take "nothing ready" for "somebody else holds it". */
+/** How long after its own release a process does not take "nothing ready" for "somebody else holds it"; opening.ts bounds it. */
 const JUST_RELEASED_MS = 250;
 
 type Calls = { look: QueueDepth | 'absent'; declare: QueueDepth; seed: undefined };

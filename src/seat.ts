@@ -101,9 +101,7 @@ export class Seat {
   /** The call's caller has gone: a timeout or an abort. */
   leave(call: Call): void {
     if (!this.#line.includes(call)) return;
-    const { at } = this.#contender;
-    // Whoever cannot read the register yet waits for a stale holder.
-    this.#wasInLine = this.#holder !== undefined || at === 'waiting' || at === 'delaying' || at === 'reading';
+    this.#wasInLine = this.#holder !== undefined || this.#contender.isBehindHolder;
     if (this.#line.length === 1 && this.#holder === undefined) {
       this.#contender.dispatch({ type: 'give-up' });
     } else {

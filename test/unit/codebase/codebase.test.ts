@@ -115,6 +115,12 @@ const CASES: Readonly<Record<string, Case>> = {
     refused: { 'src/a.ts': 'x;\n'.repeat(301) },
     accepted: { 'src/a.ts': 'x;\n'.repeat(300) },
   },
+  'no dump lies in the tree': {
+    rule: rules.noDumps,
+    files: () => filesOf(['.'], (path) => !path.endsWith('.tgz')),
+    refused: { 'erl_crash.dump': '', 'test/unit/x.cpuprofile': '' },
+    accepted: { 'docs/dumps.md': '' },
+  },
   'file names are in kebab-case': {
     rule: rules.namesAreKebabCase,
     files: everything,

@@ -118,6 +118,12 @@ export const noFileOverThreeHundredLines: Rule = (files) =>
     return lines > 300 ? [`${path}: at most 300 lines, found ${lines}`] : [];
   });
 
+/** What a broker or a profiler of a test left behind: it belongs into that test's own folder. */
+export const noDumps: Rule = (files) =>
+  files
+    .filter(({ path }) => /\.(?:dump|core|cpuprofile|heapsnapshot)$/.test(path))
+    .map(({ path }) => `${path}: is a dump`);
+
 export const namesAreKebabCase: Rule = (files) =>
   files
     .filter(({ path }) => {
