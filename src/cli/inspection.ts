@@ -16,8 +16,6 @@ import { Management } from './management/client.ts';
 export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
 
 const FAREWELL_MS = 1_000;
-/** Behind `baton.<namespace>`. */
-const LISTED = /^\.(?:slot\.\d+-of-\d+$|lock\.#[\w-]{43}\.)/;
 
 /** With slots the queue is not the lock's alone. */
 export interface Whereabouts {
@@ -61,19 +59,19 @@ export class Inspection implements AsyncDisposable {
    * long name, and `3-of-64` for a slot, unless there is a lock of that name.
    */
   async find(name: string): Promise<Whereabouts> {
-    const prefix = `baton.${this.namespace}`;
-    const known = name.startsWith(`${prefix}.`) ? name : `${prefix}.lock.${name}`;
-    if (LISTED.test(known.slice(prefix.length))) {
-      return { queue: known, lock: lockNameOf(this.namespace, known) ?? name };
-    }
     const { queue } = lockPlace(this.namespace, name, this.settings.slots);
-    const slot = `${prefix}.slot.${name}`;
-    const isSlot =
-      /^\d+-of-\d+$/.test(name) &&
-      this.settings.slots === undefined &&
-      (await this.session.look(queue)) === 'absent' &&
-      (await this.session.look(slot)) !== 'absent';
-    return isSlot ? { queue: slot, lock: slot } : { queue, lock: name };
+    const listed = this.#listed(name);
+    const isListed = listed !== undefined && (await this.session.look(queue)) === 'absent';
+    return isListed
+      ? { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed }
+      : { queue, lock: name };
+  }
+
+  #listed(name: string): string | undefined {
+    const prefix = `baton.${this.namespace}`;
+    if (/^#[\w-]{43}\./.test(name)) return `${prefix}.lock.${name}`;
+    if (/^\d+-of-\d+$/.test(name)) return `${prefix}.slot.${name}`;
+    return name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`) ? name : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -116,12 +116,17 @@ function unescapeBeginning(escaped: string): string {
   return whole === undefined ? escaped : decodeURIComponent(whole);
 }
 
-/** What lies behind the prefix of a lock queue's name: the lock's name, or the hash and beginning of a long one. */
+/**
+ * What lies behind the prefix of a lock queue's name: the lock's name, or the hash and beginning of a long one. Undefined
+ * for a queue that no lock of batonmq is in.
+ */
 export function lockNameOf(namespace: string, queue: string): string | undefined {
   const prefix = `baton.${namespace}.lock.`;
   if (!queue.startsWith(prefix)) return undefined;
   const escaped = queue.slice(prefix.length);
-  return escaped.startsWith('#') ? escaped : unescapeName(escaped);
+  if (escaped.startsWith('#')) return escaped;
+  const name = unescapeName(escaped);
+  return name.isWellFormed() && escapeName(name) === escaped ? name : undefined;
 }
 
 function unescapeName(escaped: string): string {
