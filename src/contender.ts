@@ -1,6 +1,7 @@
 import { v7 as uuid } from 'uuid';
 import { Alarm } from './alarm.ts';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
+import { publish } from './callbacks.ts';
 import type { Context } from './context.ts';
 import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
@@ -117,8 +118,8 @@ export class Contender {
     if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
       this.#record.released();
     if (!isInLine(before) && isInLine(state)) this.#record.joined();
-    if (state.at === 'waiting' && before.at === 'opening' && waitingChannel.hasSubscribers) {
-      waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
+    if (state.at === 'waiting' && before.at === 'opening') {
+      publish(waitingChannel, { lock: this.#owner.lock, service: this.#context.identity.service });
     }
     for (const effect of effects) this.#carryOut(effect, earlier);
     if (state.at === 'lost') this.#end();
@@ -210,9 +211,7 @@ export class Contender {
 
   async #startOver(call: number, reason: StartOverTrace['reason']): Promise<StatefulEvent> {
     await this.#record.purge();
-    if (startOverChannel.hasSubscribers) {
-      startOverChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service, reason });
-    }
+    publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
     return { type: 'purged', call };
   }
 

@@ -1,3 +1,4 @@
+import { publish } from './callbacks.ts';
 import { Contender, type ContenderOwner } from './contender.ts';
 import type { Context } from './context.ts';
 import { waitingChannel } from './diagnostics.ts';
@@ -94,8 +95,7 @@ export class Seat {
     this.#line.push(call);
     const { lock, context } = this.#home;
     if (this.#contender.at === 'idle') this.#contender.start();
-    else if (waitingChannel.hasSubscribers)
-      waitingChannel.publish({ lock, service: context.identity.service });
+    else publish(waitingChannel, { lock, service: context.identity.service });
   }
 
   /** The call's caller has gone: a timeout or an abort. */
