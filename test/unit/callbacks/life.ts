@@ -52,7 +52,13 @@ export async function live(hooks: Hooks, inside: Inside = {}) {
       },
     },
   };
-  const value = (state: number) => ({ toJSON: () => (hooks.toJson?.(), state) }) as unknown as number;
+  const value = (state: number) => {
+    const toJSON = () => {
+      hooks.toJson?.();
+      return state;
+    };
+    return { toJSON } as unknown as number;
+  };
 
   const baton = broker.connect({ logger: hooks.logger, healAfterMs: 1_000 });
   inside.baton = baton;
