@@ -24,6 +24,7 @@ const TYPES = [
   'CloseOptions',
   'ConnectOptions',
   'Coordinator',
+  'ExpiringUrls',
   'GrantMode',
   'Lease',
   'Lock',

@@ -35,6 +35,7 @@ const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
   zod: (path) =>
     [
       'src/options.ts',
+      'src/urls.ts',
       'src/validation.ts',
       'src/protocol/token.ts',
       'src/protocol/register/entry.ts',
