@@ -5,9 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { provideOAuthBroker, withToken } from '../support/oauth.ts';
 import { openProxy } from '../support/proxy.ts';
 import { makeCertificate, openTlsFront } from '../support/tls.ts';
-import { BROKER, baton, batonResult, coordinator, lockName, shown, until } from './support/baton.ts';
+import {
+  BROKER,
+  baton,
+  batonResult,
+  coordinator,
+  lockName,
+  openEnded,
+  shown,
+  until,
+} from './support/baton.ts';
 import { consumersOf } from './support/queues.ts';
 
 async function folder(): Promise<string> {
@@ -81,6 +91,27 @@ describe('a file with the URL', () => {
     const { stdout } = await promisify(execFile)('sh', ['-c', script], { env: { ...process.env, ...names } });
     expect(stdout).toBe('ran\n');
   });
+});
+
+test('a token in a file is renewed from there, so a command may run for longer than it lives', async ({
+  skip,
+}) => {
+  const provided = await provideOAuthBroker();
+  if (provided === undefined) return skip();
+  const { broker, issuer } = provided;
+  onTestFinished(() => broker.stop());
+  const file = join(await folder(), 'url');
+  const refresh = () => replace(file, withToken(broker.url, issuer.token(10_000)));
+  await refresh();
+  const { script, end } = await openEnded();
+  const run = baton(['run', 'long', '--url-file', file, '--verbose', '--', 'sh', '-c', script]);
+  const refreshing = setInterval(() => void refresh(), 1_000);
+  onTestFinished(() => clearInterval(refreshing));
+  const renewals = () => run.stderr.split('credentials of a connection renewed').length - 1;
+  // Of two connections or three.
+  await until(() => expect(renewals()).toBeGreaterThanOrEqual(6));
+  await end();
+  expect((await run.exit).code).toBe(0);
 });
 
 test('certificates are read again at every connection', async () => {
