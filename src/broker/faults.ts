@@ -103,7 +103,7 @@ export function lineFault(error: unknown, address: BrokerAddress): BatonError {
   const raw = readRaw(error, address);
   const lost = `The connection to the broker at ${labelOf(address)} was lost`;
   if (raw.code === 540 || (raw.code === 541 && /feature flag/.test(raw.said))) return unsupported(raw);
-  // 320 "CONNECTION_FORCED - credential expired" (4.0.5, 4.3.6).
+  // 320 "CONNECTION_FORCED - credential expired" (4.3.6; 3.10.8 and 4.0.5 refuse what is new and go on).
   const why = /credential expired/.test(raw.said)
     ? 'its credentials expired; have urls be a function that returns new ones, and they are renewed before'
     : raw.said;
