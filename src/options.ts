@@ -8,12 +8,6 @@ import { expects, isFunction, isObject, MAX_TIMER_MS, parse, show, wholeMs } fro
 /** When a grant is given to the caller: see {@link ConnectOptions.grant}. */
 export type GrantMode = 'auto' | 'verified' | 'immediate';
 
-/** One broker URL, several that are tried in turn, or a function that returns them before every connection. */
-export type BrokerUrls =
-  | string
-  | readonly string[]
-  | (() => string | readonly string[] | Promise<string | readonly string[]>);
-
 /** Options of {@link connect}. Leaving one out and passing `undefined` are the same. */
 export interface ConnectOptions {
   /** Name of this program, shown to operators in consumer tags and connection names. 1 to 64 characters. Default: `batonmq`. */
@@ -57,10 +51,16 @@ export interface ConnectOptions {
    * Not for locks with state. Default: 1, strictly first in, first out.
    */
   localBatch?: number | undefined;
-  /** How long the first connection may take over all URLs, in milliseconds. Later ones are retried for ever. Default: 10000. */
+  /**
+   * How long the first connection may take over all URLs, in milliseconds: a broker that is not up yet is tried again
+   * until then, a refused login is not. Later connections are retried for ever. Default: 10000.
+   */
   connectTimeoutMs?: number | undefined;
-  /** Passed to `net.connect` or `tls.connect` through amqplib: `ca`, `cert`, `key`, `credentials`, … `noDelay` is always on. */
-  socketOptions?: object | undefined;
+  /**
+   * Passed to `net.connect` or `tls.connect` through amqplib: `ca`, `cert`, `key`, `credentials`, … `noDelay` is always on.
+   * A function that returns them is called before every connection: for certificates that are rotated.
+   */
+  socketOptions?: object | (() => object | Promise<object>) | undefined;
   /** pino's call shape. What it throws is ignored. Default: silent. */
   logger?: Logger | undefined;
 }
@@ -173,7 +173,12 @@ const connectSchema = z.strictObject({
   slots: z.number(slotsRule).int(slotsRule).min(1, slotsRule).max(10_000, slotsRule).optional(),
   localBatch: localBatch.default(1),
   connectTimeoutMs: wholeMs(1).default(10_000),
-  socketOptions: z.custom<object>(isObject, expects('an object')).default({}),
+  socketOptions: z
+    .custom<Settings['socketOptions']>(
+      (value) => isObject(value) || isFunction(value),
+      expects('an object, or a function that returns one'),
+    )
+    .default({}),
   logger: logger.transform(guarded).default(silentLogger),
 }) satisfies z.ZodType<Settings, ConnectOptions>;
 

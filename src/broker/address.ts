@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from '../errors.ts';
+import { expiryOf } from './credentials.ts';
 
 /** One broker URL, taken apart. Only {@link labelOf} and `user` may be shown to anybody. */
 export interface BrokerAddress {
@@ -7,6 +8,8 @@ export interface BrokerAddress {
   readonly port: number;
   readonly user: string;
   readonly password: string;
+  /** When the password ends, in milliseconds since 1970; undefined when that is not known. */
+  readonly expiresAt: number | undefined;
   readonly vhost: string;
   readonly heartbeatMs: number | undefined;
   /** `channelMax`, `frameMax` and `locale` of the URL's query, as amqplib reads them. */
@@ -21,11 +24,13 @@ export function labelOf({ host, port }: Pick<BrokerAddress, 'host' | 'port'>): s
 /** The same address with the login that `socketOptions.credentials` puts in the place of the URL's. */
 export function withLogin(address: BrokerAddress, credentials: unknown): BrokerAddress {
   if (typeof credentials !== 'object' || credentials === null) return address;
-  const { username, password } = credentials as Record<string, unknown>;
+  const { username, password: given } = credentials as Record<string, unknown>;
+  const password = typeof given === 'string' ? given : '';
   return {
     ...address,
     user: typeof username === 'string' ? username : 'of socketOptions.credentials',
-    password: typeof password === 'string' ? password : '',
+    password,
+    expiresAt: expiryOf(password),
   };
 }
 
@@ -57,13 +62,15 @@ function parseAddress(given: unknown, what: string): BrokerAddress {
   const tls = url.protocol === 'amqps:';
   const anonymous = url.username === '' && url.password === '';
   const query = url.searchParams;
+  const password = anonymous ? 'guest' : decode(url.password, what);
   const seconds = wholeNumber(query.get('heartbeat'), `${what}: heartbeat`, 1, 65_535);
   return {
     tls,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? (tls ? 5671 : 5672) : Number(url.port),
     user: anonymous ? 'guest' : decode(url.username, what),
-    password: anonymous ? 'guest' : decode(url.password, what),
+    password,
+    expiresAt: expiryOf(password),
     vhost: decode(url.pathname.slice(1), what) || '/',
     heartbeatMs: seconds === undefined ? undefined : seconds * 1_000,
     tuning: {

@@ -1,3 +1,5 @@
+import type { BrokerAddress } from '../broker/address.ts';
+import { Destination } from '../broker/destination.ts';
 import type { LockSession } from '../broker/port.ts';
 import { connectSession } from '../broker/session.ts';
 import { parseConnectOptions, type Settings } from '../options.ts';
@@ -11,6 +13,7 @@ import {
   readFlag,
 } from './connect-flags.ts';
 import { Management } from './management/client.ts';
+import { UsageError } from './usage-error.ts';
 
 /** The flags of every command that only looks, or breaks; for `parseArgs`. */
 export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
@@ -29,25 +32,34 @@ export class Inspection implements AsyncDisposable {
   readonly settings: Settings;
   readonly session: LockSession;
   readonly management: Management;
+  /** The first of the brokers that were named. */
+  readonly broker: BrokerAddress;
 
   private constructor(
     connection: Connection,
     settings: Settings,
     session: LockSession,
     management: Management,
+    broker: BrokerAddress,
   ) {
     this.connection = connection;
     this.settings = settings;
     this.session = session;
     this.management = management;
+    this.broker = broker;
   }
 
   /** Rejects with UsageError, and as `connect` does. */
   static async open(flags: FlagValues): Promise<Inspection> {
     const connection = await readConnection(flags, process.env);
     const settings = parseConnectOptions(connection.options);
-    const management = new Management(connection, readFlag(MANAGEMENT_FLAG, flags, process.env));
-    return new Inspection(connection, settings, await connectSession(connection.urls, settings), management);
+    const destination = new Destination(connection.urls, settings.socketOptions);
+    const never = new AbortController().signal;
+    const [broker] = (await destination.ask(never, settings.connectTimeoutMs)).addresses;
+    if (broker === undefined) throw new UsageError('there is no URL of a broker');
+    const management = new Management(destination, broker, readFlag(MANAGEMENT_FLAG, flags, process.env));
+    const session = await connectSession(connection.urls, settings);
+    return new Inspection(connection, settings, session, management, broker);
   }
 
   get namespace(): string {

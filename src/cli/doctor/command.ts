@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { parseAddresses, withLogin } from '../../broker/address.ts';
 import type { LockSession } from '../../broker/port.ts';
 import { connect, isBatonError } from '../../index.ts';
 import { REFRESH_MS } from '../../protocol/register/keeping.ts';
@@ -56,11 +55,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function examine(inspection: Inspection, connectMs: number): Promise<Finding[]> {
-  const { session, management, namespace, settings, connection } = inspection;
-  const [address] = parseAddresses(connection.urls).map((it) =>
-    withLogin(it, Reflect.get(settings.socketOptions, 'credentials')),
-  );
-  const { user = '', vhost = '/' } = address ?? {};
+  const { session, management, namespace, settings } = inspection;
+  const { user, vhost } = inspection.broker;
   const facts = new Facts(management);
   const nodes = await facts.nodes();
   // Before anything of doctor's own is there.

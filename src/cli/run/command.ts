@@ -1,5 +1,6 @@
 import { connect, isBatonError, type Lease, LeaseLostError, type Lock } from '../../index.ts';
 import { jobRecordSchema } from '../../jobs/record.ts';
+import { SECRET_VARIABLES } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { EXIT } from '../exit-codes.ts';
 import { say } from '../talk.ts';
@@ -75,8 +76,10 @@ async function runUnder<T>(
     interrupts.signal.throwIfAborted();
     interrupts.passTo((signal) => guard.signal(signal));
     lease.throwIfLost();
+    const inherited = { ...process.env };
+    if (order.scrubEnv) for (const name of SECRET_VARIABLES) delete inherited[name];
     // Set last: in a nested run the command sees the inner lock.
-    const env = { ...process.env, ...environment, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
+    const env = { ...inherited, ...environment, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
     guard.run({ file: order.file, args: order.args, env }, lease.remainingMs, order.killAfterMs);
     const ending = await guard.ended;
     const signal = ending.say === 'ended' ? ending.signal : null;

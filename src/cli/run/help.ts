@@ -10,6 +10,7 @@ ${columns([
   ['--wait TIME', 'give up after this time (500ms, 30s, 5m, 2h, 1d)'],
   ['--no-wait', 'give up at once if somebody else holds LOCK'],
   ['--kill-after TIME', 'SIGTERM comes so long before the lease ends, SIGKILL at its end (default: 5s)'],
+  ['--scrub-env', 'COMMAND does not get BATON_URL and the other variables in which a password can be'],
   ['--label TEXT', 'shown to operators (default: COMMAND)'],
 ])}
 

@@ -200,7 +200,11 @@ test.each([
 });
 
 test('a broker that does not answer is a finding, and the code is that of other commands', async () => {
-  const { code, stdout } = await batonResult(['doctor', '--json', '--url', 'amqp://127.0.0.1:1']);
+  const { code, stdout } = await batonResult([
+    'doctor',
+    '--json',
+    ...['--url', 'amqp://127.0.0.1:1', '--connect-timeout', '1s'],
+  ]);
   expect(code).toBe(69);
   expect(JSON.parse(stdout)).toMatchObject({ worst: 'problem', findings: [{ check: 'connection' }] });
 });

@@ -68,10 +68,15 @@ test('a lock that is lost is 79, and the command is killed', async () => {
   });
 });
 
-test('nobody who answers is 69', async () => {
-  const result = await batonResult(['run', 'x', '--url', 'amqp://127.0.0.1:1', '--', 'true']);
+test('nobody who answers is 69, after --connect-timeout', async () => {
+  const nowhere = ['--url', 'amqp://127.0.0.1:1', '--connect-timeout', '1500ms'];
+  const started = performance.now();
+  const result = await batonResult(['run', 'x', ...nowhere, '--', 'true']);
+  expect(performance.now() - started).toBeGreaterThan(1_000);
   expect(result.code).toBe(69);
-  expect(result.stderr).toMatch(/^baton: Nothing listens at 127\.0\.0\.1:1; .*\n$/);
+  expect(result.stderr).toMatch(
+    /^baton: Nothing listens at 127\.0\.0\.1:1; .* \(tried \d+ times in \d\.\d s\)\n$/,
+  );
 });
 
 test('a refused login is 77', async () => {

@@ -25,6 +25,7 @@ const TYPES = [
   'CloseOptions',
   'ConnectOptions',
   'Coordinator',
+  'ExpiringUrls',
   'GrantMode',
   'Lease',
   'Lock',

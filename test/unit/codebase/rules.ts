@@ -36,6 +36,7 @@ const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
     inFolder(path, 'src/cli') ||
     [
       'src/options.ts',
+      'src/urls.ts',
       'src/validation.ts',
       'src/protocol/token.ts',
       'src/protocol/register/entry.ts',
