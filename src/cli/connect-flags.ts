@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectOptions, GrantMode } from '../index.ts';
 import { parseDuration } from './duration.ts';
+import { systemText } from './system-text.ts';
 import { UsageError } from './usage-error.ts';
 import { verboseLogger } from './verbose.ts';
 
@@ -161,7 +162,12 @@ export function readFlag({ name }: Flag, flags: FlagValues, env: Environment): G
 export function inFlags(message: string): string {
   return Object.entries(OPTIONS).reduce(
     (said, [option, { name }]) => said.replaceAll(new RegExp(`\\b${option}(?= must| \\()`, 'g'), `--${name}`),
-    message.replaceAll(/\bconnect: /g, ''),
+    message
+      .replaceAll(/\bconnect: /g, '')
+      .replace(
+        'ca, cert, key and servername in socketOptions',
+        '--ca, --cert, --key and servername in --socket-options',
+      ),
   );
 }
 
@@ -195,7 +201,8 @@ function fromFiles(files: readonly { name: string; given: Given | undefined }[])
       try {
         return [[name, readFileSync(given.text)]];
       } catch (error) {
-        throw new UsageError(`${given.what}: ${error instanceof Error ? error.message : error}`);
+        const reason = systemText(String(Reflect.get(Object(error), 'code')));
+        throw new UsageError(`${given.what} cannot be read from ${JSON.stringify(given.text)}: ${reason}`);
       }
     }),
   );
