@@ -16,8 +16,6 @@ import { Management } from './management/client.ts';
 export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
 
 const FAREWELL_MS = 1_000;
-/** Behind `baton.<namespace>`. */
-const LISTED = /^\.(?:slot\.\d+-of-\d+$|lock\.#[\w-]{43}\.)/;
 
 /** With slots the queue is not the lock's alone. */
 export interface Whereabouts {
@@ -57,23 +55,26 @@ export class Inspection implements AsyncDisposable {
   }
 
   /**
-   * Where a lock is. Also taken is what `ls` prints where it knows no name: a queue's name, the hash and beginning of a
-   * long name, and `3-of-64` for a slot, unless there is a lock of that name.
+   * Where a lock is. Unless there is a lock of that name, also taken is what `ls` prints: a queue's name, the hash and
+   * beginning of a long name, and `3-of-64` for a slot.
    */
   async find(name: string): Promise<Whereabouts> {
-    const prefix = `baton.${this.namespace}`;
-    const known = name.startsWith(`${prefix}.`) ? name : `${prefix}.lock.${name}`;
-    if (LISTED.test(known.slice(prefix.length))) {
-      return { queue: known, lock: lockNameOf(this.namespace, known) ?? name };
-    }
     const { queue } = lockPlace(this.namespace, name, this.settings.slots);
-    const slot = `${prefix}.slot.${name}`;
-    const isSlot =
-      /^\d+-of-\d+$/.test(name) &&
-      this.settings.slots === undefined &&
-      (await this.session.look(queue)) === 'absent' &&
-      (await this.session.look(slot)) !== 'absent';
-    return isSlot ? { queue: slot, lock: slot } : { queue, lock: name };
+    const listed = this.#listed(name);
+    if (listed === undefined) return { queue, lock: name };
+    if (this.settings.slots === undefined && (await this.session.look(queue)) !== 'absent') {
+      return { queue, lock: name };
+    }
+    return { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed };
+  }
+
+  /** The queue that a name which `ls` prints can mean. */
+  #listed(name: string): string | undefined {
+    const prefix = `baton.${this.namespace}`;
+    if (name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`)) return name;
+    if (/^#[\w-]{43}\./.test(name)) return `${prefix}.lock.${name}`;
+    if (/^\d+-of-\d+$/.test(name) && this.settings.slots === undefined) return `${prefix}.slot.${name}`;
+    return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
