@@ -38,6 +38,8 @@ const WORDS: Record<Action, string> = {
 const SECRET_AT_LEAST = 3;
 /** What amqplib says of a peer that does not speak its protocol. */
 const NO_BROKER = /^Expected |nvalid frame|^Frame /;
+/** 4.3.6 resets the connection below it; 3.10.8 below 4096. */
+const MIN_FRAME_4 = 8_192;
 
 /** Why a dial failed, as a sentence that says what to do. Never names a password. */
 export function dialFault(error: unknown, address: BrokerAddress): BatonError {
@@ -68,13 +70,18 @@ export function dialFault(error: unknown, address: BrokerAddress): BatonError {
   }
   if (isTls(raw)) {
     const advice = 'check the port, ca, cert, key and servername in socketOptions';
-    return unreachable(`TLS with ${peer} failed; ${advice}: ${raw.message}`);
+    return unreachable(`TLS with ${peer} failed; ${advice}: ${opensslReason(raw.message)}`);
   }
   if (typeof raw.code === 'string' && /^ERR_(INVALID_ARG|OSSL|OUT_OF_RANGE)/.test(raw.code)) {
     // No cause: Node quotes the values that it refuses, and a passphrase may be among them.
     return new InvalidOptionsError([`connect: socketOptions were refused by Node.js (${raw.code})`]);
   }
   if (NO_BROKER.test(raw.message) || /closed abruptly|ECONNRESET/.test(`${raw.message} ${raw.code}`)) {
+    const { frameMax } = address.tuning;
+    if (frameMax !== undefined && frameMax < MIN_FRAME_4) {
+      const least = `frameMax ${frameMax} of the URL may be too small for it; RabbitMQ 4 wants at least ${MIN_FRAME_4}`;
+      return unreachable(`${peer} broke off the AMQP handshake; ${least}: ${raw.message}`);
+    }
     const advice = 'check that it is an AMQP 0-9-1 port, and amqps:// against amqp://';
     return unreachable(`${peer} broke off the AMQP handshake; ${advice}: ${raw.message}`);
   }
@@ -156,6 +163,12 @@ const unsupported = (raw: Raw) =>
 
 const isWithoutQuorum = ({ said }: Raw): boolean =>
   /disabled|not enabled|unsupported queue type|not supported|feature flag/i.test(said);
+
+/** OpenSSL tells its reason between addresses, functions and source files, and ends the line. */
+function opensslReason(message: string): string {
+  const [, reason] = /error:[0-9A-F]+:[^:]*:[^:]*:([^:]*)/i.exec(message) ?? [];
+  return reason ?? message.trim();
+}
 
 function isTls({ code, message }: Raw): boolean {
   return (

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { BrokerUrls, ConnectOptions, GrantMode } from '../index.ts';
 import { parseDuration } from './duration.ts';
+import { systemText } from './system-text.ts';
 import { UsageError } from './usage-error.ts';
 import { verboseLogger } from './verbose.ts';
 
@@ -173,7 +174,12 @@ export function readFlag({ name }: Flag, flags: FlagValues, env: Environment): G
 export function inFlags(message: string): string {
   return Object.entries(OPTIONS).reduce(
     (said, [option, { name }]) => said.replaceAll(new RegExp(`\\b${option}(?= must| \\()`, 'g'), `--${name}`),
-    message.replaceAll(/\bconnect: /g, ''),
+    message
+      .replaceAll(/\bconnect: /g, '')
+      .replace(
+        'ca, cert, key and servername in socketOptions',
+        '--ca, --cert, --key and servername in --socket-options',
+      ),
   );
 }
 
@@ -242,7 +248,8 @@ function readFile({ text, what }: Given): Buffer {
   try {
     return readFileSync(text);
   } catch (error) {
-    throw new UsageError(`${what}: ${error instanceof Error ? error.message : error}`);
+    const reason = systemText(String(Reflect.get(Object(error), 'code')));
+    throw new UsageError(`${what} cannot be read from ${JSON.stringify(text)}: ${reason}`);
   }
 }
 

@@ -73,17 +73,20 @@ export class Inspection implements AsyncDisposable {
   async find(name: string): Promise<Whereabouts> {
     const { queue } = lockPlace(this.namespace, name, this.settings.slots);
     const listed = this.#listed(name);
-    const isListed = listed !== undefined && (await this.session.look(queue)) === 'absent';
-    return isListed
-      ? { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed }
-      : { queue, lock: name };
+    if (listed === undefined) return { queue, lock: name };
+    if (this.settings.slots === undefined && (await this.session.look(queue)) !== 'absent') {
+      return { queue, lock: name };
+    }
+    return { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed };
   }
 
+  /** The queue that a name which `ls` prints can mean. */
   #listed(name: string): string | undefined {
     const prefix = `baton.${this.namespace}`;
+    if (name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`)) return name;
     if (/^#[\w-]{43}\./.test(name)) return `${prefix}.lock.${name}`;
-    if (/^\d+-of-\d+$/.test(name)) return `${prefix}.slot.${name}`;
-    return name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`) ? name : undefined;
+    if (/^\d+-of-\d+$/.test(name) && this.settings.slots === undefined) return `${prefix}.slot.${name}`;
+    return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -67,7 +67,7 @@ function fail(error: unknown): number {
     say(usage);
     return EXIT.usage;
   }
-  say(error instanceof Error ? error.message : String(error));
+  say(inFlags(error instanceof Error ? error.message : String(error)));
   // A fault of ours. The stack begins with the message, which may have lines of its own.
   if (!isBatonError(error) && error instanceof Error) {
     const { stack = '' } = error;

@@ -60,13 +60,11 @@ async function hostileWorld(ns: string): Promise<void> {
 test('words of others never act on a terminal or forge a row, and one odd lock is one odd row', async () => {
   const ns = namespace();
   await hostileWorld(ns);
-  const [RAW, OWN] = ['raw', 'own'].map((word) => `baton.${ns}.lock.${word}${EVIL_QUEUE}`) as [
-    string,
-    string,
-  ];
+  const RAW = `baton.${ns}.lock.raw${EVIL_QUEUE}`;
+  const OWN = `baton.${ns}.lock.own${EVIL_QUEUE}`;
   const flags = ['--namespace', ns, ...management()];
   const told = async (...args: string[]) => {
-    const { code, stdout, stderr } = await batonResult([...args, ...flags]);
+    const { code, stdout, stderr } = await batonResult(args[0] === 'run' ? args : [...args, ...flags]);
     expect(stdout).not.toMatch(HARMFUL);
     expect(stderr).not.toMatch(HARMFUL);
     return { code, lines: stdout.trimEnd().split('\n'), stderr };
@@ -82,8 +80,8 @@ test('words of others never act on a terminal or forge a row, and one odd lock i
   // The heading, four locks, and why one of them is odd.
   expect(listing).toMatchObject({ code: 0, stderr: '' });
   expect(listing.lines).toHaveLength(6);
-  expect(listing.lines.filter((line) => /^baton\S+own\S+ +odd /.test(line))).toHaveLength(1);
-  expect(listing.lines.at(-1)).toMatch(/^baton\S+own.* is odd: Queue .*RESOURCE_LOCKED/);
+  expect(listing.lines.filter((line) => /^own\S+ +odd /.test(line))).toHaveLength(1);
+  expect(listing.lines.at(-1)).toMatch(/^own.* is odd: Queue .*RESOURCE_LOCKED/);
   const {
     lines: [json = ''],
   } = await told('ls', '--json');
@@ -91,13 +89,15 @@ test('words of others never act on a terminal or forge a row, and one odd lock i
   expect(locks.map(({ lock, state }) => [lock, state]).sort()).toEqual([
     [`held${EVIL}`, 'held'],
     ['job', 'free'],
-    [OWN, 'odd'],
-    [RAW, 'held'],
+    [`own${EVIL_QUEUE}`, 'odd'],
+    [`raw${EVIL_QUEUE}`, 'held'],
   ]);
   expect(await told('show', `held${EVIL}`)).toMatchObject({ code: 0 });
   expect((await told('show', 'job')).lines).toContainEqual('done up to:    ?');
   expect((await told('show', OWN)).lines).toContainEqual(expect.stringMatching(/^state: {9}odd: Queue /));
-  expect(await told('run', `held${EVIL}`, '--no-wait', '--', 'true')).toMatchObject({ code: 75 });
+  expect(await told('run', `held${EVIL}`, '--namespace', ns, '--no-wait', '--', 'true')).toMatchObject({
+    code: 75,
+  });
   for (const args of [['doctor'], ['doctor', '--json']]) {
     const { code, lines } = await told(...args, '--lease', '1s', '--verify-every', '400ms');
     expect(code).toBe(2);

@@ -3,6 +3,7 @@ import { jobRecordSchema } from '../../jobs/record.ts';
 import { SECRET_VARIABLES } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { EXIT } from '../exit-codes.ts';
+import { systemText } from '../system-text.ts';
 import { say } from '../talk.ts';
 import { type Ending, Guard } from './guard-client.ts';
 import { exitCodeOfSignal, Interrupts } from './interrupts.ts';
@@ -108,7 +109,7 @@ function settle(ending: Ending, loss: LeaseLostError | undefined, { file }: RunO
       say('the guard process was killed, so the command was killed as well');
       return EXIT.internal;
     case 'failed':
-      say(`cannot run ${JSON.stringify(file)}: ${ending.errno}`);
+      say(`cannot run ${JSON.stringify(file)}: ${systemText(ending.errno)}`);
       return ending.errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
     case 'ended':
       if (loss !== undefined)

@@ -132,7 +132,7 @@ test.each([
   [
     'an unknown zone',
     ['--once-per', '0 3 * * *', '--tz', 'Mars'],
-    /--once-per must be .* in time zone "Mars"/,
+    /^baton: --tz must be the IANA name of a time zone such as Europe\/Berlin, got "Mars"\n$/,
   ],
   ['a zone for a duration', ['--once-per', '1d', '--tz', 'UTC'], /^baton: --tz is for cron expressions/],
   ['a zone alone', ['--tz', 'UTC'], /^baton: --tz is for --once-per, which was not given\n$/],
