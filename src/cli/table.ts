@@ -12,11 +12,12 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
     .join('\n');
 }
 
-/** `2026-03-01 12:00:00Z, 5 min`: a time as it is written in logs, and how long ago it was. */
+/** `2026-03-01 12:00:00Z, 5 min`: a time as it is written in logs, and how long ago it was; `in 5 min` if it is to come. */
 export function ago(iso: string | null, nowMs = Date.now()): string {
   if (iso === null) return '?';
-  const seconds = Math.max(0, Math.round((nowMs - Date.parse(iso)) / 1_000));
-  return `${iso.slice(0, 19).replace('T', ' ')}Z, ${spanOf(seconds)}`;
+  const seconds = Math.round((nowMs - Date.parse(iso)) / 1_000);
+  const span = seconds < 0 ? `in ${spanOf(-seconds)}` : spanOf(seconds);
+  return `${iso.slice(0, 19).replace('T', ' ')}Z, ${span}`;
 }
 
 /** `12 min`: rounded down to a unit that says enough. */
