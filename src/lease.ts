@@ -258,6 +258,7 @@ export class Lease<T = unknown> {
       () =>
         this.#state.save(state as T, timeoutMs, () => {
           if (this.loss !== undefined) throw this.loss;
+          if (this.#givenBack !== undefined) throw this.#wasReleased();
         }),
       this.#copyTrace(),
     );

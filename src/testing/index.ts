@@ -3,13 +3,14 @@ import { type Clock, systemClock } from '../clock.ts';
 import { Coordinator } from '../coordinator.ts';
 import { type ConnectOptions, parseConnectOptions } from '../options.ts';
 import { lockPlace, registerQueueName } from '../protocol/topology.ts';
+import { refuseHalfFakes } from './fake-timers.ts';
 
 export type { Clock } from '../clock.ts';
 export { ManualClock } from './manual-clock.ts';
 
 /** Options of {@link TestBroker}. */
 export interface TestBrokerOptions {
-  /** Default: the system's. Pass a ManualClock to move time by hand. */
+  /** Default: the system's, and so that of fake timers. Pass a ManualClock to move time by hand. */
   readonly clock?: Clock | undefined;
   /** The RabbitMQ version it plays, for what differs between them. Default: `[4, 3, 0]`. */
   readonly version?: readonly [number, number, number] | undefined;
@@ -52,8 +53,12 @@ export class TestBroker {
     this.#broker = new MemoryBroker({ clock: this.#clock, version: options.version });
   }
 
-  /** A coordinator of its own, as `connect` of `batonmq` gives one. Throws InvalidOptionsError. */
+  /**
+   * A coordinator of its own, as `connect` of `batonmq` gives one. Throws InvalidOptionsError; and TypeError when fake
+   * timers move only half of the clock.
+   */
   connect(options?: ConnectOptions): Coordinator {
+    if (this.#clock === systemClock) refuseHalfFakes();
     const session = this.#broker.connect();
     const coordinator = new Coordinator(session, parseConnectOptions(options), this.#clock);
     this.#sessions.set(coordinator, session);

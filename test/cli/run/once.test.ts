@@ -145,3 +145,21 @@ test.each([
   expect(stderr).toMatch(sentence);
   expect(code).toBe(64);
 });
+
+test('a job that was done far ahead of the clock says so, in show as well, and runs when its record is mended', async () => {
+  const ns = namespace();
+  const lock = (await coordinator({ namespace: ns })).lock('job', { state: z.unknown() });
+  const remember = async (done: number) => (await lock.acquire()).release({ state: { v: 1, done } });
+  const now = Date.now();
+  await remember(now + 400 * 86_400_000 + 60_000);
+  const minutely = ['run', 'job', '--namespace', ns, '--once-per', '* * * * *', '--', 'echo', 'ran'];
+  const { code, stdout, stderr } = await batonResult(minutely);
+  expect([code, stdout]).toEqual([0, '']);
+  expect(stderr).toMatch(
+    /^baton: "job" is recorded as done up to .*Z, in 400 d, ahead of this machine's clock/,
+  );
+  const shown = await batonResult(['show', 'job', '--namespace', ns]);
+  expect(shown.stdout).toMatch(/^done up to: +\S+ \S+Z, in 400 d: a clock was wrong/m);
+  await remember(now - 120_000);
+  expect(await batonResult(minutely)).toEqual({ code: 0, stdout: 'ran\n', stderr: '' });
+});
