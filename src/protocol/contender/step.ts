@@ -68,7 +68,9 @@ export const isInLine = (state: ContenderState): boolean =>
  * holder, or it waits out a lease. What was seen before a connection was lost does not count.
  */
 export const isBehindHolder = (state: ContenderState): boolean =>
-  state.at === 'waiting' || state.at === 'delaying' || (state.at === 'opening' && state.seenHeldAt !== undefined);
+  state.at === 'waiting' ||
+  state.at === 'delaying' ||
+  (state.at === 'opening' && state.seenHeldAt !== undefined);
 
 /** How long the hold can still be vouched for without a further answer, in milliseconds. 0 when it is not held. */
 export function vouchedMs(state: ContenderState, rules: Rules, now: Surroundings['now']): number {
