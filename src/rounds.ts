@@ -66,7 +66,7 @@ export class Rounds {
 }
 
 /** What one of them throws is nobody else's: it is thrown as from a timer of its own. */
-function alone(callback: () => void): void {
+export function alone(callback: () => void): void {
   try {
     callback();
   } catch (error) {
