@@ -16,6 +16,8 @@ export type Verdict =
   | { readonly is: 'read' }
   /** Nothing comes of this place in line. */
   | { readonly is: 'void' }
+  /** An entry that only somebody who was granted later may write: to be acked if the token is still this hold's. */
+  | { readonly is: 'suspect'; readonly deliveryTag: number }
   | { readonly is: 'refused'; readonly error: BatonError }
   | {
       readonly is: 'forfeit';

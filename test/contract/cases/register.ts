@@ -103,6 +103,28 @@ export const register: readonly Case[] = [
     },
   },
   {
+    title:
+      'what somebody writes above the fence of a holder does not undo a confirmed save: the token says that it is foreign',
+    needs: [],
+    concurrent: true,
+    async run(scene) {
+      const baton = await scene.connect();
+      const lock = baton.lock(scene.lock, COUNT);
+      const holder = await lock.acquire();
+      await holder.save(1);
+      await scene.register.put(written(scene, holder.fence, 666));
+      await scene.register.put(written(scene, holder.fence + 2n ** 20n, 667));
+      await holder.save(2);
+      await holder.verify(); // asked for after both had come
+      await holder.verify();
+      await holder.release();
+      const next = await lock.acquire();
+      expect(next.state).toBe(2);
+      await next.release();
+      await expect.poll(() => scene.register.ready()).toBe(1);
+    },
+  },
+  {
     title: 'a register that is deleted under its holder ends the lease, and the next holder is minted',
     needs: [],
     concurrent: true,
