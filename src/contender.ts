@@ -18,6 +18,7 @@ import {
 } from './protocol/register/step.ts';
 import type { Handed, RegisterEffect } from './protocol/register/types.ts';
 import { consumerTag, contenderId, recreation } from './protocol/topology.ts';
+import { Throws } from './throws.ts';
 
 /** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
 const REGISTER_PREFETCH = 16;
@@ -45,6 +46,7 @@ export class Contender {
   readonly #channels = new Map<number, ConsumerChannel>();
   readonly #queued: StatefulEvent[] = [];
   readonly #alarm: Alarm;
+  readonly #throws = new Throws();
   #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
@@ -231,7 +233,8 @@ export class Contender {
       case 'register-consume': {
         const { line } = effect;
         this.#channels.get(line)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
-          delivered: (delivery) => this.dispatch({ type: 'register-delivered', line, delivery }),
+          delivered: (delivery) =>
+            this.#throws.note(() => this.dispatch({ type: 'register-delivered', line, delivery })),
           cancelled: () => this.dispatch({ type: 'register-cancelled', line }),
         });
         break;
@@ -257,11 +260,11 @@ export class Contender {
     this.#tag = this.#newTag();
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
-      delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),
+      delivered: (delivery) => this.#throws.note(() => this.dispatch({ type: 'delivered', line, delivery })),
       cancelled: () => this.dispatch({ type: 'cancelled', line }),
       closed: (end) => {
         this.#channels.delete(line);
-        this.dispatch({ type: 'closed', line, ...end });
+        this.dispatch({ type: 'closed', line, ...end, ...this.#throws.take(this.queue) });
       },
     };
     this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag, listener));
