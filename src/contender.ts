@@ -19,6 +19,7 @@ import {
 } from './protocol/register/step.ts';
 import type { Handed, RegisterEffect } from './protocol/register/types.ts';
 import { consumerTag, contenderId, recreation } from './protocol/topology.ts';
+import { Throws } from './throws.ts';
 
 /** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
 const REGISTER_PREFETCH = 16;
@@ -46,6 +47,7 @@ export class Contender {
   readonly #channels = new Map<number, ConsumerChannel>();
   readonly #queued: StatefulEvent[] = [];
   readonly #alarm: Alarm;
+  readonly #throws = new Throws();
   #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
@@ -230,7 +232,8 @@ export class Contender {
       case 'register-consume': {
         const { line } = effect;
         this.#channels.get(line)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
-          delivered: (delivery) => this.dispatch({ type: 'register-delivered', line, delivery }),
+          delivered: (delivery) =>
+            this.#throws.note(() => this.dispatch({ type: 'register-delivered', line, delivery })),
           cancelled: () => this.dispatch({ type: 'register-cancelled', line }),
         });
         break;
@@ -256,11 +259,11 @@ export class Contender {
     this.#tag = this.#newTag();
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
-      delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),
+      delivered: (delivery) => this.#throws.note(() => this.dispatch({ type: 'delivered', line, delivery })),
       cancelled: () => this.dispatch({ type: 'cancelled', line }),
       closed: (end) => {
         this.#channels.delete(line);
-        this.dispatch({ type: 'closed', line, ...end });
+        this.dispatch({ type: 'closed', line, ...end, ...this.#throws.take(this.queue) });
       },
     };
     this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag, listener));

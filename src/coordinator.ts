@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts';
 import { Lock } from './lock.ts';
 import {
   type CloseOptions,
+  checkTask,
   type LockOptions,
   parseCloseOptions,
   parseLockName,
@@ -101,6 +102,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
    */
   schedule(name: string, when: string, task: ScheduledTask, options?: ScheduleOptions): Schedule {
     const policy = parsePolicy(when, options);
+    checkTask('schedule', task);
     const lock = this.lock<JobRecord>(name, { state: jobRecordSchema });
     const { clock, settings, identity } = this.#context;
     const schedule = new Schedule(
@@ -124,9 +126,10 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
    * release, then leaves; what is still held is lost with `coordinator-closed`. Idempotent, never rejects for a
    * broker that does not answer, and takes at most `drainMs` + 2 s.
    */
-  close(options?: CloseOptions): Promise<void> {
-    this.#closed ??= this.#close(parseCloseOptions(options).drainMs);
-    return this.#closed;
+  async close(options?: CloseOptions): Promise<void> {
+    const { drainMs } = parseCloseOptions(options);
+    this.#closed ??= this.#close(drainMs);
+    await this.#closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

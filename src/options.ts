@@ -194,11 +194,18 @@ const lockSchema = z.strictObject({
   state: stateSchema.optional(),
 }) satisfies z.ZodType<AnyLockOptions, AnyLockOptions>;
 
+/** By shape: signals of jsdom, of a vm context or of a polyfill are none of this realm's. */
+const isAbortSignal = (value: unknown): boolean => {
+  if (!isObject(value)) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Record<string, unknown>;
+  return typeof aborted === 'boolean' && isFunction(addEventListener) && isFunction(removeEventListener);
+};
+
 const timeoutRule = expects('0 or more milliseconds, or Infinity');
 const timeout = z.custom<number>((value) => typeof value === 'number' && value >= 0, timeoutRule);
 const acquireSchema = z.strictObject({
   timeoutMs: timeout.optional(),
-  signal: z.instanceof(AbortSignal, expects('an AbortSignal')).optional(),
+  signal: z.custom<AbortSignal>(isAbortSignal, expects('an AbortSignal')).optional(),
 }) satisfies z.ZodType<AcquireOptions, AcquireOptions>;
 
 const SAVE_MS = 5_000;
@@ -278,6 +285,12 @@ export const parseReleaseOptions = (options: unknown): { timeoutMs: number; stat
   parse(releaseSchema, options, 'release');
 export const parseCloseOptions = (options: unknown): { drainMs: number } =>
   parse(closeSchema, options, 'close');
+
+/** Throws {@link InvalidOptionsError} for a task that cannot be called. */
+export function checkTask(call: string, task: unknown): void {
+  if (!isFunction(task))
+    throw new InvalidOptionsError([`${call}: task must be a function, got ${show(task)}`]);
+}
 
 /** Validates a lock name. Throws {@link InvalidOptionsError}. */
 export function parseLockName(name: unknown): string {

@@ -85,6 +85,14 @@ export class Seat {
     return this.#places > 0 && !this.#retired && !isLeaving(at) && at !== 'released' && at !== 'lost';
   }
 
+  get queue(): string {
+    return this.#contender.queue;
+  }
+
+  get isLeased(): boolean {
+    return this.#holder !== undefined && this.#contender.vouchedMs > 0;
+  }
+
   get holds(): boolean {
     const { at } = this.#contender;
     return at === 'held' || at === 'verifying' || isLeaving(at);
