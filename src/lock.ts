@@ -54,9 +54,13 @@ export class Lock<T = unknown> {
     const { timeoutMs = Number.POSITIVE_INFINITY, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome instanceof Lease) return outcome;
-      const held = outcome === 'held' ? 'somebody else holds it' : 'the broker did not answer';
+      const { obstacle } = this.#home.context.session;
+      const cause = outcome === 'held' ? undefined : obstacle;
+      const why =
+        outcome === 'held' ? 'somebody else holds it' : (cause?.message ?? 'the broker did not answer');
       throw new AcquireTimeoutError(
-        `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${held}`,
+        `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${why}`,
+        { cause },
       );
     });
   }
@@ -69,8 +73,11 @@ export class Lock<T = unknown> {
     const { timeoutMs = 0, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome !== 'unanswered') return outcome === 'held' ? undefined : outcome;
+      const cause = this.#home.context.session.obstacle;
+      const advice = cause?.message ?? 'Check that the broker is reachable and not blocked by an alarm';
       throw new BrokerUnreachableError(
-        `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. Check that the broker is reachable and not blocked by an alarm`,
+        `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. ${advice}`,
+        { cause },
       );
     });
   }

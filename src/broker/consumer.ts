@@ -36,6 +36,8 @@ type Closed = Parameters<ConsumerListener['closed']>[0];
  */
 export class Consumer implements ConsumerChannel {
   readonly queue: string;
+  /** It may hold the lock. */
+  wasHanded = false;
   readonly #tag: string;
   readonly #listener: ConsumerListener;
   readonly #owner: ConsumerOwner;
@@ -168,6 +170,7 @@ export class Consumer implements ConsumerChannel {
       this.#tell((listener) => listener.cancelled());
       return;
     }
+    this.wasHanded = true;
     this.#tell((listener) => listener.delivered(toDelivery(message)));
   }
 
