@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { BatonError } from '../errors.ts';
+import type { LinkChannel } from './channel.ts';
 import type { Link } from './link.ts';
 
 /**
@@ -11,15 +12,19 @@ const LINGER_MS = 100;
 const MARGIN = 4;
 /** One for a lock, one for looks, one for publishing. */
 const FEWEST_OF_USE = 3;
+/** Opened without having been tried, as long as nobody is in line. */
+const FIRST = 4;
 const FEWEST_TRIED = 16;
-const MOST_TRIED = 128;
+const MOST_TRIED = 256;
+/** How long the channels of a trial are given to be forgotten, where no limit is in sight. */
+const PAUSE_MS = 20;
 /** When a limit that was met is tried again, while somebody waits: somebody may have raised it, or left. */
 const TRY_AGAIN_MS = 60_000;
 const TRY_AGAIN_AT_LAST_MS = 900_000;
 
 /** What lock connections want to know before they open another channel. */
 export interface Need {
-  /** A connection that somebody holds a lock on would be lost with all its leases. */
+  /** Somebody is in line on the connection, or holds a lock, and would lose that with it. */
   readonly isAtStake: boolean;
 }
 
@@ -42,6 +47,8 @@ export class ChannelBudget {
   #cap = Number.POSITIVE_INFINITY;
   #limit: BatonError | undefined;
   #isTrying = false;
+  /** Somebody was refused a channel, and nobody has got all they wanted since. */
+  #isShort = false;
   #released: number[] = [];
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = Number.POSITIVE_INFINITY;
@@ -53,23 +60,33 @@ export class ChannelBudget {
     return this.#limit;
   }
 
+  /** The limit, while it keeps somebody from a channel. */
+  get obstacle(): BatonError | undefined {
+    return this.#isShort ? this.#limit : undefined;
+  }
+
   /** How many more channels a lock connection may open now. */
   room({ isAtStake }: Need): number {
-    if (this.#limit === undefined)
-      return isAtStake ? this.#proven - MARGIN - this.#used : Number.POSITIVE_INFINITY;
+    if (this.#limit === undefined) return Math.max(this.#proven - MARGIN, isAtStake ? 0 : FIRST) - this.#used;
     return Math.min(this.#usable, this.#proven) - this.reserve() - this.#used - this.#lingering();
   }
 
-  /** Somebody waits for a channel that there was no room for. */
-  miss(): void {
+  /** So many wait for a channel that there was no room for. */
+  miss(waiting: number): void {
+    this.#isShort = true;
     if (performance.now() >= this.#retryAt) this.#forget();
-    if (this.#proven < this.#usable) void this.#prove();
+    if (this.#proven < this.#usable) void this.#prove(waiting);
     else this.#wakeAt(this.#released.length > 0 ? performance.now() + LINGER_MS : this.#retryAt);
+  }
+
+  /** Nobody waits. */
+  suffice(): void {
+    this.#isShort = false;
   }
 
   /** Tries a few more channels before anybody needs them. */
   lookAhead(): void {
-    if (this.#limit === undefined && this.#proven - MARGIN - this.#used < MARGIN) void this.#prove();
+    if (this.#limit === undefined && this.#proven - MARGIN - this.#used < MARGIN) void this.#prove(0);
   }
 
   /** A channel is being opened; {@link opened} or {@link failed} follows. */
@@ -98,8 +115,9 @@ export class ChannelBudget {
 
   /** The broker ended a connection because there were `most` channels of the user. */
   met(error: BatonError, most: number): void {
-    // What was open when a trial failed is the share of this process. Else the answers may still be on their way.
-    this.#cap = this.#isTrying ? Math.min(most, this.#sure) : most;
+    // What was open then is the share of this process, if one channel was opened after the other. Else some answers may
+    // be on their way, and the share has to be found out.
+    this.#cap = this.#isTrying && this.#limit !== undefined ? Math.min(most, this.#sure) : most;
     this.#proven = Math.min(this.#proven, this.#cap);
     this.#limit = error;
     this.#retryAt = performance.now() + this.#retryMs;
@@ -129,11 +147,11 @@ export class ChannelBudget {
     return this.#released.length;
   }
 
-  /** One after the other, so that it is known how many there were when one is refused. */
-  async #prove(): Promise<void> {
+  /** Once a limit is known, one after the other, so that it shows how many there were when one is refused. */
+  async #prove(waiting: number): Promise<void> {
     const link = this.trialLink();
     if (this.#isTrying || link === undefined) return;
-    const step = Math.min(MOST_TRIED, Math.max(FEWEST_TRIED, this.#proven));
+    const step = Math.min(MOST_TRIED, Math.max(FEWEST_TRIED, waiting + MARGIN, this.#used));
     const most = Math.min(step, this.#usable - this.#used, link.freeChannels - 1);
     if (link.freeChannels <= 2 * MARGIN) {
       // A connection with so few channels can show nothing: go on without.
@@ -142,18 +160,22 @@ export class ChannelBudget {
     }
     if (most <= 0 || this.#proven === Number.POSITIVE_INFINITY) return;
     this.#isTrying = true;
-    const channels = [];
+    const channels: LinkChannel[] = [];
     let proven = this.#proven;
+    const tryOne = async () => {
+      channels.push(await link.openChannel());
+      proven = Math.max(proven, this.#sure);
+    };
+    const tries = Array.from({ length: most }, () => tryOne);
     try {
-      for (let tried = 0; tried < most; tried += 1) {
-        channels.push(await link.openChannel());
-        proven = Math.max(proven, this.#sure);
-      }
+      if (this.#limit === undefined) await Promise.all(tries.map((it) => it()));
+      else for (const it of tries) await it();
     } catch {
       // The connection has ended: because of the limit, which it has told, or otherwise, and then it is tried again.
     }
     for (const channel of channels) channel.close();
-    await new Promise((resolve) => setTimeout(resolve, LINGER_MS).unref());
+    const pauseMs = this.#limit === undefined ? PAUSE_MS : LINGER_MS;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
     this.#proven = Math.max(this.#proven, Math.min(proven, this.#cap));
     this.#isTrying = false;
     this.onChange();

@@ -36,8 +36,6 @@ type Closed = Parameters<ConsumerListener['closed']>[0];
  */
 export class Consumer implements ConsumerChannel {
   readonly queue: string;
-  /** It may hold the lock. */
-  wasHanded = false;
   readonly #tag: string;
   readonly #listener: ConsumerListener;
   readonly #owner: ConsumerOwner;
@@ -170,7 +168,6 @@ export class Consumer implements ConsumerChannel {
       this.#tell((listener) => listener.cancelled());
       return;
     }
-    this.wasHanded = true;
     this.#tell((listener) => listener.delivered(toDelivery(message)));
   }
 

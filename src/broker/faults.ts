@@ -103,7 +103,8 @@ export function lineFault(error: unknown, address: BrokerAddress): BatonError {
   // Unredacted: a password that is a word of the broker's would hide it.
   const [, most] = LIMIT_OF_CHANNELS.exec(readRaw(error).said) ?? [];
   if (most !== undefined) {
-    const advice = 'raise max-channels of the user (rabbitmqctl set_user_limits), or use fewer locks at a time';
+    const advice =
+      'raise max-channels of the user (rabbitmqctl set_user_limits), or use fewer locks at a time';
     const sentence = `${lost}, because one channel more than the limit of ${most} was opened; ${advice}`;
     const cause = Object.assign(safeCause(raw), { channelLimit: Number(most) });
     return new ResourceLimitError(`${sentence}: ${raw.said}`, { cause });

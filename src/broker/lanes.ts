@@ -43,11 +43,6 @@ export class Lanes {
     return this.#all.size;
   }
 
-  /** Whether somebody waits for a channel. */
-  get hasWaiting(): boolean {
-    return this.#waiting.size > 0;
-  }
-
   /** Whether one of them comes for this queue. */
   serve(queue: string): boolean {
     return [...this.#all].some((consumer) => consumer.queue === queue);
@@ -106,13 +101,12 @@ export class Lanes {
         consumer.attach(channel, traits);
       }
     }
-    const attached = this.#all.size - this.#waiting.size;
-    const need = { isAtStake: attached > 0 && [...this.#all].some(({ wasHanded }) => wasHanded) };
+    const need = { isAtStake: this.#all.size > this.#waiting.size };
     let unserved = this.#waiting.size;
     for (const { spares } of this.#lanes) unserved -= spares?.fill(unserved, need) ?? 0;
-    if (attached > 0) this.#budget.lookAhead();
-    if (unserved === 0) return;
-    if (this.#budget.room(need) <= 0) this.#budget.miss();
+    if (need.isAtStake) this.#budget.lookAhead();
+    if (unserved === 0) return this.#budget.suffice();
+    if (this.#budget.room(need) <= 0) this.#budget.miss(unserved);
     // While a connection is being made, it may be the one that has room.
     else if (this.#lanes.every(({ spares }) => spares?.hasNumber === false)) this.#addLane().keeper.start();
   }

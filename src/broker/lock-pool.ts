@@ -46,11 +46,6 @@ export class LockPool {
     return this.#common.keepers;
   }
 
-  /** Whether somebody waits for a channel. */
-  get hasWaiting(): boolean {
-    return [this.#common, ...this.#apart].some((lanes) => lanes.hasWaiting);
-  }
-
   /** Gives channels to those who wait: there may be more of them. */
   attach(): void {
     for (const lanes of [this.#common, ...this.#apart]) lanes.attach();

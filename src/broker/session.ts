@@ -123,8 +123,11 @@ class AmqpSession implements LockSession {
 
   get obstacle(): BatonError | undefined {
     const keepers = [this.#publisher, this.#service, ...this.#locks.keepers];
-    const scarce = this.#locks.hasWaiting ? this.#budget.limit : undefined;
-    return this.#queueLimit ?? scarce ?? keepers.find(({ failure }) => failure !== undefined)?.failure;
+    return (
+      this.#queueLimit ??
+      this.#budget.obstacle ??
+      keepers.find(({ failure }) => failure !== undefined)?.failure
+    );
   }
 
   get traits(): BrokerTraits {
