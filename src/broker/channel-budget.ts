@@ -21,6 +21,7 @@ const PAUSE_MS = 20;
 /** When a limit that was met is tried again, while somebody waits: somebody may have raised it, or left. */
 const TRY_AGAIN_MS = 60_000;
 const TRY_AGAIN_AT_LAST_MS = 900_000;
+const TRY_SHARE_AGAIN_MS = 10_000;
 
 /** What lock connections want to know before they open another channel. */
 export interface Need {
@@ -75,8 +76,9 @@ export class ChannelBudget {
   miss(waiting: number): void {
     this.#isShort = true;
     if (performance.now() >= this.#retryAt) this.#forget();
-    if (this.#proven < this.#usable) void this.#prove(waiting);
-    else this.#wakeAt(this.#released.length > 0 ? performance.now() + LINGER_MS : this.#retryAt);
+    if (this.#lingering() > 0) this.#wakeAt(performance.now() + LINGER_MS);
+    else if (this.#proven < this.#usable) void this.#prove(waiting);
+    else this.#wakeAt(this.#retryAt);
   }
 
   /** Nobody waits. */
@@ -99,8 +101,9 @@ export class ChannelBudget {
     if (!this.#isTrying) this.#proven = Math.max(this.#proven, this.#sure);
   }
 
+  /** It was not opened, as far as is known here: the answer may have been on its way. */
   failed(): void {
-    this.#used -= 1;
+    this.released();
   }
 
   /** Its close was sent: the broker may not count it any more. */
@@ -117,10 +120,12 @@ export class ChannelBudget {
   met(error: BatonError, most: number): void {
     // What was open then is the share of this process, if one channel was opened after the other. Else some answers may
     // be on their way, and the share has to be found out.
-    this.#cap = this.#isTrying && this.#limit !== undefined ? Math.min(most, this.#sure) : most;
+    const share = this.#isTrying && this.#limit !== undefined ? this.#sure : most;
+    this.#cap = Math.min(most, Math.max(FEWEST_OF_USE, share));
     this.#proven = Math.min(this.#proven, this.#cap);
     this.#limit = error;
-    this.#retryAt = performance.now() + this.#retryMs;
+    // A share says less than the limit: others come and go.
+    this.#retryAt = performance.now() + (share < most ? TRY_SHARE_AGAIN_MS : this.#retryMs);
     this.#retryMs = Math.min(TRY_AGAIN_AT_LAST_MS, this.#retryMs * 2);
     queueMicrotask(() => this.onChange());
   }

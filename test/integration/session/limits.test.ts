@@ -71,7 +71,7 @@ describe.runIf(control !== undefined)('a limit', () => {
     await limitUser({ 'max-channels': 6 });
     const { baton } = await open();
     const waits = Array.from({ length: 8 }, (_, index) =>
-      baton.lock(`l${index}`).acquire({ timeoutMs: 3_000 }),
+      baton.lock(`l${index}`).acquire({ timeoutMs: 8_000 }),
     );
     const outcomes = await Promise.allSettled(waits);
     const refused = outcomes.flatMap((it) => (it.status === 'rejected' ? [it.reason as Error] : []));
