@@ -8,6 +8,7 @@ import {
   UnsupportedBrokerError,
 } from '../errors.ts';
 import { type BrokerAddress, labelOf } from './address.ts';
+import { UndecodableError } from './amqp.ts';
 
 /** The broker returned a mandatory publish: there is no such queue. Declare it and try again. */
 export class QueueGoneError extends BatonError {
@@ -118,6 +119,15 @@ export function channelFault(error: unknown, action: Action, queue: string): Bat
   if (error instanceof BatonError) return error;
   const raw = readRaw(error);
   const cause = safeCause(raw);
+  if (error instanceof UndecodableError) {
+    const what = `The message at the head of queue ${JSON.stringify(queue)} cannot be read (${raw.message}), and is none of batonmq`;
+    return new QueueMismatchError(
+      `${what}; delete the queue (baton break, with --state if it is that of state)`,
+      {
+        cause,
+      },
+    );
+  }
   if (raw.code === 403) {
     const sentence = `Not allowed to ${WORDS[action]} ${JSON.stringify(queue)}; ${needs(action)}: ${raw.said}`;
     return new AccessRefusedError(sentence, { cause });
