@@ -17,6 +17,7 @@ import { consumerTimeoutFindings } from './consumer-timeout.ts';
 import { Facts } from './facts.ts';
 import type { Finding, Level } from './finding.ts';
 import { latencyFindings } from './latency.ts';
+import { limitFindings } from './limits.ts';
 import { lineFindings, stillUnserved, unservedAfterMs, unservedIn } from './line.ts';
 import { policyFindings } from './policies.ts';
 import { isSuspicious, tokenFindings, type Whereabouts } from './tokens.ts';
@@ -77,6 +78,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
       })
     : [];
   const policies = await facts.policies();
+  const limits = await facts.limits(user, vhost);
   const timeouts = await facts.consumerTimeouts(namespace);
   const register = registerQueueName(namespace, lock);
   const { leaseMs } = settings;
@@ -91,6 +93,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ...versionFindings(session.traits.version),
     ...heartbeat(inspection),
     ...access,
+    ...(limits === undefined ? [] : limitFindings(limits)),
     ...latency,
     ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.metadata(session.traits.version))),
     ...(policies === undefined ? [] : policyFindings(policies, subjects)),

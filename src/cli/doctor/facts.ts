@@ -6,6 +6,7 @@ import { type Management, ManagementError } from '../management/client.ts';
 import type { Node } from './cluster.ts';
 import type { ConsumerTimeouts } from './consumer-timeout.ts';
 import type { Finding } from './finding.ts';
+import type { Limits } from './limits.ts';
 import type { Policy } from './policies.ts';
 import type { LockQueue } from './tokens.ts';
 
@@ -51,6 +52,29 @@ export class Facts {
       diskAlarm: row.disk_free_alarm === true,
       partitions: rowsOf(row.partitions).map(String),
     }));
+  }
+
+  /** Undefined without the management API, or where the user may not ask for them. */
+  async limits(user: string, vhost: string): Promise<Limits | undefined> {
+    const read = async (path: string) => {
+      const [row] = rowsOf(await this.#management.get(path));
+      return (row?.value ?? {}) as Row;
+    };
+    try {
+      const ofUser = await read(`user-limits/${encodeURIComponent(user)}`);
+      const ofVhost = await read(`vhost-limits/${this.#management.vhost}`);
+      return {
+        user,
+        vhost,
+        channels: numberOf(ofUser['max-channels']),
+        connections: numberOf(ofUser['max-connections']),
+        vhostConnections: numberOf(ofVhost['max-connections']),
+        queues: numberOf(ofVhost['max-queues']),
+      };
+    } catch (error) {
+      if (error instanceof ManagementError) return undefined;
+      throw error;
+    }
   }
 
   /** Whether the cluster keeps its metadata by Raft: never below 3.13, where it is an experiment; always from 4.3 on. */
