@@ -105,8 +105,8 @@ export class Lanes {
     let unserved = this.#waiting.size;
     for (const { spares } of this.#lanes) unserved -= spares?.fill(unserved, need) ?? 0;
     if (need.isAtStake) this.#budget.lookAhead();
-    if (unserved === 0) return this.#budget.suffice();
-    if (this.#budget.room(need) <= 0) this.#budget.miss(unserved);
+    if (unserved === 0) this.#budget.suffice();
+    else if (this.#budget.room(need) <= 0) this.#budget.miss(unserved);
     // While a connection is being made, it may be the one that has room.
     else if (this.#lanes.every(({ spares }) => spares?.hasNumber === false)) this.#addLane().keeper.start();
   }
