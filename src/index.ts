@@ -14,6 +14,7 @@ export {
   LeaseLostError,
   type LostReason,
   QueueMismatchError,
+  ResourceLimitError,
   StateError,
   TokenVersionError,
   UnsupportedBrokerError,

@@ -57,9 +57,12 @@ export class Lock<T = unknown> {
     const { timeoutMs = Number.POSITIVE_INFINITY, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome instanceof Lease) return outcome;
-      const why = outcome === 'held' ? this.#whoHolds() : 'the broker did not answer';
+      const { obstacle } = this.#home.context.session;
+      const cause = outcome === 'held' ? undefined : obstacle;
+      const why = outcome === 'held' ? this.#whoHolds() : (cause?.message ?? 'the broker did not answer');
       throw new AcquireTimeoutError(
         `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${why}`,
+        { cause },
       );
     });
   }
@@ -72,8 +75,11 @@ export class Lock<T = unknown> {
     const { timeoutMs = 0, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome !== 'unanswered') return outcome === 'held' ? undefined : outcome;
+      const cause = this.#home.context.session.obstacle;
+      const advice = cause?.message ?? 'Check that the broker is reachable and not blocked by an alarm';
       throw new BrokerUnreachableError(
-        `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. Check that the broker is reachable and not blocked by an alarm`,
+        `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. ${advice}`,
+        { cause },
       );
     });
   }

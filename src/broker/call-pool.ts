@@ -1,5 +1,6 @@
 import { type BatonError, ClosedError } from '../errors.ts';
 import type { LinkChannel } from './channel.ts';
+import type { ChannelBudget } from './channel-budget.ts';
 import type { Link } from './link.ts';
 import type { LinkKeeper } from './link-keeper.ts';
 
@@ -7,17 +8,20 @@ const MOST_AT_ONCE = 8;
 
 /**
  * Channels for one call at a time each: a 403, 404, 405 or 406 closes the channel that it answers, and would take
- * every other call on it along. At most 8 at once, or as many as the connection allows; other calls wait.
+ * every other call on it along. At most 8 at once, or as many as the connection allows; other calls wait. One for a user
+ * whose limit of channels has shown.
  */
 export class CallPool<C extends LinkChannel> {
   readonly #keeper: LinkKeeper;
+  readonly #budget: ChannelBudget;
   readonly #open: (link: Link) => Promise<C>;
   #idle: { link: Link; channel: C }[] = [];
   #active = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(keeper: LinkKeeper, open: (link: Link) => Promise<C>) {
+  constructor(keeper: LinkKeeper, budget: ChannelBudget, open: (link: Link) => Promise<C>) {
     this.#keeper = keeper;
+    this.#budget = budget;
     this.#open = open;
   }
 
@@ -40,11 +44,17 @@ export class CallPool<C extends LinkChannel> {
         // A channel that erred is gone; so is everything that idled on a link before.
         this.#idle = this.#idle.filter((entry) => entry.channel.end === undefined);
         if (channel.end === undefined) this.#idle.push({ link, channel });
+        this.trim();
       }
     } finally {
       this.#active -= 1;
       this.#waiting.shift()?.();
     }
+  }
+
+  /** Closes idle channels when there may be fewer of them than there are. */
+  trim(): void {
+    while (this.#idle.length > this.#limit()) this.#idle.pop()?.channel.close();
   }
 
   async #take(): Promise<{ link: Link; channel: C }> {
@@ -65,6 +75,7 @@ export class CallPool<C extends LinkChannel> {
   }
 
   #limit(): number {
+    if (this.#budget.limit !== undefined) return 1;
     return Math.max(1, Math.min(MOST_AT_ONCE, this.#keeper.link?.dialled.channelMax ?? MOST_AT_ONCE));
   }
 }

@@ -4,9 +4,11 @@ import {
   BrokerUnreachableError,
   InvalidOptionsError,
   QueueMismatchError,
+  ResourceLimitError,
   UnsupportedBrokerError,
 } from '../errors.ts';
 import { type BrokerAddress, labelOf } from './address.ts';
+import { UndecodableError } from './amqp.ts';
 
 /** The broker returned a mandatory publish: there is no such queue. Declare it and try again. */
 export class QueueGoneError extends BatonError {
@@ -40,6 +42,10 @@ const SECRET_AT_LEAST = 3;
 const NO_BROKER = /^Expected |nvalid frame|^Frame /;
 /** 4.3.6 resets the connection below it; 3.10.8 below 4096. */
 const MIN_FRAME_4 = 8_192;
+const REFUSED_OPEN = /^Handshake terminated by server: 530|got <ConnectionClose /;
+/** 3.10.8 and 4.0.5 put the number in brackets; from 4.0 on there is a limit for each node, too. */
+const LIMIT_OF_CHANNELS =
+  /^NOT_ALLOWED - number of channels opened (?:for user|on node) .* maximum allowed (?:user )?limit of \(?(\d+)\)?$/;
 
 /** Why a dial failed, as a sentence that says what to do. Never names a password. */
 export function dialFault(error: unknown, address: BrokerAddress): BatonError {
@@ -54,7 +60,7 @@ export function dialFault(error: unknown, address: BrokerAddress): BatonError {
   }
   // RabbitMQ answers connection.open with 530 when the virtual host is missing, closed to the user or full, and
   // amqplib 2.3.1 drops the text (seen): it only says that connection.open-ok did not come.
-  if (/^Handshake terminated by server: 530|got <ConnectionClose /.test(raw.message)) {
+  if (REFUSED_OPEN.test(raw.message)) {
     const vhost = `The broker at ${peer} refused virtual host '${address.vhost}' to user '${address.user}'`;
     const advice = 'create it, give the user permissions on it, or raise its connection limit';
     return new AccessRefusedError(`${vhost}; ${advice} (the broker's log says which)`, { cause });
@@ -104,11 +110,31 @@ export function mayPass(error: unknown): boolean {
   return !isTls(raw) && !NO_BROKER.test(raw.message);
 }
 
+/**
+ * Why one more connection was refused while others of the same session are open: then the virtual host is there, and the
+ * user is let in, and what is left are the limits of connections, of the user or of the virtual host.
+ */
+export function anotherConnectionFault(error: BatonError): BatonError {
+  if (!REFUSED_OPEN.test(readRaw(error.cause).message)) return error;
+  const sentence =
+    'One connection more than those that are open was refused. batonmq needs three, and more when channels run out; raise max-connections of the user (rabbitmqctl set_user_limits) or of the virtual host (rabbitmqctl set_vhost_limits)';
+  return new ResourceLimitError(`${sentence}: ${error.message}`, { cause: error });
+}
+
 /** Why an open connection ended. */
 export function lineFault(error: unknown, address: BrokerAddress): BatonError {
   if (error instanceof BatonError) return error;
   const raw = readRaw(error, address);
   const lost = `The connection to the broker at ${labelOf(address)} was lost`;
+  // Unredacted: a password that is a word of the broker's would hide it.
+  const [, most] = LIMIT_OF_CHANNELS.exec(readRaw(error).said) ?? [];
+  if (most !== undefined) {
+    const advice =
+      'raise max-channels of the user (rabbitmqctl set_user_limits), or use fewer locks at a time';
+    const sentence = `${lost}, because one channel more than the limit of ${most} was opened; ${advice}`;
+    const cause = Object.assign(safeCause(raw), { channelLimit: Number(most) });
+    return new ResourceLimitError(`${sentence}: ${raw.said}`, { cause });
+  }
   if (raw.code === 540 || (raw.code === 541 && /feature flag/.test(raw.said))) return unsupported(raw);
   // 320 "CONNECTION_FORCED - credential expired" (4.3.6; 3.10.8 and 4.0.5 refuse what is new and go on).
   const why = /credential expired/.test(raw.said)
@@ -122,18 +148,28 @@ export function channelFault(error: unknown, action: Action, queue: string): Bat
   if (error instanceof BatonError) return error;
   const raw = readRaw(error);
   const cause = safeCause(raw);
+  if (error instanceof UndecodableError) {
+    const what = `The message at the head of queue ${JSON.stringify(queue)} cannot be read (${raw.message}), and is none of batonmq`;
+    return new QueueMismatchError(
+      `${what}; delete the queue (baton break, with --state if it is that of state)`,
+      {
+        cause,
+      },
+    );
+  }
   if (raw.code === 403) {
     const sentence = `Not allowed to ${WORDS[action]} ${JSON.stringify(queue)}; ${needs(action)}: ${raw.said}`;
     return new AccessRefusedError(sentence, { cause });
   }
-  if (raw.code === 540 || (raw.code === 406 && isWithoutQuorum(raw))) return unsupported(raw);
-  // A 406 in the middle of consuming is another thing: the consumer timeout up to RabbitMQ 4.2, or a stale tag.
-  if (raw.code === 405 || (raw.code === 406 && action === 'declare')) {
-    const sentence = raw.said.includes("'x-expires'")
-      ? `Queue ${JSON.stringify(queue)} was made with another idleExpiryMs; give every client the same value, or delete it`
-      : `Queue ${JSON.stringify(queue)} exists and is not a lock of this version of batonmq; use another namespace, or delete it`;
-    return new QueueMismatchError(`${sentence}: ${raw.said}`, { cause });
+  if (raw.code === 540) return unsupported(raw);
+  if (raw.code === 405) {
+    const sentence = `Queue ${JSON.stringify(queue)} is an exclusive queue of another connection and no lock`;
+    return new QueueMismatchError(`${sentence}; end that program, or use another namespace: ${raw.said}`, {
+      cause,
+    });
   }
+  // A 406 in the middle of consuming is another thing: the consumer timeout up to RabbitMQ 4.2, or a stale tag.
+  if (raw.code === 406 && action === 'declare') return undeclarable(raw, queue);
   if (isAbsence(error)) return new BrokerUnreachableError(`${raw.said}; declare it and try again`, { cause });
   return new BrokerUnreachableError(
     `The broker ended the attempt to ${WORDS[action]} ${JSON.stringify(queue)}: ${raw.said}`,
@@ -143,9 +179,39 @@ export function channelFault(error: unknown, action: Action, queue: string): Bat
   );
 }
 
+/** A 406 to a declare. The broker says everything in its text, in which the name of the queue is not its own words. */
+function undeclarable(raw: Raw, queue: string): BatonError {
+  const named = JSON.stringify(queue);
+  const cause = safeCause(raw);
+  const said = raw.said.replaceAll(queue, '');
+  if (/^PRECONDITION_FAILED - inequivalent arg 'x-expires'/.test(said)) {
+    const sentence = `Queue ${named} was made with another idleExpiryMs; give every client the same value, or delete it`;
+    return new QueueMismatchError(`${sentence}: ${raw.said}`, { cause });
+  }
+  if (said.startsWith('PRECONDITION_FAILED - inequivalent ')) {
+    const sentence = `Queue ${named} exists and is not a lock of this version of batonmq; use another namespace, or delete it`;
+    return new QueueMismatchError(`${sentence}: ${raw.said}`, { cause });
+  }
+  // The same text on 3.10.8, 4.0.5 and 4.3.6; the limit of the whole cluster is there from 4.0 on.
+  if (/queue limit in .* is reached$/.test(said)) {
+    const advice =
+      'raise max-queues (rabbitmqctl set_vhost_limits), use fewer names, slots or an idleExpiryMs';
+    return new ResourceLimitError(`No room for queue ${named}; ${advice}: ${raw.said}`, { cause });
+  }
+  if (isWithoutQuorum(said)) return unsupported(raw);
+  const sentence = `The broker makes no queue with the arguments of a lock (${named})`;
+  return new UnsupportedBrokerError(`${sentence}: ${raw.said}`, { cause });
+}
+
 /** The action that a channel error on a contender's channel answers: its consume, or the barrier's look. */
 export const contenderAction = (error: unknown): Action =>
   readRaw(error).classId === 50 ? 'look' : 'consume';
+
+/** The limit of channels that ended a connection. */
+export function channelLimitOf(error: BatonError | undefined): number | undefined {
+  const { channelLimit } = (error?.cause ?? {}) as { channelLimit?: unknown };
+  return typeof channelLimit === 'number' ? channelLimit : undefined;
+}
 
 /** Whether a connection can have ended in answer to a consume from a queue that does not run. */
 export const isFailedConsume = (error: BatonError | undefined): boolean => readRaw(error?.cause).code === 541;
@@ -161,7 +227,7 @@ const unsupported = (raw: Raw) =>
     cause: safeCause(raw),
   });
 
-const isWithoutQuorum = ({ said }: Raw): boolean =>
+const isWithoutQuorum = (said: string): boolean =>
   /disabled|not enabled|unsupported queue type|not supported|feature flag/i.test(said);
 
 /** OpenSSL tells its reason between addresses, functions and source files, and ends the line. */

@@ -3,7 +3,8 @@ import type { BrokerAddress } from './address.ts';
 import type { Channel, Dialled } from './amqp.ts';
 import { Bound } from './bound.ts';
 import { type ChannelReleased, ConfirmLinkChannel, LinkChannel } from './channel.ts';
-import { lineFault } from './faults.ts';
+import type { ChannelBudget } from './channel-budget.ts';
+import { channelLimitOf, lineFault } from './faults.ts';
 
 /** How long the last bytes of an ended connection may take to leave before its socket is destroyed. */
 const LINGER_MS = 500;
@@ -32,6 +33,7 @@ export class Link {
   readonly address: BrokerAddress;
   readonly #channels = new Set<LinkChannel>();
   #events: LinkEvents | undefined;
+  #budget: ChannelBudget | undefined;
   #end: { error: BatonError | undefined } | undefined;
   #open = 0;
   #closing = false;
@@ -72,6 +74,11 @@ export class Link {
     return this.#end?.error;
   }
 
+  /** Channels that are open, or being opened. */
+  get channels(): number {
+    return this.#open;
+  }
+
   /** How many more channels can be opened. */
   get freeChannels(): number {
     return this.dialled.channelMax - this.#open;
@@ -104,22 +111,23 @@ export class Link {
   }
 
   /** Takes the link over. A link that has ended already says so at once. */
-  attach(events: LinkEvents): void {
+  attach(events: LinkEvents, budget: ChannelBudget): void {
     this.#events = events;
+    this.#budget = budget;
     if (this.#end !== undefined) events.ended(this.#end.error);
   }
 
   openChannel(): Promise<LinkChannel> {
     return this.#openChannel(
       () => this.dialled.model.createChannel(),
-      (raw, released) => new LinkChannel(raw, released),
+      (raw, released, closing) => new LinkChannel(raw, released, closing),
     );
   }
 
   openConfirmChannel(): Promise<ConfirmLinkChannel> {
     return this.#openChannel(
       () => this.dialled.model.createConfirmChannel(),
-      (raw, released) => new ConfirmLinkChannel(raw, released),
+      (raw, released, closing) => new ConfirmLinkChannel(raw, released, closing),
     );
   }
 
@@ -147,6 +155,8 @@ export class Link {
     if (this.#end !== undefined) return;
     this.#end = { error: this.#closing ? undefined : error };
     this.#over.abort();
+    const most = channelLimitOf(error);
+    if (error !== undefined && most !== undefined) this.#budget?.met(error, most);
     const socket = this.dialled.socket;
     if (!socket.closed) this.#linger = setTimeout(() => socket.destroy(destroyed()), LINGER_MS);
     for (const channel of [...this.#channels]) {
@@ -158,20 +168,37 @@ export class Link {
 
   async #openChannel<R extends Channel, C extends LinkChannel>(
     create: () => Promise<R>,
-    wrap: (raw: R, released: ChannelReleased) => C,
+    wrap: (raw: R, released: ChannelReleased, closing: () => void) => C,
   ): Promise<C> {
     // Counted before the first await: several callers may be opening at once.
     this.#open += 1;
+    const budget = this.#budget;
+    budget?.opening();
     while (this.#settling !== undefined) await this.#settling;
     try {
       const raw = await create();
       // It may have died between the answer and this line; then nobody would hear of the channel's end.
       if (this.#end !== undefined) throw this.#end.error ?? lineFault(new Error('closed'), this.address);
-      const channel: C = wrap(raw, (faulty) => this.#released(channel, faulty));
+      budget?.opened();
+      let isSure = true;
+      const closing = () => {
+        if (isSure) budget?.closing();
+        isSure = false;
+      };
+      const channel: C = wrap(
+        raw,
+        (faulty) => {
+          closing();
+          budget?.released();
+          this.#released(channel, faulty);
+        },
+        closing,
+      );
       this.#channels.add(channel);
       return channel;
     } catch (error) {
       this.#open -= 1;
+      budget?.failed();
       throw this.#end?.error ?? lineFault(error, this.address);
     }
   }

@@ -115,6 +115,8 @@ export interface SessionStateChange {
 /** A live {@link LockBroker} that owns its connections. */
 export interface LockSession extends LockBroker {
   readonly state: SessionState;
+  /** What stands in the way of a call that has no answer, if that is known: a limit, or why there is no connection. */
+  readonly obstacle?: BatonError | undefined;
   /** Of the broker that was connected to last. */
   readonly traits: BrokerTraits;
   /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. For people: no protocol does it. */

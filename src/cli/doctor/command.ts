@@ -17,6 +17,7 @@ import { consumerTimeoutFindings } from './consumer-timeout.ts';
 import { Facts } from './facts.ts';
 import type { Finding, Level } from './finding.ts';
 import { latencyFindings } from './latency.ts';
+import { limitFindings } from './limits.ts';
 import { lineFindings, stillUnserved, unservedAfterMs, unservedIn } from './line.ts';
 import { policyFindings } from './policies.ts';
 import { priorityFindings } from './priority.ts';
@@ -76,6 +77,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
       })
     : [];
   const policies = await facts.policies();
+  const limits = await facts.limits(user, vhost);
   const timeouts = await facts.consumerTimeouts(namespace);
   const register = registerQueueName(namespace, lock);
   const { leaseMs } = settings;
@@ -90,6 +92,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ...versionFindings(session.traits.version),
     ...heartbeat(inspection),
     ...access,
+    ...(limits === undefined ? [] : limitFindings(limits)),
     ...latency,
     ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.metadata(session.traits.version))),
     ...(policies === undefined ? [] : policyFindings(policies, subjects)),

@@ -246,3 +246,19 @@ test('without the management API it examines what AMQP shows, and says what it l
     /^not looked at \(alarms and nodes, locks, policies, operator policies, consumer timeouts\): /,
   );
 });
+
+test('a user with too few connections is told so, and not that there is an alarm', async () => {
+  const user = 'cli-doctor-limits';
+  await control().addUser(user, 'secret', { configure: '.*', write: '.*', read: '.*' });
+  await control().ctl('set_user_limits', user, '{"max-connections": 2}');
+  onTestFinished(async () => void (await control().ctl('delete_user', user)));
+  const { host } = new URL(BROKER.url);
+  const as = ['doctor', '--json', '--namespace', namespace(), '--url', `amqp://${user}:secret@${host}`];
+  const admin = ['--management-url', BROKER.managementUrl?.replace('://', '://guest:guest@') ?? ''];
+  const { code, stdout } = await batonResult([...as, ...admin]);
+  expect(code).toBe(2);
+  const { findings } = JSON.parse(stdout) as Report;
+  expect(findings.map(({ check }) => check)).not.toContain('alarms');
+  const said = findings.filter(({ check }) => check === 'limits').map(({ says }) => says);
+  expect(said).toEqual(expect.arrayContaining([expect.stringMatching(/at most 2 connections of user/)]));
+});

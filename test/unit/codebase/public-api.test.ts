@@ -10,6 +10,7 @@ const VALUES = [
   'InvalidOptionsError',
   'LeaseLostError',
   'QueueMismatchError',
+  'ResourceLimitError',
   'StateError',
   'TokenVersionError',
   'UnsupportedBrokerError',
