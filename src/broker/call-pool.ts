@@ -6,6 +6,11 @@ import type { LinkKeeper } from './link-keeper.ts';
 
 const MOST_AT_ONCE = 8;
 
+interface Entry<C> {
+  readonly link: Link;
+  readonly channel: C;
+}
+
 /**
  * Channels for one call at a time each: a 403, 404, 405 or 406 closes the channel that it answers, and would take
  * every other call on it along. At most 8 at once, or as many as the connection allows; other calls wait. One for a user
@@ -15,7 +20,7 @@ export class CallPool<C extends LinkChannel> {
   readonly #keeper: LinkKeeper;
   readonly #budget: ChannelBudget;
   readonly #open: (link: Link) => Promise<C>;
-  #idle: { link: Link; channel: C }[] = [];
+  #idle: Entry<C>[] = [];
   #active = 0;
   #waiting: (() => void)[] = [];
 
@@ -30,25 +35,18 @@ export class CallPool<C extends LinkChannel> {
    * dies under the call, and with whatever the work rejects with otherwise.
    */
   async run<T>(work: (channel: C) => Promise<T>): Promise<T> {
-    // How many channels there may be is known once there is a connection.
-    await this.#keeper.current();
-    while (this.#active >= this.#limit()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#active += 1;
-    try {
-      const { link, channel } = await this.#take();
+    for (;;) {
+      // How many channels there may be is known once there is a connection; another one may have shown that it is fewer.
+      await this.#keeper.current();
+      while (this.#active >= this.#limit()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      this.#active += 1;
       try {
-        return await work(channel);
-      } catch (error) {
-        throw channel.end?.scope === 'connection' ? lostUnder(channel.end.error) : error;
+        const entry = await this.#take();
+        if (entry !== undefined) return await this.#runOn(entry, work);
       } finally {
-        // A channel that erred is gone; so is everything that idled on a link before.
-        this.#idle = this.#idle.filter((entry) => entry.channel.end === undefined);
-        if (channel.end === undefined) this.#idle.push({ link, channel });
-        this.trim();
+        this.#active -= 1;
+        this.#waiting.shift()?.();
       }
-    } finally {
-      this.#active -= 1;
-      this.#waiting.shift()?.();
     }
   }
 
@@ -57,20 +55,30 @@ export class CallPool<C extends LinkChannel> {
     while (this.#idle.length > this.#limit()) this.#idle.pop()?.channel.close();
   }
 
-  async #take(): Promise<{ link: Link; channel: C }> {
-    for (;;) {
-      const link = await this.#keeper.current();
-      const idle = this.#idle.pop();
-      if (idle !== undefined) {
-        if (idle.channel.end === undefined) return idle;
-        continue;
-      }
-      try {
-        return { link, channel: await this.#open(link) };
-      } catch (error) {
-        // Nothing was asked yet, so a connection that died meanwhile is waited for like any other.
-        if (!link.ended) throw error;
-      }
+  async #runOn<T>({ link, channel }: Entry<C>, work: (channel: C) => Promise<T>): Promise<T> {
+    try {
+      return await work(channel);
+    } catch (error) {
+      throw channel.end?.scope === 'connection' ? lostUnder(channel.end.error) : error;
+    } finally {
+      // A channel that erred is gone; so is everything that idled on a link before.
+      this.#idle = this.#idle.filter((entry) => entry.channel.end === undefined);
+      if (channel.end === undefined) this.#idle.push({ link, channel });
+      this.trim();
+    }
+  }
+
+  /** Undefined when the connection died: nothing was asked yet, so another one is waited for like at first. */
+  async #take(): Promise<Entry<C> | undefined> {
+    const link = await this.#keeper.current();
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (idle.channel.end === undefined) return idle;
+    }
+    try {
+      return { link, channel: await this.#open(link) };
+    } catch (error) {
+      if (!link.ended) throw error;
+      return undefined;
     }
   }
 
