@@ -135,7 +135,11 @@ const CASES: Readonly<Record<string, Case>> = {
     rule: rules.libraryPrintsNothing,
     files: sourceFiles,
     refused: { 'src/a.ts': 'console.log(1);', 'src/b.ts': "process.stderr.write('x');" },
-    accepted: { 'src/a.ts': '// no console here', 'src/cli/main.ts': "process.stdout.write('x');" },
+    accepted: {
+      'src/a.ts': '// no console here',
+      'src/cli/main.ts': "process.stdout.write('x');",
+      'src/b.ts': "process.emitWarning('what a program can silence');",
+    },
   },
   'the library reads no environment': {
     rule: rules.libraryReadsNoEnvironment,
