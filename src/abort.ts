@@ -1,4 +1,5 @@
 import { alone } from './callbacks.ts';
+import { isFunction, isObject } from './validation.ts';
 
 const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
 
@@ -36,3 +37,10 @@ function listen(signal: AbortSignal): Set<() => void> {
 /** Polyfills of old may give no reason. */
 export const reasonOf = (signal: AbortSignal): unknown =>
   signal.reason ?? new DOMException('This operation was aborted', 'AbortError');
+
+/** By shape: signals of jsdom, of a vm context or of a polyfill are none of this realm's. */
+export const isAbortSignal = (value: unknown): boolean => {
+  if (!isObject(value)) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Record<string, unknown>;
+  return typeof aborted === 'boolean' && isFunction(addEventListener) && isFunction(removeEventListener);
+};

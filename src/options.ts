@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isAbortSignal } from './abort.ts';
 import { guarded } from './callbacks.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
@@ -193,13 +194,6 @@ const lockSchema = z.strictObject({
   localBatch: localBatch.optional(),
   state: stateSchema.optional(),
 }) satisfies z.ZodType<AnyLockOptions, AnyLockOptions>;
-
-/** By shape: signals of jsdom, of a vm context or of a polyfill are none of this realm's. */
-const isAbortSignal = (value: unknown): boolean => {
-  if (!isObject(value)) return false;
-  const { aborted, addEventListener, removeEventListener } = value as Record<string, unknown>;
-  return typeof aborted === 'boolean' && isFunction(addEventListener) && isFunction(removeEventListener);
-};
 
 const timeoutRule = expects('0 or more milliseconds, or Infinity');
 const timeout = z.custom<number>((value) => typeof value === 'number' && value >= 0, timeoutRule);
