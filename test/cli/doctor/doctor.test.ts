@@ -22,6 +22,10 @@ async function doctor(ns: string, ...args: string[]): Promise<Report> {
 const worries = ({ findings }: Report, check: string) =>
   findings.filter((it) => it.check === check && it.level !== 'ok');
 
+/** What changes the exit code. */
+const pressing = ({ findings }: Report) =>
+  findings.filter(({ level }) => level === 'warning' || level === 'problem');
+
 /** Carries out what a finding says: `rabbitmqctl …` or `baton …`, words that may be quoted. */
 async function carryOut(fix: string | undefined): Promise<void> {
   const [program, ...args] = [...(fix ?? '').matchAll(/'([^']*)'|(\S+)/g)].map(
@@ -36,7 +40,7 @@ test('a broker in good order: every check is made, nothing is left behind, and t
   const it = await coordinator({ namespace: ns });
   await (await it.lock('x').acquire()).release();
   const report = await doctor(ns);
-  expect(report.findings.filter(({ level }) => level === 'warning' || level === 'problem')).toEqual([]);
+  expect(pressing(report)).toEqual([]);
   expect(report.code).toBe(0);
   const checks = [
     'version',
@@ -119,15 +123,18 @@ test('a lock without a token for which somebody waits is a warning, and its comm
   // A client in line that does not mend it yet.
   const amqp = await connectAmqp(BROKER.url);
   onTestFinished(() => amqp.close());
-  await (await amqp.createChannel()).consume(lockQueueName(ns, 'x'), () => {});
+  const channel = await amqp.createChannel();
+  await channel.consume(lockQueueName(ns, 'x'), () => {});
   const report = await doctor(ns);
   const [finding] = worries(report, 'tokens');
   expect(report.code).toBe(1);
   expect(finding?.says).toMatch(/^lock "x" has no token, and somebody waits for it/);
   await carryOut(finding?.fix);
+  // It may not have been told, when the queue was back at once (3.10.8), and would be a finding of its own then.
+  await channel.close();
   const lease = await it.lock('x').acquire({ timeoutMs: 10_000 });
   await lease.release();
-  expect((await doctor(ns)).code).toBe(0);
+  expect(pressing(await doctor(ns))).toEqual([]);
 });
 
 test('a lock that was handed to somebody who does not say so is told, and one that is held is not', async () => {
