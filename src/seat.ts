@@ -86,7 +86,7 @@ export class Seat {
 
   get holds(): boolean {
     const { at } = this.#contender;
-    return at === 'held' || at === 'verifying' || isLeaving(at);
+    return at === 'held' || at === 'verifying' || at === 'renewing' || isLeaving(at);
   }
 
   join(call: Call): void {

@@ -3,7 +3,7 @@ import type { BatonError, LostReason } from '../../errors.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
 import { delay, part, unmarking } from './delaying.ts';
-import { consume, leave, recreate, renew } from './opening.ts';
+import { consume, leave, recreate } from './opening.ts';
 import {
   type Answer,
   countsApart,
@@ -13,6 +13,7 @@ import {
   notCounted,
   questionOn,
 } from './questions.ts';
+import { renew } from './renewing.ts';
 import type {
   At,
   ContenderEvent,
@@ -261,7 +262,7 @@ function release(state: Holding, around: Surroundings, rules: Rules): Step {
   const { line, hold, traits } = state;
   const turn = state.turn + 1;
   if (state.at === 'held' && hold.returns > LONG_LOG_RETURNS && !countsApart(hold, traits))
-    return renew(state, hold.deliveryTag, { abandoned: true });
+    return renew(state, hold.deliveryTag, around, { releases: true });
   if (state.at === 'verifying' && hasMark(hold, rules) && !isCancelled(state))
     return [part(state, questionOn(hold, traits), around), []];
   return [{ at: 'closing', turn, line }, [...unmarkingOf(state, rules), { do: 'close', line }]];

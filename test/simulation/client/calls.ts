@@ -148,6 +148,7 @@ function eventOf(asked: Request, call: number, frame: ServerFrame): StatefulEven
     case 'purge-ok':
       return { type: 'purged', call };
     case 'confirm':
+      if (what === 'probe') return { type: 'probed', call };
       return what === 'seed' ? { type: 'seeded', call } : undefined;
     case 'returned':
       return failure(asked, call, QUEUE_GONE);

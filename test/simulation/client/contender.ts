@@ -137,6 +137,9 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       if (effect.do === 'declare') checkDeclare(world, contender);
       request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
       break;
+    case 'probe':
+      request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
+      break;
     case 'purge':
       checkPurge(world, contender);
       if (contender.state.at === 'renewing' && contender.state.rejoins) contender.watched.place = undefined;
@@ -207,7 +210,7 @@ function useChannel(
       write(world, line, channelOf(own), { do: effect.do, deliveryTag: effect.deliveryTag });
       break;
     case 'ack':
-      checkAck(contender, effect.deliveryTag);
+      checkAck(world, contender, effect.deliveryTag);
       if (own.state !== 'open') break;
       write(world, line, channelOf(own), { do: 'ack', deliveryTag: effect.deliveryTag });
       break;

@@ -56,8 +56,12 @@ export interface WireBook {
   readonly knows: boolean;
   /** The first look on its line that showed nothing behind a stray. */
   readonly emptyAt: number;
-  /** It has purged the queue while it had something of it in hand. */
+  /** It has shown that it may publish. */
+  readonly tried: boolean;
+  /** It has purged the queue while it had something of it in hand, then seeded, and then seen one message there. */
   readonly purged: boolean;
+  readonly seeded: boolean;
+  readonly alone: boolean;
 }
 
 /** What a contender is seen from outside, for the checks. Nothing of it is known to the code under test. */
