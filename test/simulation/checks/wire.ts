@@ -7,6 +7,10 @@ import { Violation } from './state.ts';
 /** How long a queue that shows no token is given to show one before it may be started over. */
 const GRACE_MS = 2_000;
 
+/** For how long a token may be replaced: a purge, a seed and a look, and this again a few times. */
+const RELEASED_MS = 19_000;
+const REPLACED_MS = 91_000;
+
 export const NEW_BOOK: WireBook = {
   goneAt: Number.NEGATIVE_INFINITY,
   knows: false,
@@ -96,6 +100,20 @@ export function checkAck({ config }: World, { watched, granted }: Contender, del
       throw new Violation('the wire', 'a token is acked before it is known that one can be published');
   } else if (!alone) {
     throw new Violation('the wire', 'a token is acked before another one is known to be alone behind it');
+  }
+}
+
+/** Nobody is kept waiting by an answer that does not come: what is in hand is given back, and a token that is owed is not owed for ever. */
+export function checkReplacing(world: World): void {
+  for (const client of world.clients) {
+    if (client.pausedAt !== undefined) continue;
+    for (const { id, granted, state, watched } of client.contenders) {
+      if (state.at !== 'renewing' || watched.replacingSince === undefined) continue;
+      const forMs = world.model.now + client.monoShift - watched.replacingSince;
+      const isRelease = granted && state.owedUntil === undefined;
+      if (forMs <= (isRelease ? RELEASED_MS : REPLACED_MS)) continue;
+      throw new Violation('it heals', `client ${client.id}.${id} has replaced its token for ${forMs} ms`);
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
 import type { RegisterState } from '../../../src/protocol/register/types.ts';
 import { IDLE_VIGIL, type Vigil } from '../../../src/protocol/vigil.ts';
 import type { ResolvedGrant } from '../checks/state.ts';
+import { NEW_BOOK } from '../checks/wire.ts';
 
 export type Role = 'locks' | 'service' | 'publisher';
 
@@ -78,6 +79,8 @@ export interface Watched {
   keptTag: number;
   book: WireBook;
   grantedHandOut: number;
+  /** On its own clock: since when it has had what it replaces, or has owed a token after that. */
+  replacingSince: number | undefined;
   /** Whether what was read last was a token, live or not. */
   handedToken: boolean;
   /** Number of the token that was read last. */
@@ -100,6 +103,30 @@ export interface Watched {
   /** The part of it in which the client could hear what the broker says. */
   hearingMs: number;
 }
+
+export const NEW_WATCHED: Watched = {
+  sentAt: undefined,
+  provenAt: undefined,
+  handOut: 0,
+  grantedHandOut: 0,
+  replacingSince: undefined,
+  handedToken: false,
+  deliveryTag: 0,
+  keptSince: 0,
+  keptTag: 0,
+  read: 0,
+  rival: undefined,
+  token: 0,
+  surfaced: false,
+  book: NEW_BOOK,
+  floor: 0n,
+  fence: undefined,
+  excuse: undefined,
+  forgotten: false,
+  place: undefined,
+  overlapMs: 0,
+  hearingMs: 0,
+};
 
 export interface Contender {
   readonly id: number;

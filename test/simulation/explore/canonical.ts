@@ -145,7 +145,8 @@ function contenderOf(
   );
   const { goneAt, knows, emptyAt, tried, purged, seeded, alone } = watched.book;
   parts.push(Math.min(101, now - goneAt), knows, Math.min(2_001, now - emptyAt), watched.handedToken);
-  parts.push(tried, purged, seeded, alone);
+  const { replacingSince } = watched;
+  parts.push(tried, purged, seeded, alone, replacingSince !== undefined && replacingSince - mono);
   parts.push(
     watched.read,
     watched.token,
