@@ -86,7 +86,12 @@ export class Seat {
 
   get holds(): boolean {
     const { at } = this.#contender;
-    return at === 'held' || at === 'verifying' || at === 'renewing' || isLeaving(at);
+    return at === 'held' || at === 'verifying' || this.replaces || isLeaving(at);
+  }
+
+  /** A new token takes the place of the old one. */
+  get replaces(): boolean {
+    return this.#contender.at === 'renewing';
   }
 
   join(call: Call): void {
