@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect as connectAmqp } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type ConnectOptions, type Coordinator, connect, type Lease } from '../../src/index.ts';
 import { longLog } from '../../src/protocol/contender/holding.ts';
 import { lockQueueName } from '../../src/protocol/topology.ts';
+import { queueUp } from '../contract/cases/tools.ts';
 import { sharedBroker } from '../support/broker/index.ts';
 import { openProxy } from '../support/proxy.ts';
 
@@ -30,10 +32,16 @@ async function worn(baton: Coordinator, name: string): Promise<Lease> {
   return lease;
 }
 
-async function expectNext(name: string, { fence }: Lease): Promise<void> {
-  const next = await (await open()).lock(name).acquire({ timeoutMs: SOON_MS });
-  expect(next.fence).toBeGreaterThan(fence);
-  await next.release();
+/** Releases, with somebody in line who has to be granted soon. */
+async function releaseToNext(lease: Lease, name: string, before?: () => Promise<void>): Promise<void> {
+  const { lease: next } = await queueUp((await open()).lock(name));
+  await before?.();
+  const from = performance.now();
+  await lease.release();
+  const granted = await next;
+  expect(performance.now() - from).toBeLessThan(SOON_MS);
+  expect(granted.fence).toBeGreaterThan(lease.fence);
+  await granted.release();
 }
 
 async function ready(name: string): Promise<number> {
@@ -53,12 +61,27 @@ describe.runIf(replaces && control !== undefined)('a release that replaces the t
     longLog.returns = returns;
   });
 
+  /** When the close comes: with the release, with the answer to the purge, or a little after that. */
+  const MOMENTS = [0, 1, 2, 3, 4].map((moment) => (close: () => Promise<void>): Promise<void> => {
+    if (moment === 0) return close();
+    return new Promise((resolve) => {
+      const onPurged = () => {
+        unsubscribe('batonmq:start-over', onPurged);
+        if (moment === 1) resolve(close());
+        else setTimeout(() => resolve(close()), moment - 2);
+      };
+      subscribe('batonmq:start-over', onPurged);
+    });
+  });
+
   test.each([
     ['at once', 0],
     ['with time to drain', 10_000],
   ])(
     'is seen to its end by a close %s: there is a token after each of 30',
-    { timeout: 120_000 },
+    {
+      timeout: 120_000,
+    },
     async (_, drainMs) => {
       const name = nameOf('close');
       let last = 0n;
@@ -67,8 +90,9 @@ describe.runIf(replaces && control !== undefined)('a release that replaces the t
         const lease = await worn(baton, name);
         expect(lease.fence).toBeGreaterThan(last);
         last = lease.fence;
-        await Promise.allSettled([lease.release(), baton.close({ drainMs })]);
-        await expect.poll(() => ready(name), { timeout: 2_000 }).toBe(1);
+        const closed = MOMENTS[i % MOMENTS.length]?.(() => baton.close({ drainMs }));
+        await Promise.allSettled([lease.release(), closed]);
+        await expect.poll(() => ready(name), { timeout: 2_000, message: `after ${i} closes` }).toBe(1);
       }
     },
   );
@@ -82,20 +106,14 @@ describe.runIf(replaces && control !== undefined)('a release that replaces the t
     const as = new URL(url);
     [as.username, as.password] = [user, 'secret'];
     const lease = await worn(await open({}, as.href), name);
-    await lease.release();
-    await expectNext(name, lease);
+    await releaseToNext(lease, name);
   });
 
   test('is an ordinary one during an alarm', async () => {
     const name = nameOf('alarm');
     const lease = await worn(await open(), name);
-    const waiter = (await open()).lock(name).acquire({ timeoutMs: SOON_MS });
-    await control?.raiseMemoryAlarm();
     onTestFinished(() => control?.clearMemoryAlarm());
-    await lease.release();
-    const next = await waiter;
-    expect(next.fence).toBeGreaterThan(lease.fence);
-    await next.release();
+    await releaseToNext(lease, name, async () => control?.raiseMemoryAlarm());
   });
 
   test('is an ordinary one when the purge is never answered', async () => {
@@ -107,8 +125,7 @@ describe.runIf(replaces && control !== undefined)('a release that replaces the t
     });
     onTestFinished(() => proxy.close());
     const lease = await worn(await open({}, proxy.url), name);
-    await lease.release();
-    await expectNext(name, lease);
+    await releaseToNext(lease, name);
     expect(proxy.sent('queue.purge')).toBe(1);
   });
 });

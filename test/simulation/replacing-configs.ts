@@ -25,6 +25,12 @@ const replacing = (
 ): Config => ({ ...REPLACING, name: `replacing: ${name}`, faults, ...more });
 
 const OLD_3 = { version: '3.10' } as const;
+const LOST_LINE = {
+  faultRate: 0.1,
+  maxFaults: 1,
+  healsWithinMs: 20_000,
+  allows: ['connection ended by the broker'],
+} as const;
 const NODES = {
   nodes: 2,
   allows: ['link dropped, nobody told', 'old delivery taken for the answer'],
@@ -76,6 +82,8 @@ export const REPLACED: readonly Config[] = [
     ...OLD_3,
     allows: ['connection ended by the broker'],
   }),
+  replacing('a lost line', ['reset'], { ...LOST_LINE }),
+  replacing('a lost line, 3.10', ['reset'], { ...OLD_3, ...LOST_LINE }),
   replacing('nodes', ['flap', 'leader', 'cut', 'crash'], { ...NODES }),
   replacing('nodes, 3.10', ['flap', 'leader', 'cut', 'crash'], { ...OLD_3, ...NODES }),
   replacing('a stray', ['alarm', 'stuck-publish', 'stall', 'junk', 'crash'], {

@@ -94,28 +94,11 @@ export const RENEWALS: readonly RuleMutant[] = [
   },
   {
     name: 'a seed that failed after the ack is not tried again',
-    world: 'replacing: lines, 3.10',
+    world: 'replacing: a lost line, 3.10',
     edits: one(
       RENEWING,
       "state.owedUntil === undefined || error.code === 'closed'",
       "state.phase !== 'looking'",
-    ),
-  },
-  {
-    name: 'what comes after the ack is kept',
-    edits: one(
-      RENEWING,
-      "return [state, [...saw, { do: 'ack', line: event.line, deliveryTag }]];",
-      'return [state, saw];',
-    ),
-  },
-  {
-    name: 'what comes back while the token is replaced is taken for what was in hand',
-    world: 'starting over, a flap',
-    edits: one(
-      RENEWING,
-      'return owes ? arrive(state, event, around, rules) : endHere(state, consume(state));',
-      'return owes ? arrive(state, event, around, rules) : [state, []];',
     ),
   },
 ];
