@@ -1,11 +1,12 @@
 import { v7 as uuid } from 'uuid';
 import { Alarm } from './alarm.ts';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
+import { publish } from './callbacks.ts';
 import type { Context } from './context.ts';
 import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
-import { isInLine, vouchedMs } from './protocol/contender/step.ts';
+import { isBehindHolder, isInLine, vouchedMs } from './protocol/contender/step.ts';
 import type { ContenderState, Refusal, Rules } from './protocol/contender/types.ts';
 import type { Instant } from './protocol/instant.ts';
 import {
@@ -18,6 +19,7 @@ import {
 } from './protocol/register/step.ts';
 import type { Handed, RegisterEffect } from './protocol/register/types.ts';
 import { consumerTag, contenderId, recreation } from './protocol/topology.ts';
+import { Throws } from './throws.ts';
 
 /** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
 const REGISTER_PREFETCH = 16;
@@ -45,6 +47,7 @@ export class Contender {
   readonly #channels = new Map<number, ConsumerChannel>();
   readonly #queued: StatefulEvent[] = [];
   readonly #alarm: Alarm;
+  readonly #throws = new Throws();
   #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
@@ -61,6 +64,11 @@ export class Contender {
   /** `reading`: it has the token, and the register is being read before the grant. */
   get at(): ContenderState['at'] | 'reading' {
     return isWithheld(this.#state) ? 'reading' : this.#state.contender.at;
+  }
+
+  /** Whether it is known that somebody else has the lock. Who cannot read the register yet waits for a stale holder. */
+  get isBehindHolder(): boolean {
+    return isWithheld(this.#state) || isBehindHolder(this.#state.contender);
   }
 
   /** The latest consumer tag: whose place in line, or hold, this is. */
@@ -112,8 +120,8 @@ export class Contender {
     if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
       this.#record.released();
     if (!isInLine(before) && isInLine(state)) this.#record.joined();
-    if (state.at === 'waiting' && before.at === 'opening' && waitingChannel.hasSubscribers) {
-      waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
+    if (state.at === 'waiting' && before.at === 'opening') {
+      publish(waitingChannel, { lock: this.#owner.lock, service: this.#context.identity.service });
     }
     for (const effect of effects) this.#carryOut(effect);
     if (state.at === 'lost') this.#end();
@@ -210,8 +218,8 @@ export class Contender {
   async #startOver(call: number): Promise<StatefulEvent> {
     const reason = whyStartOver(this.#state.contender);
     await this.#record.purge();
-    if (reason !== undefined && startOverChannel.hasSubscribers) {
-      startOverChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service, reason });
+    if (reason !== undefined) {
+      publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
     }
     return { type: 'purged', call };
   }
@@ -231,7 +239,8 @@ export class Contender {
       case 'register-consume': {
         const { line } = effect;
         this.#channels.get(line)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
-          delivered: (delivery) => this.dispatch({ type: 'register-delivered', line, delivery }),
+          delivered: (delivery) =>
+            this.#throws.note(() => this.dispatch({ type: 'register-delivered', line, delivery })),
           cancelled: () => this.dispatch({ type: 'register-cancelled', line }),
         });
         break;
@@ -257,11 +266,11 @@ export class Contender {
     this.#tag = this.#newTag();
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
-      delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),
+      delivered: (delivery) => this.#throws.note(() => this.dispatch({ type: 'delivered', line, delivery })),
       cancelled: () => this.dispatch({ type: 'cancelled', line }),
       closed: (end) => {
         this.#channels.delete(line);
-        this.dispatch({ type: 'closed', line, ...end });
+        this.dispatch({ type: 'closed', line, ...end, ...this.#throws.take(this.queue) });
       },
     };
     this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag, listener));

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import type { LockSession, SessionState, SessionStateChange } from './broker/port.ts';
+import { publish, tell } from './callbacks.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Context } from './context.ts';
 import { stateChannel } from './diagnostics.ts';
@@ -13,6 +14,7 @@ import { Ledger } from './ledger.ts';
 import { Lock } from './lock.ts';
 import {
   type CloseOptions,
+  checkTask,
   type LockOptions,
   parseCloseOptions,
   parseLockName,
@@ -62,8 +64,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
     session.onStateChange((change) => {
       this.#publishState(change);
       settings.logger.info({ from: change.from, to: change.to, err: change.error }, 'session state');
-      // Not from inside the session's own step: a listener that throws must not get between it and its work.
-      queueMicrotask(() => this.emit('state', change));
+      tell(this, 'state', change);
     });
   }
 
@@ -103,6 +104,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
    */
   schedule(name: string, when: string, task: ScheduledTask, options?: ScheduleOptions): Schedule {
     const policy = parsePolicy(when, options);
+    checkTask('schedule', task);
     const lock = this.lock<JobRecord>(name, { state: jobRecordSchema });
     const { clock, settings, identity } = this.#context;
     const schedule = new Schedule(
@@ -113,11 +115,11 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
         logger: settings.logger,
         by: processName(identity),
         acquire: (signal) => lock.acquire({ signal }),
+        ended: () => this.#schedules.delete(schedule),
       },
       task,
     );
     this.#schedules.add(schedule);
-    schedule.once('ended', () => this.#schedules.delete(schedule));
     return schedule;
   }
 
@@ -126,9 +128,10 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
    * release, and for tokens that are being replaced, then leaves; what is still held is lost with `coordinator-closed`. Idempotent, never rejects for a
    * broker that does not answer, and takes at most `drainMs` + 2 s.
    */
-  close(options?: CloseOptions): Promise<void> {
-    this.#closed ??= this.#close(parseCloseOptions(options).drainMs);
-    return this.#closed;
+  async close(options?: CloseOptions): Promise<void> {
+    const { drainMs } = parseCloseOptions(options);
+    this.#closed ??= this.#close(drainMs);
+    await this.#closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -160,8 +163,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   }
 
   #publishState(change: SessionStateChange): void {
-    if (!stateChannel.hasSubscribers) return;
-    stateChannel.publish({ ...change, service: this.#context.identity.service, session: this });
+    publish(stateChannel, { ...change, service: this.#context.identity.service, session: this });
   }
 
   #beat(): void {

@@ -19,13 +19,12 @@ export {
   UnsupportedBrokerError,
 } from './errors.ts';
 export type { ScheduleOptions } from './jobs/options.ts';
-export type { RunReport, Schedule, ScheduledRun, ScheduledTask } from './jobs/schedule.ts';
+export type { AheadReport, RunReport, Schedule, ScheduledRun, ScheduledTask } from './jobs/schedule.ts';
 export type { Lease } from './lease.ts';
 export type { Lock, Task } from './lock.ts';
 export type { Logger } from './logger.ts';
 export type {
   AcquireOptions,
-  BrokerUrls,
   CloseOptions,
   ConnectOptions,
   GrantMode,
@@ -35,3 +34,4 @@ export type {
   StatefulLockOptions,
 } from './options.ts';
 export type { StateSchema } from './state.ts';
+export type { BrokerUrls, ExpiringUrls } from './urls.ts';

@@ -1,5 +1,6 @@
 import { v7 as uuid } from 'uuid';
 import type { LockBroker, QueueDepth } from './broker/port.ts';
+import { publish } from './callbacks.ts';
 import type { Clock } from './clock.ts';
 import { type LockTrace, probeChannel, seedChannel } from './diagnostics.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from './errors.ts';
@@ -26,7 +27,7 @@ import {
 /** Names remembered when nobody uses them; beyond it the longest unused is forgotten. About 1 MB. */
 const IDLE_NAMES = 10_000;
 
-/** How long after its own release a process does not take "nothing ready" for "somebody else holds it". */
+/** How long after its own release a process does not take "nothing ready" for "somebody else holds it"; opening.ts bounds it. */
 const JUST_RELEASED_MS = 250;
 
 type Calls = { look: QueueDepth | 'absent'; declare: QueueDepth; seed: undefined; probe: undefined };
@@ -113,7 +114,7 @@ export class NameRecord {
       at,
     };
     await this.#parts.broker.publish(this.queue, encodeToken(token));
-    if (seedChannel.hasSubscribers) seedChannel.publish({ ...this.#trace(), again: this.highestSeen > 0n });
+    publish(seedChannel, { ...this.#trace(), again: this.highestSeen > 0n });
   }
 
   /** Publishes what does no harm: nobody is handed it while there is a token, and it expires. */
@@ -195,7 +196,7 @@ export class NameRecord {
 
   #probeForToken(): Promise<undefined> {
     this.#parts.settings.logger.info({ lock: this.name }, 'no token seen for healAfterMs: probing');
-    if (probeChannel.hasSubscribers) probeChannel.publish(this.#trace());
+    publish(probeChannel, this.#trace());
     return this.probe();
   }
 

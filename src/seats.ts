@@ -40,6 +40,12 @@ export class Seats {
     this.#seatOf.get(call)?.leave(call);
   }
 
+  /** Whether a lease of this process has that queue's token. */
+  holdsQueue(queue: string): boolean {
+    for (const seat of this.#all) if (seat.isLeased && seat.queue === queue) return true;
+    return false;
+  }
+
   /** Ends every wait; leases go on. */
   retire(): void {
     for (const seat of this.#all) seat.retire();

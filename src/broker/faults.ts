@@ -36,6 +36,10 @@ const WORDS: Record<Action, string> = {
   publish: 'publish to',
 };
 const SECRET_AT_LEAST = 3;
+/** What amqplib says of a peer that does not speak its protocol. */
+const NO_BROKER = /^Expected |nvalid frame|^Frame /;
+/** 4.3.6 resets the connection below it; 3.10.8 below 4096. */
+const MIN_FRAME_4 = 8_192;
 
 /** Why a dial failed, as a sentence that says what to do. Never names a password. */
 export function dialFault(error: unknown, address: BrokerAddress): BatonError {
@@ -44,7 +48,7 @@ export function dialFault(error: unknown, address: BrokerAddress): BatonError {
   const peer = labelOf(address);
   const cause = safeCause(raw);
   const unreachable = (sentence: string) => new BrokerUnreachableError(sentence, { cause });
-  if (/^Handshake terminated by server: 403|^SASL mechanism/.test(raw.message)) {
+  if (isRefusedLogin(error)) {
     const login = `The broker at ${peer} refused the login of user '${address.user}'`;
     return new AccessRefusedError(`${login}; check name, password and mechanism: ${raw.said}`, { cause });
   }
@@ -66,17 +70,38 @@ export function dialFault(error: unknown, address: BrokerAddress): BatonError {
   }
   if (isTls(raw)) {
     const advice = 'check the port, ca, cert, key and servername in socketOptions';
-    return unreachable(`TLS with ${peer} failed; ${advice}: ${raw.message}`);
+    return unreachable(`TLS with ${peer} failed; ${advice}: ${opensslReason(raw.message)}`);
   }
   if (typeof raw.code === 'string' && /^ERR_(INVALID_ARG|OSSL|OUT_OF_RANGE)/.test(raw.code)) {
     // No cause: Node quotes the values that it refuses, and a passphrase may be among them.
     return new InvalidOptionsError([`connect: socketOptions were refused by Node.js (${raw.code})`]);
   }
-  if (/closed abruptly|^Expected |nvalid frame|^Frame |ECONNRESET/.test(`${raw.message} ${raw.code}`)) {
+  if (NO_BROKER.test(raw.message) || /closed abruptly|ECONNRESET/.test(`${raw.message} ${raw.code}`)) {
+    const { frameMax } = address.tuning;
+    if (frameMax !== undefined && frameMax < MIN_FRAME_4) {
+      const least = `frameMax ${frameMax} of the URL may be too small for it; RabbitMQ 4 wants at least ${MIN_FRAME_4}`;
+      return unreachable(`${peer} broke off the AMQP handshake; ${least}: ${raw.message}`);
+    }
     const advice = 'check that it is an AMQP 0-9-1 port, and amqps:// against amqp://';
     return unreachable(`${peer} broke off the AMQP handshake; ${advice}: ${raw.message}`);
   }
   return unreachable(`The broker at ${peer} cannot be reached: ${raw.message}`);
+}
+
+/** Whether a dial failed because of name or password. */
+export const isRefusedLogin = (error: unknown): boolean =>
+  /^Handshake terminated by server: 403|^SASL mechanism/.test(readRaw(error).message);
+
+/**
+ * Whether a dial that failed so can succeed without anybody changing anything: the broker may be starting, or its name
+ * not be known yet. A certificate that is refused stays so, and what speaks another protocol is no broker.
+ */
+export function mayPass(error: unknown): boolean {
+  if (!(error instanceof BatonError) || !error.retryable) return false;
+  if (error.cause instanceof BatonError) return mayPass(error.cause);
+  const raw = readRaw(error.cause);
+  if (raw.code === 'ECONNRESET') return true;
+  return !isTls(raw) && !NO_BROKER.test(raw.message);
 }
 
 /** Why an open connection ended. */
@@ -85,7 +110,11 @@ export function lineFault(error: unknown, address: BrokerAddress): BatonError {
   const raw = readRaw(error, address);
   const lost = `The connection to the broker at ${labelOf(address)} was lost`;
   if (raw.code === 540 || (raw.code === 541 && /feature flag/.test(raw.said))) return unsupported(raw);
-  return new BrokerUnreachableError(`${lost}: ${raw.said}`, { cause: safeCause(raw) });
+  // 320 "CONNECTION_FORCED - credential expired" (4.3.6; 3.10.8 and 4.0.5 refuse what is new and go on).
+  const why = /credential expired/.test(raw.said)
+    ? 'its credentials expired; have urls be a function that returns new ones, and they are renewed before'
+    : raw.said;
+  return new BrokerUnreachableError(`${lost}: ${why}`, { cause: safeCause(raw) });
 }
 
 /** Why a call on a channel failed that the broker closed in answer to it, or refused. */
@@ -134,6 +163,12 @@ const unsupported = (raw: Raw) =>
 
 const isWithoutQuorum = ({ said }: Raw): boolean =>
   /disabled|not enabled|unsupported queue type|not supported|feature flag/i.test(said);
+
+/** OpenSSL tells its reason between addresses, functions and source files, and ends the line. */
+function opensslReason(message: string): string {
+  const [, reason] = /error:[0-9A-F]+:[^:]*:[^:]*:([^:]*)/i.exec(message) ?? [];
+  return reason ?? message.trim();
+}
 
 function isTls({ code, message }: Raw): boolean {
   return (

@@ -2,12 +2,11 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BatonError, BrokerUnreachableError, ClosedError, isBatonError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { backoffMs } from './backoff.ts';
 import type { CheckedLink, Dialer, Role } from './dialer.ts';
 import type { Link } from './link.ts';
 import type { BrokerTraits } from './port.ts';
 
-const FIRST_DELAY_MS = 100;
-const LONGEST_DELAY_MS = 5_000;
 /** A link that lived this long was a good one: the next loss begins again with the shortest delay. */
 const SETTLED_MS = 1_000;
 
@@ -18,15 +17,11 @@ export interface KeeperEvents {
   lost(error: BatonError): void;
   /** An attempt to connect failed; it goes on trying. */
   failed(error: BatonError): void;
+  /** The credentials of an open link could not be renewed; it goes on trying. */
+  unrenewed(error: BatonError): void;
   blocked(): void;
   /** A channel number is free again. */
   released(): void;
-}
-
-/** Doubling from 100 ms to at most 5 s, with jitter between half and whole, so that a fleet does not come back at once. */
-export function backoffMs(attempt: number, random: () => number = Math.random): number {
-  const whole = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16));
-  return whole * (0.5 + random() / 2);
 }
 
 /** Keeps one connection of a role alive for ever: what dies unexpectedly is replaced by a new link. */
@@ -91,6 +86,9 @@ export class LinkKeeper {
       blocked: (on) => {
         this.#blocked = on;
         if (!this.#abort.signal.aborted) this.#events.blocked();
+      },
+      unrenewed: (error) => {
+        if (!this.#abort.signal.aborted) this.#events.unrenewed(error);
       },
       released: () => this.#events.released(),
     });

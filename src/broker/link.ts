@@ -1,6 +1,7 @@
-import type { BatonError } from '../errors.ts';
+import { type BatonError, BrokerUnreachableError } from '../errors.ts';
 import type { BrokerAddress } from './address.ts';
 import type { Channel, Dialled } from './amqp.ts';
+import { Bound } from './bound.ts';
 import { type ChannelReleased, ConfirmLinkChannel, LinkChannel } from './channel.ts';
 import { lineFault } from './faults.ts';
 
@@ -16,6 +17,8 @@ export interface LinkEvents {
   ended(error: BatonError | undefined): void;
   /** `connection.blocked` and `connection.unblocked`. */
   blocked(on: boolean): void;
+  /** Its credentials could not be renewed; it goes on trying. */
+  unrenewed(error: BatonError): void;
   /** A channel number is free again. */
   released(): void;
 }
@@ -32,6 +35,7 @@ export class Link {
   #end: { error: BatonError | undefined } | undefined;
   #open = 0;
   #closing = false;
+  readonly #over = new AbortController();
   #linger: NodeJS.Timeout | undefined;
   /** Resolves when no close-ok can be under way any more; undefined when none is. */
   #settling: Promise<void> | undefined;
@@ -73,6 +77,32 @@ export class Link {
     return this.dialled.channelMax - this.#open;
   }
 
+  /** Aborted when it has ended, or is about to be closed. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /**
+   * connection.update-secret. A secret that the broker refuses ends the connection. Rejects when the link has ended, or
+   * no answer came in time: amqplib's promise never settles then.
+   */
+  async updateSecret(secret: string, timeoutMs: number): Promise<void> {
+    const bound = new Bound(this.over, timeoutMs);
+    try {
+      const reason = 'the credentials are about to expire';
+      await Promise.race([bound.expired, this.dialled.model.updateSecret(Buffer.from(secret), reason)]);
+    } catch (error) {
+      if (!bound.signal.aborted) throw lineFault(error, this.address);
+      throw new BrokerUnreachableError(`the broker did not answer within ${timeoutMs} ms`);
+    } finally {
+      bound.release();
+    }
+  }
+
+  tellUnrenewed(error: BatonError): void {
+    this.#events?.unrenewed(error);
+  }
+
   /** Takes the link over. A link that has ended already says so at once. */
   attach(events: LinkEvents): void {
     this.#events = events;
@@ -98,6 +128,7 @@ export class Link {
     if (this.#end !== undefined) this.destroy();
     else if (!this.#closing) {
       this.#closing = true;
+      this.#over.abort();
       const timer = setTimeout(() => this.destroy(), timeoutMs);
       void this.#socketClosed.then(() => clearTimeout(timer));
       // On a connection that dies meanwhile this never settles, and on a blocked one it settles unsent.
@@ -115,6 +146,7 @@ export class Link {
   #finish(error: BatonError | undefined): void {
     if (this.#end !== undefined) return;
     this.#end = { error: this.#closing ? undefined : error };
+    this.#over.abort();
     const socket = this.dialled.socket;
     if (!socket.closed) this.#linger = setTimeout(() => socket.destroy(destroyed()), LINGER_MS);
     for (const channel of [...this.#channels]) {

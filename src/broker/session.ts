@@ -1,6 +1,7 @@
 import { type BatonError, ClosedError } from '../errors.ts';
-import type { BrokerUrls, Settings } from '../options.ts';
+import type { Settings } from '../options.ts';
 import { lockQueueArguments } from '../protocol/topology.ts';
+import type { BrokerUrls } from '../urls.ts';
 import { CallPool } from './call-pool.ts';
 import type { ConfirmLinkChannel, LinkChannel } from './channel.ts';
 import { type CheckedLink, Dialer, type Role } from './dialer.ts';
@@ -23,10 +24,10 @@ const FAREWELL_MS = 200;
 
 /**
  * Connects to RabbitMQ: a lock connection and a service connection; one for publishing follows on first need.
- * The first attempt fails fast, within `connectTimeoutMs` over all URLs and both connections; what dies later is
- * replaced for ever, 50 to 100 ms after the loss at first, 2.5 to 5 s at last.
+ * `connectTimeoutMs` is for both connections and all URLs: what can pass is tried again until then, what cannot is told
+ * at once. What dies later is replaced for ever, 50 to 100 ms after the loss at first, 2.5 to 5 s at last.
  *
- * @throws {BrokerUnreachableError} nobody answered, or not in time
+ * @throws {BrokerUnreachableError} nobody answered in time, or not as a broker does
  * @throws {AccessRefusedError} user, password or virtual host were refused
  * @throws {UnsupportedBrokerError} not RabbitMQ 3.10 or newer, or without heartbeats
  * @throws {InvalidOptionsError} a URL cannot be read, or `leaseMs` does not fit the negotiated heartbeat
@@ -35,9 +36,9 @@ export async function connectSession(urls: BrokerUrls, settings: Settings): Prom
   const dialer = new Dialer(urls, settings);
   const deadline = dialer.deadline();
   const never = new AbortController().signal;
-  const locks = await dialer.dial('locks', never, deadline);
+  const locks = await dialer.reach('locks', never, deadline);
   try {
-    return new AmqpSession(dialer, settings, locks, await dialer.dial('service', never, deadline));
+    return new AmqpSession(dialer, settings, locks, await dialer.reach('service', never, deadline));
   } catch (error) {
     await locks.link.close(FAREWELL_MS);
     throw error;
@@ -76,6 +77,7 @@ class AmqpSession implements LockSession {
           this.#refresh(error);
         },
         failed: (error) => this.#failed(error),
+        unrenewed: (error) => this.#tell({ from: this.#state, to: this.#state, error }),
         blocked: () => this.#refresh(),
         released: () => own?.released(),
       });

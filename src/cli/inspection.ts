@@ -1,7 +1,9 @@
+import type { BrokerAddress } from '../broker/address.ts';
+import { Destination } from '../broker/destination.ts';
 import type { LockSession } from '../broker/port.ts';
 import { connectSession } from '../broker/session.ts';
 import { parseConnectOptions, type Settings } from '../options.ts';
-import { lockPlace } from '../protocol/topology.ts';
+import { lockNameOf, lockPlace } from '../protocol/topology.ts';
 import {
   type Connection,
   connectArgs,
@@ -11,11 +13,18 @@ import {
   readFlag,
 } from './connect-flags.ts';
 import { Management } from './management/client.ts';
+import { UsageError } from './usage-error.ts';
 
 /** The flags of every command that only looks, or breaks; for `parseArgs`. */
 export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
 
 const FAREWELL_MS = 1_000;
+
+/** With slots the queue is not the lock's alone. */
+export interface Whereabouts {
+  readonly queue: string;
+  readonly lock: string;
+}
 
 /** A session with the broker, and its management API, which may turn out to be off. */
 export class Inspection implements AsyncDisposable {
@@ -23,34 +32,61 @@ export class Inspection implements AsyncDisposable {
   readonly settings: Settings;
   readonly session: LockSession;
   readonly management: Management;
+  /** The first of the brokers that were named. */
+  readonly broker: BrokerAddress;
 
   private constructor(
     connection: Connection,
     settings: Settings,
     session: LockSession,
     management: Management,
+    broker: BrokerAddress,
   ) {
     this.connection = connection;
     this.settings = settings;
     this.session = session;
     this.management = management;
+    this.broker = broker;
   }
 
   /** Rejects with UsageError, and as `connect` does. */
   static async open(flags: FlagValues): Promise<Inspection> {
     const connection = await readConnection(flags, process.env);
     const settings = parseConnectOptions(connection.options);
-    const management = new Management(connection, readFlag(MANAGEMENT_FLAG, flags, process.env));
-    return new Inspection(connection, settings, await connectSession(connection.urls, settings), management);
+    const destination = new Destination(connection.urls, settings.socketOptions);
+    const never = new AbortController().signal;
+    const [broker] = (await destination.ask(never, settings.connectTimeoutMs)).addresses;
+    if (broker === undefined) throw new UsageError('there is no URL of a broker');
+    const management = new Management(destination, broker, readFlag(MANAGEMENT_FLAG, flags, process.env));
+    const session = await connectSession(connection.urls, settings);
+    return new Inspection(connection, settings, session, management, broker);
   }
 
   get namespace(): string {
     return this.settings.namespace;
   }
 
-  /** With slots it is not the lock's alone. */
-  queueOf(lock: string): string {
-    return lockPlace(this.namespace, lock, this.settings.slots).queue;
+  /**
+   * Where a lock is. Also taken is what `ls` prints where it knows no name: a queue's name, the hash and beginning of a
+   * long name, and `3-of-64` for a slot, unless there is a lock of that name.
+   */
+  async find(name: string): Promise<Whereabouts> {
+    const { queue } = lockPlace(this.namespace, name, this.settings.slots);
+    const listed = this.#listed(name);
+    if (listed === undefined) return { queue, lock: name };
+    if (this.settings.slots === undefined && (await this.session.look(queue)) !== 'absent') {
+      return { queue, lock: name };
+    }
+    return { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed };
+  }
+
+  /** The queue that a name which `ls` prints can mean. */
+  #listed(name: string): string | undefined {
+    const prefix = `baton.${this.namespace}`;
+    if (name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`)) return name;
+    if (/^#[\w-]{43}\./.test(name)) return `${prefix}.lock.${name}`;
+    if (/^\d+-of-\d+$/.test(name) && this.settings.slots === undefined) return `${prefix}.slot.${name}`;
+    return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@ import { isBatonError } from '../../index.ts';
 import { type JobRecord, jobRecordSchema, type LastRun } from '../../jobs/record.ts';
 import { registerQueueName } from '../../protocol/topology.ts';
 import type { Inspection } from '../inspection.ts';
+import { isoOf } from '../management/answers.ts';
 import { ago, spanOf } from '../table.ts';
 import type { LockReport } from './report.ts';
 
@@ -11,6 +12,9 @@ export type Job =
   | { readonly is: 'none' }
   | { readonly is: 'known'; readonly record: JobRecord }
   | { readonly is: 'unknown'; readonly why: string };
+
+/** No tick is done before it comes, by clocks that are right; those of two machines may differ by minutes. */
+const AHEAD_MS = 3_600_000;
 
 const NONE: Job = { is: 'none' };
 
@@ -65,7 +69,11 @@ export function jobFacts(job: Job): [string, string][] {
   if (job.is === 'none') return [];
   if (job.is === 'unknown') return [['last run', `unknown: ${job.why}`]];
   const { done, last } = job.record;
-  const upTo: [string, string] = ['done up to', done === 0 ? 'nothing' : ago(isoOf(done))];
+  const isAhead = done - Date.now() > AHEAD_MS;
+  const upTo: [string, string] = [
+    'done up to',
+    `${done === 0 ? 'nothing' : ago(isoOf(done))}${isAhead ? ': a clock was wrong, and nothing runs until then (docs/jobs.md, Clocks)' : ''}`,
+  ];
   if (last === undefined) return [['last run', 'none yet'], upTo];
   return [
     ['last run', ago(isoOf(last.startedAt))],
@@ -85,4 +93,3 @@ function endText({ outcome, exitCode, signal }: LastRun): string {
 
 const tookText = (ms: number): string =>
   ms < 120_000 ? `${(ms / 1_000).toFixed(1)} s` : spanOf(Math.round(ms / 1_000));
-const isoOf = (ms: number): string => new Date(ms).toISOString();

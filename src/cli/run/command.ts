@@ -1,7 +1,9 @@
 import { connect, isBatonError, type Lease, LeaseLostError, type Lock } from '../../index.ts';
 import { jobRecordSchema } from '../../jobs/record.ts';
+import { SECRET_VARIABLES } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { EXIT } from '../exit-codes.ts';
+import { systemText } from '../system-text.ts';
 import { say } from '../talk.ts';
 import { type Ending, Guard } from './guard-client.ts';
 import { exitCodeOfSignal, Interrupts } from './interrupts.ts';
@@ -75,8 +77,10 @@ async function runUnder<T>(
     interrupts.signal.throwIfAborted();
     interrupts.passTo((signal) => guard.signal(signal));
     lease.throwIfLost();
+    const inherited = { ...process.env };
+    if (order.scrubEnv) for (const name of SECRET_VARIABLES) delete inherited[name];
     // Set last: in a nested run the command sees the inner lock.
-    const env = { ...process.env, ...environment, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
+    const env = { ...inherited, ...environment, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
     guard.run({ file: order.file, args: order.args, env }, lease.remainingMs, order.killAfterMs);
     const ending = await guard.ended;
     const signal = ending.say === 'ended' ? ending.signal : null;
@@ -105,7 +109,7 @@ function settle(ending: Ending, loss: LeaseLostError | undefined, { file }: RunO
       say('the guard process was killed, so the command was killed as well');
       return EXIT.internal;
     case 'failed':
-      say(`cannot run ${JSON.stringify(file)}: ${ending.errno}`);
+      say(`cannot run ${JSON.stringify(file)}: ${systemText(ending.errno)}`);
       return ending.errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
     case 'ended':
       if (loss !== undefined)

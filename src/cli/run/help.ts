@@ -7,9 +7,10 @@ COMMAND gets BATON_LOCK and BATON_FENCE in its environment, and is dead when the
 
 Options:
 ${columns([
-  ['--wait TIME', 'give up after this time (500ms, 30s, 5m, 2h, 1d)'],
+  ['--wait TIME', 'give up after this time (500ms, 30s, 5m, 2h, 1d, 1w)'],
   ['--no-wait', 'give up at once if somebody else holds LOCK'],
   ['--kill-after TIME', 'SIGTERM comes so long before the lease ends, SIGKILL at its end (default: 5s)'],
+  ['--scrub-env', 'COMMAND does not get BATON_URL and the other variables in which a password can be'],
   ['--label TEXT', 'shown to operators (default: COMMAND)'],
 ])}
 

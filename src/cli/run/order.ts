@@ -21,6 +21,8 @@ export interface RunOrder {
   readonly killAfterMs: number;
   /** How often the guard hears of the lease's end; also how soon a machine that woke up notices that it is over. */
   readonly beatEveryMs: number;
+  /** Whether COMMAND does not get the variables in which a password can be. */
+  readonly scrubEnv: boolean;
   /** Of `--once-per`. */
   readonly once: Policy | undefined;
 }
@@ -31,6 +33,7 @@ const OPTIONS = {
   'no-wait': { type: 'boolean' },
   'kill-after': { type: 'string' },
   label: { type: 'string' },
+  'scrub-env': { type: 'boolean' },
   ...ONCE_OPTIONS,
 } as const;
 
@@ -59,6 +62,7 @@ export async function readOrder(argv: readonly string[], env: Environment): Prom
     waitMs: readWait(values.wait, values['no-wait']),
     killAfterMs: readKillAfter(values['kill-after'], leaseMs - 1.5 * verifyEveryMs),
     beatEveryMs: Math.min(LONGEST_BEAT_MS, verifyEveryMs / 4),
+    scrubEnv: values['scrub-env'] === true,
     once: readOnce(values, settings),
   };
 }
@@ -83,8 +87,23 @@ function readKillAfter(given: string | undefined, most: number): number {
 
 /** The label goes into the properties of the connections, where operators can read it. */
 function labelled({ urls, options }: Connection, label: string): Connection {
-  const socketOptions = options.socketOptions ?? {};
-  const given: unknown = Reflect.get(socketOptions, 'clientProperties');
-  const clientProperties = { ...(typeof given === 'object' ? given : {}), baton_label: label.slice(0, 200) };
-  return { urls, options: { ...options, socketOptions: { ...socketOptions, clientProperties } } };
+  const { socketOptions = {} } = options;
+  const add = (given: object) => {
+    const properties: unknown = Reflect.get(given, 'clientProperties');
+    const clientProperties = {
+      ...(typeof properties === 'object' ? properties : {}),
+      baton_label: label.slice(0, 200),
+    };
+    return { ...given, clientProperties };
+  };
+  return {
+    urls,
+    options: {
+      ...options,
+      socketOptions:
+        typeof socketOptions === 'function'
+          ? async () => add(await (socketOptions as () => object | Promise<object>)())
+          : add(socketOptions),
+    },
+  };
 }

@@ -1,6 +1,6 @@
-import { type BatonError, TokenVersionError } from '../../errors.ts';
+import { type BatonError, StateError, TokenVersionError } from '../../errors.ts';
 import type { Effect } from '../contender/types.ts';
-import { decodeEntry, type Entry } from './entry.ts';
+import { decodeEntry, type Entry, STATE_BYTES } from './entry.ts';
 import { keep } from './keeping.ts';
 import type { InHand, Place, RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
 
@@ -16,6 +16,8 @@ export type Verdict =
   | { readonly is: 'read' }
   /** Nothing comes of this place in line. */
   | { readonly is: 'void' }
+  /** An entry that only somebody who was granted later may write: to be acked if the token is still this hold's. */
+  | { readonly is: 'suspect'; readonly deliveryTag: number }
   | { readonly is: 'refused'; readonly error: BatonError }
   | {
       readonly is: 'forfeit';
@@ -77,7 +79,7 @@ export function reading(state: Reading, event: RegisterEvent, nowMono: number, n
         return { state, effects: [], verdict: { is: 'refused', error } };
       }
       const { entry } = message;
-      return handed(state, { entry, deliveryTag, returns, wasHeld: returns > 0 }, nowMono);
+      return handed(state, { entry, deliveryTag, returns, wasHeld: returns > 0 }, nowMono, name);
     }
     case 'register-not-written':
       return { state: { ...state, unseeded: event.error.retryable ? undefined : event.error }, effects: [] };
@@ -105,7 +107,7 @@ export function wakeReading(state: RegisterState, nowMono: number): Turn {
 }
 
 /** The first entry is given back at once: when it is here again, so is everything that was in the register before. */
-function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
+function handed(state: Reading, arrived: InHand, nowMono: number, name: string): Turn {
   const { away, best, place } = state;
   if (away === undefined) return giveBack(state, arrived, nowMono);
   if (arrived.entry.id !== away.entry.id) {
@@ -122,6 +124,9 @@ function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
   if (!state.cameBack) return giveBack({ ...state, cameBack: true }, returned, nowMono);
   const [kept, lower] = best === undefined ? [returned, undefined] : byRank(best, returned);
   const acks = lower === undefined ? [] : [ack(place, lower)];
+  const { oversize } = kept.entry;
+  if (oversize !== undefined)
+    return { state, effects: acks, verdict: { is: 'refused', error: tooLarge(name, oversize) } };
   if (kept.entry.fence >= place.fence) {
     const overtaken: RegisterState = { at: 'overtaken', place, proofs: 0 };
     return {
@@ -159,6 +164,14 @@ const ack = ({ line }: Place, { deliveryTag }: InHand): Effect => ({ do: 'ack', 
 function seed({ line }: Place): RegisterEffect {
   const nothing: Omit<Entry, 'id'> = { fence: 0n, seq: 0, state: undefined };
   return { do: 'register-write', line, ...nothing };
+}
+
+function tooLarge(name: string, bytes: number): StateError {
+  const problem = `must be at most ${STATE_BYTES} bytes of JSON, got ${bytes}`;
+  return new StateError(
+    `the state of lock ${JSON.stringify(name)} ${problem}: something else wrote it. It was left as it is; remove it from the queue of the lock's state`,
+    { problems: [problem] },
+  );
 }
 
 function newerState(name: string, version: number): TokenVersionError {

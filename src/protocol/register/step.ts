@@ -13,7 +13,7 @@ import type {
   Surroundings,
   VerifyingState,
 } from '../contender/types.ts';
-import { keeping, wakeKeeping } from './keeping.ts';
+import { cleared, keeping, suspect, wakeKeeping } from './keeping.ts';
 import { declare, declaring, reading, type Turn, wakeReading } from './reading.ts';
 import type { RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
 
@@ -134,7 +134,10 @@ function ofContender(
       again = isGone ? recreate(contender, around) : consume(contender);
     } else {
       effects.push(effect);
-      if (effect.do === 'prove' && register !== undefined) register = oneProofLess(register);
+      if (effect.do !== 'prove' || register === undefined) continue;
+      const turn: Turn = register.at === 'kept' ? cleared(register) : { state: register, effects: [] };
+      effects.push(...turn.effects);
+      register = oneProofLess(turn.state);
     }
   }
   const next: StatefulState = { contender, register };
@@ -150,8 +153,13 @@ function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Ru
   if (verdict === undefined || !isHolding(contender)) return [next, effects];
   switch (verdict.is) {
     case 'read': {
-      const awaited = { ...turn.state, proofs: contender.at === 'verifying' ? 2 : 1 } as RegisterState;
+      const awaited = { ...turn.state, proofs: proofsFrom(contender) } as RegisterState;
       return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, around, rules));
+    }
+    case 'suspect': {
+      if (turn.state.at !== 'kept') return [next, effects];
+      const register = suspect(turn.state, verdict.deliveryTag, proofsFrom(contender));
+      return after(effects, ofContender({ contender, register }, { type: 'verify' }, around, rules));
     }
     case 'void':
       return after(
@@ -168,6 +176,9 @@ function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Ru
       return after(effects, untold(lose(contender, verdict.reason, verdict.cause)));
   }
 }
+
+/** How many proofs it takes to have the answer to a question that is sent from now on. */
+const proofsFrom = ({ at }: Holding): number => (at === 'verifying' ? 2 : 1);
 
 function oneProofLess(register: RegisterState): RegisterState {
   const awaited = register.at === 'kept' || register.at === 'overtaken' ? register.proofs : 0;

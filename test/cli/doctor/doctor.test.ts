@@ -165,8 +165,33 @@ test('a second message behind a token is told, and does not change the code', as
   });
   const report = await doctor(ns);
   expect(worries(report, 'tokens')).toMatchObject([{ level: 'note' }]);
-  expect(worries(report, 'tokens')[0]?.says).toMatch(/^lock "x" has 2 messages/);
+  expect(worries(report, 'tokens')[0]?.says).toMatch(/^lock "x" has more than one message/);
+  expect(worries(report, 'tokens')[0]?.fix).toBeUndefined();
   expect(report.code).toBe(0);
+});
+
+test('callers who do not agree on slots, and a consumer with a priority, are a warning each', async () => {
+  const ns = namespace();
+  await (await coordinator({ namespace: ns })).lock('x').acquire();
+  await (await (await coordinator({ namespace: ns, slots: 4 })).lock('x').acquire()).release();
+  const amqp = await connectAmqp(BROKER.url);
+  onTestFinished(() => amqp.close());
+  const options = { consumerTag: 'pushy', priority: 5 };
+  await (await amqp.createChannel()).consume(lockQueueName(ns, 'x'), () => {}, options);
+  const show = ['show', 'x', '--json', '--namespace', ns, ...management()];
+  await expect
+    .poll(() => batonResult(show).then(({ stdout }) => stdout), { timeout: 20_000 })
+    .toContain('"pushy"');
+  const report = await doctor(ns, '--lease', '3s', '--verify-every', '1s');
+  expect(worries(report, 'slots')).toMatchObject([{ level: 'warning' }]);
+  expect(worries(report, 'slots')[0]?.says).toMatch(
+    /without slots .*with 4 slots .* can hold the same lock at once/,
+  );
+  expect(worries(report, 'priority')).toMatchObject([{ level: 'warning' }]);
+  expect(worries(report, 'priority')[0]?.says).toMatch(
+    /^lock "x" has consumer pushy with x-priority 5 \(connection .*->.*\).* Take x-priority out/,
+  );
+  expect(report.code).toBe(1);
 });
 
 test('a queue under the name of a lock that is none is a problem, and its command mends it', async () => {
@@ -200,7 +225,11 @@ test.each([
 });
 
 test('a broker that does not answer is a finding, and the code is that of other commands', async () => {
-  const { code, stdout } = await batonResult(['doctor', '--json', '--url', 'amqp://127.0.0.1:1']);
+  const { code, stdout } = await batonResult([
+    'doctor',
+    '--json',
+    ...['--url', 'amqp://127.0.0.1:1', '--connect-timeout', '1s'],
+  ]);
   expect(code).toBe(69);
   expect(JSON.parse(stdout)).toMatchObject({ worst: 'problem', findings: [{ check: 'connection' }] });
 });

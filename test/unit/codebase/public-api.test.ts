@@ -19,11 +19,13 @@ const VALUES = [
 
 const TYPES = [
   'AcquireOptions',
+  'AheadReport',
   'BatonErrorCode',
   'BrokerUrls',
   'CloseOptions',
   'ConnectOptions',
   'Coordinator',
+  'ExpiringUrls',
   'GrantMode',
   'Lease',
   'Lock',
