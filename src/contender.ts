@@ -123,19 +123,20 @@ export class Contender {
     if (state.at === 'waiting' && before.at === 'opening') {
       publish(waitingChannel, { lock: this.#owner.lock, service: this.#context.identity.service });
     }
-    for (const effect of effects) this.#carryOut(effect, earlier);
+    for (const effect of effects) this.#carryOut(effect);
     if (state.at === 'lost') this.#end();
   }
 
-  #carryOut(effect: StatefulEffect, earlier: StatefulState): void {
+  #carryOut(effect: StatefulEffect): void {
     switch (effect.do) {
       case 'look':
       case 'declare':
       case 'seed':
+      case 'probe':
         this.#call(effect.call, this.#ask(effect.do, effect.call));
         break;
       case 'purge':
-        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier)));
+        this.#call(effect.call, this.#startOver(effect.call));
         break;
       case 'consume':
         this.#consume(effect.line);
@@ -194,7 +195,7 @@ export class Contender {
     );
   }
 
-  async #ask(what: 'look' | 'declare' | 'seed', call: number): Promise<StatefulEvent> {
+  async #ask(what: 'look' | 'declare' | 'seed' | 'probe', call: number): Promise<StatefulEvent> {
     switch (what) {
       case 'look': {
         // While opening, an answer that is a moment old will do; a decision to start over needs one of its own.
@@ -208,12 +209,18 @@ export class Contender {
       case 'seed':
         await this.#record.shared('seed');
         return { type: 'seeded', call };
+      case 'probe':
+        await this.#record.shared('probe');
+        return { type: 'probed', call };
     }
   }
 
-  async #startOver(call: number, reason: StartOverTrace['reason']): Promise<StatefulEvent> {
+  async #startOver(call: number): Promise<StatefulEvent> {
+    const reason = whyStartOver(this.#state.contender);
     await this.#record.purge();
-    publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
+    if (reason !== undefined) {
+      publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
+    }
     return { type: 'purged', call };
   }
 
@@ -281,7 +288,9 @@ export class Contender {
   }
 }
 
-function whyStartOver({ contender, register }: StatefulState): StartOverTrace['reason'] {
-  if (contender.at === 'waiting') return 'no-live-token';
-  return register?.at === 'overtaken' ? 'state-ahead' : 'long-log';
+/** Undefined when it was begun before, and has to be begun again. */
+function whyStartOver(state: ContenderState): StartOverTrace['reason'] | undefined {
+  if (state.at !== 'renewing' || state.rounds > 0) return undefined;
+  if (state.releases) return 'long-log';
+  return state.rejoins ? 'state-ahead' : 'no-live-token';
 }

@@ -95,7 +95,12 @@ export class Seat {
 
   get holds(): boolean {
     const { at } = this.#contender;
-    return at === 'held' || at === 'verifying' || isLeaving(at);
+    return at === 'held' || at === 'verifying' || this.replaces || isLeaving(at);
+  }
+
+  /** A new token takes the place of the old one. */
+  get replaces(): boolean {
+    return this.#contender.at === 'renewing';
   }
 
   join(call: Call): void {

@@ -1,5 +1,6 @@
 import type { ExceptionName } from './checks/state.ts';
 import type { Config, Fault } from './config.ts';
+import { REPLACED } from './replacing-configs.ts';
 
 const USERS = ['try', 'give-up', 'verify', 'write', 'shutdown', 'pass-on'] as const;
 /** A frame's flight on a healthy line, at most. */
@@ -297,4 +298,5 @@ export const RANDOM: readonly Config[] = [
     allows: [...FLAPPED, 'immediate grant of an old delivery'],
   }),
   ...STATE,
+  ...REPLACED,
 ];

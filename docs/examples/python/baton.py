@@ -31,6 +31,8 @@ RECREATE_AFTER_S = 0.1  # what RabbitMQ 3 needs; 4 needs half of it
 PROBE_TTL_S = 3.0
 GRACE_S = 2.0
 LONG_LOG = 100_000
+ARRIVAL_S = 1.0  # of a new token
+OWED_S = 60.0  # how long a token that was acked is seen to
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 # By queue, over all attempts of this process:
 highest_seen = {}  # the highest fence
@@ -138,6 +140,7 @@ class Lock:
         parameters = pika.URLParameters(self.url)
         parameters.heartbeat = self.heartbeat_s
         parameters.socket_timeout = parameters.stack_timeout = 5
+        parameters.blocked_connection_timeout = 5  # a publish during an alarm ends so
         parameters.client_properties = {"connection_name": f"batonmq {self.service} {role}"}
         return pika.BlockingConnection(parameters)
 
@@ -188,12 +191,38 @@ class Lock:
         self.publish({"kind": "token", "base": str(base), "stride": STRIDE, "at": now_ms})
 
     def start_over(self, channel, tag):
-        """Puts a new token in the place of what that channel has in hand. The order matters."""
+        """Puts a new token in the place of what that channel has in hand. Raises before the ack, or not at all."""
+        for _ in range(5):
+            self.ask(lambda service: service.queue_purge(self.queue))
+            self.seed()
+            depth = self.look()
+            if depth is not None and depth[0] == 1:  # the new token, and nothing that is ahead of it
+                return channel.basic_ack(tag)
+        raise AMQPError("something is published again and again")
+
+    def start_over_empty(self, channel, tag):
+        """The same, but the queue is empty in between: only that truncates the log of RabbitMQ 3."""
+        self.publish({"kind": "probe", "at": int(time.time() * 1000)}, ttl_s=PROBE_TTL_S)  # so publishing works
         self.ask(lambda service: service.queue_purge(self.queue))
         channel.basic_ack(tag)
-        depth = self.look()
-        if depth is not None and depth[0] == 0:
-            self.seed()
+        self.owe()
+
+    def owe(self):
+        """Seeds if nothing is ready, or a look fails: a second token is inert, a missing one is not."""
+        until = time.monotonic() + OWED_S
+        while True:
+            try:
+                depth = self.look()
+            except (AMQPError, OSError):
+                depth = (0, 0)
+            if depth is None or depth[0] > 0:
+                return
+            try:
+                return self.seed()
+            except (AMQPError, OSError):
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(0.25)
 
     def publish(self, fields, ttl_s=None):
         message = {"v": 1, "id": str(uuid.uuid4()), "name": self.name, "by": self.by, **fields}
@@ -302,6 +331,7 @@ class Contender(threading.Thread):
         try:
             self.inbox, self.cancelled, self.hold, self.asked_at = [], False, None, None
             self.stray, self.grace_until = None, None  # the grace belongs to this place in line
+            self.arrives_by = None  # when the new token should be here
             self.channel = connection.channel()
             self.channel.basic_qos(prefetch_count=1)
             self.channel.add_on_cancel_callback(lambda _: setattr(self, "cancelled", True))
@@ -351,12 +381,14 @@ class Contender(threading.Thread):
             raise Replace  # nobody wants it any more
         surfaced_seed = message.returns == 0 and time.time() - message.at / 1000 > 60
         if surfaced_seed or message.fence <= seen:
-            return self.lock.start_over(self.channel, method.delivery_tag)
-        self.hold, self.tag = message, method.delivery_tag
+            return self.start_over(method.delivery_tag)
+        self.hold, self.tag, self.arrives_by = message, method.delivery_tag, None
         self.granted_fence = message.fence
         self.verify()
 
     def on_stray(self, method):
+        if self.arrives_by is not None:
+            return self.channel.basic_ack(method.delivery_tag)
         self.stray = method.delivery_tag
         if self.grace_until is not None and time.monotonic() > self.grace_until + GRACE_S:
             self.grace_until = None  # that one was about other strays
@@ -374,11 +406,17 @@ class Contender(threading.Thread):
             self.channel.basic_ack(self.stray)
             self.stray = None
         elif self.grace_until is not None and time.monotonic() >= self.grace_until:
-            self.lock.start_over(self.channel, self.stray)
+            self.start_over(self.stray)
             self.stray = None
         else:
             self.grace_until = self.grace_until or time.monotonic() + GRACE_S
             self.next_look = self.grace_until
+
+    def start_over(self, tag):
+        if self.arrives_by is not None:  # something else has come in the place of the new token
+            return self.channel.basic_ack(tag)
+        self.lock.start_over(self.channel, tag)
+        self.arrives_by = time.monotonic() + ARRIVAL_S
 
     def recreate(self):
         time.sleep(RECREATE_AFTER_S)
@@ -394,6 +432,12 @@ class Contender(threading.Thread):
                 raise Replace  # nobody was told of this grant
             elif self.asked_at is None and now - self.proven_at[0] >= self.lock.verify_every_s:
                 self.verify()
+        elif self.arrives_by is not None and now >= self.arrives_by:
+            self.arrives_by = now + ARRIVAL_S
+            depth = self.lock.look()
+            if depth is None or depth[0] > 0:
+                raise Replace  # it is there, and does not come here
+            self.lock.seed()  # somebody has purged it
         elif now >= self.next_look:
             self.next_look = now + self.lock.heal_after_s / 4 * random.uniform(0.75, 1.25)
             if self.stray is not None:
@@ -456,6 +500,6 @@ class Contender(threading.Thread):
         if self.hold.returns <= LONG_LOG or self.hold.counts_acquired or self.asked_at is not None:
             return  # with a question under way it is not in hand: the next release will do
         try:
-            self.lock.start_over(self.channel, self.tag)
+            self.lock.start_over_empty(self.channel, self.tag)
         except (AMQPError, OSError):
             return  # before the ack an ordinary release; after it, whoever waits finds out by a probe

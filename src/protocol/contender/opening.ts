@@ -65,19 +65,6 @@ export function find(from: From, { looksFirst }: Surroundings): Step {
   return looksFirst ? ask('look', from, { unchecked: true }) : ask('declare', from);
 }
 
-/** Puts a new token in the place of what is in hand: renewing.ts. */
-export function renew(
-  { turn, line, traits }: Pick<At<'waiting'>, 'turn' | 'line' | 'traits'>,
-  deliveryTag: number,
-  { rejoins = false, abandoned = false } = {},
-): Step {
-  const call = turn + 1;
-  return [
-    { at: 'renewing', turn: call, line, traits, deliveryTag, phase: 'purging', rejoins, abandoned },
-    [{ do: 'purge', call }],
-  ];
-}
-
 /** Makes a queue that was deleted, or may just have been. */
 export function recreate(from: From, { now, recreateAfterMs }: Surroundings): Step {
   const gone: From = { ...from, seenHeldAt: undefined };

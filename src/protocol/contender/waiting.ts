@@ -2,8 +2,9 @@ import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import { TokenVersionError } from '../../errors.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { delay } from './delaying.ts';
-import { consume, leave, recreate, renew, rest } from './opening.ts';
+import { consume, leave, recreate, rest } from './opening.ts';
 import { grantsVerified, hasMark, isMadeAnew, questionOn } from './questions.ts';
+import { renew } from './renewing.ts';
 import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
@@ -82,7 +83,7 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
         return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
       }
       if (isLive(message, around)) return grant(state, message, delivery, around, rules);
-      const [next, effects] = renew(state, delivery.deliveryTag);
+      const [next, effects] = renew(state, delivery.deliveryTag, around);
       return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
     }
     case 'newer':
@@ -147,7 +148,8 @@ function forgetOldGrace(state: Waiting, nowMono: number): Waiting {
   return isOld ? { ...state, graceUntil: undefined } : state;
 }
 
-function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }: Surroundings): Step {
+function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', around: Surroundings): Step {
+  const { now } = around;
   const { stray, line, graceUntil } = state;
   if (stray === undefined) return [state, []];
   // Nobody waits for ever for what should come now: without a caller the contender leaves after the grace.
@@ -158,7 +160,7 @@ function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }
     // Also when the caller has gone: what is ready may be one more probe, and somebody has to see it to its end.
     return [{ ...state, stray: undefined, until }, [ack]];
   }
-  if (isOver(graceUntil, now)) return renew(state, stray.deliveryTag, { abandoned: state.abandoned });
+  if (isOver(graceUntil, now)) return renew(state, stray.deliveryTag, around, { abandoned: state.abandoned });
   const lookAt = graceUntil ?? now.mono + GRACE_MS;
   return [{ ...state, stray: lookLater(stray, lookAt), graceUntil: lookAt }, []];
 }

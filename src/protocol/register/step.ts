@@ -1,5 +1,6 @@
 import { lose, unmarkingOf } from '../contender/holding.ts';
-import { consume, recreate, renew, rest } from '../contender/opening.ts';
+import { consume, recreate, rest } from '../contender/opening.ts';
+import { renew } from '../contender/renewing.ts';
 import { IDLE, step, wakeAt } from '../contender/step.ts';
 import type {
   ContenderEvent,
@@ -140,7 +141,7 @@ function ofContender(
     }
   }
   const next: StatefulState = { contender, register };
-  if (again === undefined) return isWithheld(state) ? after(effects, proven(next)) : [next, effects];
+  if (again === undefined) return isWithheld(state) ? after(effects, proven(next, around)) : [next, effects];
   return after(effects, untold(again));
 }
 
@@ -185,12 +186,13 @@ function oneProofLess(register: RegisterState): RegisterState {
 }
 
 /** The register has been read, and the token was still there afterwards: nobody else can have been granted before. */
-function proven(state: StatefulState): StatefulStep {
+function proven(state: StatefulState, around: Surroundings): StatefulStep {
   const { contender, register } = state;
   if (!isHolding(contender) || register === undefined || !('proofs' in register) || register.proofs > 0)
     return [state, []];
   // With a question under way the token is not in hand: its answer comes here again.
-  if (register.at === 'overtaken') return contender.at === 'held' ? startOver(contender) : [state, []];
+  if (register.at === 'overtaken')
+    return contender.at === 'held' ? startOver(contender, around) : [state, []];
   const { state: value } = register.kept.entry;
   const handed = { state: value, minted: value === undefined };
   return [state, [{ do: 'grant', fence: contender.hold.fence, handed }]];
@@ -234,8 +236,8 @@ function withdraw(
  * The register knows a fence that is not below that of a token which is proven to be the live one: the lock was made
  * anew by a clock that was behind. What this hold saved would be outranked, so the lock starts over above that fence.
  */
-function startOver(contender: HeldState): StatefulStep {
-  return untold(renew(contender, contender.hold.deliveryTag, { rejoins: true }));
+function startOver(contender: HeldState, around: Surroundings): StatefulStep {
+  return untold(renew(contender, contender.hold.deliveryTag, around, { rejoins: true }));
 }
 
 const untold = ([contender, effects]: Step): StatefulStep => [{ contender, register: undefined }, effects];

@@ -10,15 +10,7 @@ import {
 import { recreation } from '../../../src/protocol/topology.ts';
 import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
-import {
-  checkAbsorbs,
-  checkAck,
-  checkBarrier,
-  checkDeclare,
-  checkPurge,
-  NEW_BOOK,
-  noted,
-} from '../checks/wire.ts';
+import { checkAbsorbs, checkAck, checkBarrier, checkDeclare, checkPurge, noted } from '../checks/wire.ts';
 import { LOCK, TIMES, VERSION_NUMBERS } from '../config.ts';
 import { nackedOf, openChannel, type ServerFrame } from '../model/index.ts';
 import { instantOf, say, type World } from '../world.ts';
@@ -26,7 +18,7 @@ import { LINE_LOST, QUEUE_GONE, request } from './calls.ts';
 import { needLine, write } from './lines.ts';
 import { justReleased, saw, watchName } from './record.ts';
 import { limit, onRegister, readRegister } from './register.ts';
-import type { Client, Contender, OwnChannel } from './state.ts';
+import { type Client, type Contender, NEW_WATCHED, type OwnChannel } from './state.ts';
 
 /** A try without a timeout settles after this long (src/lock.ts). */
 const TRY_ANSWER_MS = 1_000;
@@ -54,28 +46,7 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
     granted: false,
     refused: false,
     answerBy: mode === 'try' ? instantOf(world, client).mono + TRY_ANSWER_MS : undefined,
-    watched: {
-      sentAt: undefined,
-      provenAt: undefined,
-      handOut: 0,
-      grantedHandOut: 0,
-      handedToken: false,
-      deliveryTag: 0,
-      keptSince: 0,
-      keptTag: 0,
-      read: 0,
-      rival: undefined,
-      token: 0,
-      surfaced: false,
-      book: NEW_BOOK,
-      floor: 0n,
-      fence: undefined,
-      excuse: undefined,
-      forgotten: false,
-      place: undefined,
-      overlapMs: 0,
-      hearingMs: 0,
-    },
+    watched: { ...NEW_WATCHED },
   };
   client.contenders.push(contender);
   watchName(world, client, { type: 'joined' });
@@ -112,6 +83,9 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
   checkAbsorbs(before, event, effects);
   if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
   contender.state = state;
+  if (state.at !== 'renewing') contender.watched.replacingSince = undefined;
+  else if (before.at !== 'renewing' || before.owedUntil !== state.owedUntil)
+    contender.watched.replacingSince = now.mono;
   const isGrantOfDelivery =
     (before.at === 'waiting' || before.at === 'renewing') &&
     (state.at === 'granting' || state.at === 'delaying' || state.at === 'held');
@@ -135,6 +109,9 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
     case 'declare':
     case 'seed':
       if (effect.do === 'declare') checkDeclare(world, contender);
+      request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
+      break;
+    case 'probe':
       request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
       break;
     case 'purge':
@@ -207,7 +184,7 @@ function useChannel(
       write(world, line, channelOf(own), { do: effect.do, deliveryTag: effect.deliveryTag });
       break;
     case 'ack':
-      checkAck(contender, effect.deliveryTag);
+      checkAck(world, contender, effect.deliveryTag);
       if (own.state !== 'open') break;
       write(world, line, channelOf(own), { do: 'ack', deliveryTag: effect.deliveryTag });
       break;

@@ -5,6 +5,7 @@ import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
 import type { RegisterState } from '../../../src/protocol/register/types.ts';
 import { IDLE_VIGIL, type Vigil } from '../../../src/protocol/vigil.ts';
 import type { ResolvedGrant } from '../checks/state.ts';
+import { NEW_BOOK } from '../checks/wire.ts';
 
 export type Role = 'locks' | 'service' | 'publisher';
 
@@ -56,8 +57,12 @@ export interface WireBook {
   readonly knows: boolean;
   /** The first look on its line that showed nothing behind a stray. */
   readonly emptyAt: number;
-  /** It has purged the queue while it had something of it in hand. */
+  /** It has shown that it may publish. */
+  readonly tried: boolean;
+  /** It has purged the queue while it had something of it in hand, then seeded, and then seen one message there. */
   readonly purged: boolean;
+  readonly seeded: boolean;
+  readonly alone: boolean;
 }
 
 /** What a contender is seen from outside, for the checks. Nothing of it is known to the code under test. */
@@ -74,6 +79,8 @@ export interface Watched {
   keptTag: number;
   book: WireBook;
   grantedHandOut: number;
+  /** On its own clock: since when it has had what it replaces, or has owed a token after that. */
+  replacingSince: number | undefined;
   /** Whether what was read last was a token, live or not. */
   handedToken: boolean;
   /** Number of the token that was read last. */
@@ -96,6 +103,30 @@ export interface Watched {
   /** The part of it in which the client could hear what the broker says. */
   hearingMs: number;
 }
+
+export const NEW_WATCHED: Watched = {
+  sentAt: undefined,
+  provenAt: undefined,
+  handOut: 0,
+  grantedHandOut: 0,
+  replacingSince: undefined,
+  handedToken: false,
+  deliveryTag: 0,
+  keptSince: 0,
+  keptTag: 0,
+  read: 0,
+  rival: undefined,
+  token: 0,
+  surfaced: false,
+  book: NEW_BOOK,
+  floor: 0n,
+  fence: undefined,
+  excuse: undefined,
+  forgotten: false,
+  place: undefined,
+  overlapMs: 0,
+  hearingMs: 0,
+};
 
 export interface Contender {
   readonly id: number;

@@ -17,6 +17,7 @@ import {
   purge,
   QUEUES,
   type QueueName,
+  ready,
   restartNode,
   restoreLink,
   send,
@@ -72,6 +73,7 @@ export function room(world: World, fault: Fault): { targets: number; variants: n
     case 'junk':
       return { targets: 1, variants: queues };
     case 'second-seed':
+    case 'purge-new':
       return { targets: 1, variants: 1 };
   }
 }
@@ -104,6 +106,13 @@ export function applies(world: World, fault: Fault, target: number): boolean {
     }
     case 'lazy-close':
       return victim(clients[target]) !== undefined;
+    case 'purge-new': {
+      const isReplacing = clients.some((each) =>
+        each.contenders.some(({ state }) => state.at === 'renewing'),
+      );
+      const { lock } = model.queues;
+      return isReplacing && lock !== undefined && ready(lock).length > 0;
+    }
     case 'flap':
     case 'leader':
     case 'cut': {
@@ -197,6 +206,9 @@ export function inflict(world: World, fault: Fault, target: number, variant: num
     case 'alarm':
       setAlarm(model, true);
       break;
+    case 'purge-new':
+      purge(model, 'lock', 'purge');
+      break;
     case 'purge':
       purge(model, queue, 'purge');
       break;
@@ -272,7 +284,7 @@ function victim(client: Client | undefined): number | undefined {
     ?.channel;
 }
 
-function outsiderChannel(world: World, of: QueueName): number {
+export function outsiderChannel(world: World, of: QueueName): number {
   const connection = openConnection(world.model, world.model.leaders[of]);
   world.outsiders = [...world.outsiders, connection];
   return openChannel(world.model, connection);

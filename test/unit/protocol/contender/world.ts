@@ -147,6 +147,7 @@ export class WatchedContender {
       case 'look':
       case 'declare':
       case 'seed':
+      case 'probe':
       case 'purge':
         if (effect.do === 'declare') this.#book.declared();
         rule(!this.calls.some(({ call }) => call === effect.call), 'a call number is used twice');
@@ -285,6 +286,7 @@ export class WatchedContender {
         { type: 'looked', call, depth },
         { type: 'declared', call, depth },
         { type: 'seeded', call },
+        { type: 'probed', call },
         { type: 'purged', call },
       ];
       return answers.some((answer) => step(this.state, answer, this.#process, this.#rules)[0] !== this.state);
