@@ -10,10 +10,10 @@ const QUICK_FAILURES = 3;
 const TRY_AGAIN_MS = 25;
 /**
  * How long a try of a process that has just released the lock does not take "nothing ready" for an answer, from its first
- * look on: ten times what the token needs at worst to be back. Not from the release on: a process that releases again
- * and again would never be answered.
+ * look on: six times what the token needs at worst to be back, and a last look that shows it still leaves time to be
+ * handed it within 150 ms. Not from the release on: a process that releases again and again would never be answered.
  */
-const TRY_LOOKS_MS = 75;
+const TRY_LOOKS_MS = 50;
 
 type Opening = At<'opening'>;
 type Call = 'look' | 'declare' | 'seed';

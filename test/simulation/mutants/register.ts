@@ -99,7 +99,7 @@ export const REGISTER: readonly RuleMutant[] = [
     name: 'no proof of the token after the reading',
     world: FLAPS,
     edits: [
-      ...one(STATEFUL, "proofs: contender.at === 'verifying' ? 2 : 1 }", 'proofs: 0 }'),
+      ...one(STATEFUL, 'proofs: proofsFrom(contender) }', 'proofs: 0 }'),
       ...one(
         STATEFUL,
         "return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, around, rules));",
