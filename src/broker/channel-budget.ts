@@ -5,9 +5,9 @@ import type { Link } from './link.ts';
 
 /**
  * The broker counts a channel for a moment after its close-ok (seen for up to 5 ms on 3.10.8 to 4.3.6, on a loaded
- * machine).
+ * machine; nothing bounds it).
  */
-const LINGER_MS = 100;
+const LINGER_MS = 250;
 /** Channels below what is proven that are left free for the same reason, as long as no limit is known. */
 const MARGIN = 4;
 /** One for a lock, one for looks, one for publishing. */
@@ -43,6 +43,8 @@ export class ChannelBudget {
   /** Channels that calls will want besides those that are open. */
   reserve: () => number = () => 0;
   #used = 0;
+  /** Of these, those without an answer yet. */
+  #unanswered = 0;
   #sure = 0;
   #proven = 0;
   #cap = Number.POSITIVE_INFINITY;
@@ -68,6 +70,8 @@ export class ChannelBudget {
 
   /** How many more channels a lock connection may open now. */
   room({ isAtStake }: Need): number {
+    // The channels of a trial may be the last ones.
+    if (this.#isTrying) return 0;
     if (this.#limit === undefined) return Math.max(this.#proven - MARGIN, isAtStake ? 0 : FIRST) - this.#used;
     return Math.min(this.#usable, this.#proven) - this.reserve() - this.#used - this.#lingering();
   }
@@ -94,15 +98,18 @@ export class ChannelBudget {
   /** A channel is being opened; {@link opened} or {@link failed} follows. */
   opening(): void {
     this.#used += 1;
+    this.#unanswered += 1;
   }
 
   opened(): void {
+    this.#unanswered -= 1;
     this.#sure += 1;
     if (!this.#isTrying) this.#proven = Math.max(this.#proven, this.#sure);
   }
 
   /** It was not opened, as far as is known here: the answer may have been on its way. */
   failed(): void {
+    this.#unanswered -= 1;
     this.released();
   }
 
@@ -134,9 +141,9 @@ export class ChannelBudget {
     clearTimeout(this.#timer);
   }
 
-  /** One less than the limit, if that leaves something to use: see {@link LINGER_MS}. */
+  /** A tenth less than the limit, if that leaves something to use: see {@link LINGER_MS}. */
   get #usable(): number {
-    return this.#cap > FEWEST_OF_USE ? this.#cap - 1 : this.#cap;
+    return this.#cap > FEWEST_OF_USE ? this.#cap - Math.ceil(this.#cap / 10) : this.#cap;
   }
 
   #forget(): void {
@@ -156,6 +163,8 @@ export class ChannelBudget {
   async #prove(waiting: number): Promise<void> {
     const link = this.trialLink();
     if (this.#isTrying || link === undefined) return;
+    // A trial must not take the channel away that a lock connection is being refused for.
+    if (this.#unanswered > 0) return this.#wakeAt(performance.now() + PAUSE_MS);
     const step = Math.min(MOST_TRIED, Math.max(FEWEST_TRIED, waiting + MARGIN, this.#used));
     const most = Math.min(step, this.#usable - this.#used, link.freeChannels - 1);
     if (link.freeChannels <= 2 * MARGIN) {
