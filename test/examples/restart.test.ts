@@ -8,7 +8,8 @@ import { openChannel, startExample, unique } from './start.ts';
 
 const { url, control } = sharedBroker();
 const ENDED = { code: 0, signal: null };
-const PATIENCE = { timeout: 30_000, interval: 200 };
+const PATIENCE = { timeout: 45_000, interval: 200 };
+const START = { timeoutMs: 45_000, what: 'its start' };
 
 interface Survivor {
   readonly program: Program;
@@ -21,7 +22,7 @@ const EXAMPLES: Record<string, () => Promise<Survivor>> = {
   'queue-consumer.ts': async () => {
     const queue = unique('jobs');
     const program = startExample('queue-consumer.ts', { QUEUE: queue });
-    await program.next(({ ready }: { ready?: true }) => ready === true);
+    await program.next(({ ready }: { ready?: true }) => ready === true, START);
     let last = 0;
     const works = async () => {
       last += 1;
@@ -43,6 +44,7 @@ const EXAMPLES: Record<string, () => Promise<Survivor>> = {
     const program = startExample('express.ts', { PORT: '0' });
     const { listening } = await program.next<{ listening: { port: number } }>(
       (it) => it.listening !== undefined,
+      START,
     );
     const orders = `http://127.0.0.1:${listening.port}/customers/${unique('one')}/orders`;
     const works = async () => expect((await fetch(orders, { method: 'POST' })).status).toBe(201);
@@ -54,7 +56,7 @@ const EXAMPLES: Record<string, () => Promise<Survivor>> = {
       METRICS_PORT: String(port),
       LOCK: `report:${unique('seen')}`,
     });
-    await program.next(({ ready }: { ready?: true }) => ready === true);
+    await program.next(({ ready }: { ready?: true }) => ready === true, START);
     const grants = async () => {
       const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
       return Number(/^batonmq_grants_total\{[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0);
@@ -86,12 +88,13 @@ test.runIf(control !== undefined).each(Object.entries(EXAMPLES))(
   '%s goes on after a restart of the broker, and ends cleanly on SIGTERM',
   async (_, start) => {
     const { program, works } = await start();
-    await works();
+    await expect.poll(() => works().then(() => 'works', String), PATIENCE).toBe('works');
     await control?.restart();
     await expect.poll(() => works().then(() => 'works', String), PATIENCE).toBe('works');
     expect(await program.kill('SIGTERM')).toEqual(ENDED);
     expect(program.stderr).not.toMatch(/^\s+at /m);
   },
+  150_000,
 );
 
 test.runIf(control !== undefined)(
@@ -99,7 +102,7 @@ test.runIf(control !== undefined)(
   async () => {
     const queue = unique('jobs');
     const program = startExample('queue-consumer.ts', { QUEUE: queue });
-    const ready = () => program.next((it: { ready?: true }) => it.ready === true);
+    const ready = () => program.next((it: { ready?: true }) => it.ready === true, START);
     await ready();
     const channel = await openChannel();
     await channel.deleteQueue(queue);
@@ -121,7 +124,7 @@ test.runIf(control !== undefined)(
     const REPORT = String(Number.parseInt(unique('').slice(-6), 16));
     const env = { PGHOST: host, PGUSER: user, PGDATABASE: database, REPORT, WORK_MS: '6000' };
     const program = startExample('fenced-write.ts', env);
-    await program.next(({ holds }: { holds?: string }) => holds !== undefined);
+    await program.next(({ holds }: { holds?: string }) => holds !== undefined, START);
     await control?.restart();
     const { written } = await program.next<{ written: boolean }>((it) => it.written !== undefined);
     expect(written).toBe(true); // nobody else has written since
