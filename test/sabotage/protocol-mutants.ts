@@ -125,7 +125,7 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/ledger.ts',
-        find: "if (todo === 'probe') this.#inBackground(this.#probe());",
+        find: "if (todo === 'probe') this.#inBackground(this.#probeForToken());",
         replace: '',
       },
     ],

@@ -13,7 +13,7 @@ import {
   notCounted,
   questionOn,
 } from './questions.ts';
-import { renew } from './renewing.ts';
+import { renew } from './renew.ts';
 import type {
   At,
   ContenderEvent,

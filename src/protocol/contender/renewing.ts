@@ -1,14 +1,12 @@
 import type { QueueDepth } from '../../broker/port.ts';
 import { decodeMessage } from '../token.ts';
 import { consume, leave, recreate, rest } from './opening.ts';
-import type { At, ContenderEvent, Effect, Rules, Step, Surroundings } from './types.ts';
+import { ask, emptiesQueue, type Renewing } from './renew.ts';
+import type { ContenderEvent, Effect, Rules, Step, Surroundings } from './types.ts';
 import { isLive, TRY_GRACE_MS, waiting } from './waiting.ts';
 
-type Renewing = At<'renewing'>;
 type Event<T extends ContenderEvent['type']> = Extract<ContenderEvent, { type: T }>;
 
-/** How long one answer is awaited: somebody waits for the release, but who heals a lock has nothing to go back to. */
-const ANSWER_MS = { releasing: 1_000, healing: 5_000 };
 /** How long the new token may take to come; then a look shows whether there is one. */
 const ARRIVAL_MS = 1_000;
 /** After the ack: when a seed that failed is tried again, and how long a token is owed. */
@@ -16,30 +14,6 @@ const SEED_AGAIN_MS = 250;
 const OWED_MS = 60_000;
 /** How often it is begun again because something came between the purge and the seed. */
 const MOST_ROUNDS = 5;
-
-/** Puts a new token in the place of what the active consumer has in hand, and must not be granted (any more). */
-export function renew(
-  { turn, line, traits }: Pick<At<'waiting'>, 'turn' | 'line' | 'traits'>,
-  deliveryTag: number,
-  around: Surroundings,
-  { rejoins = false, releases = false, abandoned = false } = {},
-): Step {
-  const state: Renewing = {
-    at: 'renewing',
-    turn,
-    line,
-    traits,
-    deliveryTag,
-    phase: 'purging',
-    until: 0,
-    owedUntil: undefined,
-    rounds: 0,
-    rejoins,
-    releases,
-    abandoned: abandoned || releases,
-  };
-  return ask(state, emptiesQueue(state) ? 'probe' : 'purge', around);
-}
 
 /**
  * What is ready is purged, and a token above all fences is published while the old thing is still in hand, so that
@@ -92,7 +66,6 @@ export function renewing(state: Renewing, event: ContenderEvent, around: Surroun
   }
 }
 
-const PHASES = { probe: 'trying', purge: 'purging', seed: 'seeding', look: 'looking' } as const;
 const ANSWERS = {
   probed: 'trying',
   purged: 'purging',
@@ -103,19 +76,6 @@ const ANSWERS = {
 
 const isAnswer = ({ type }: Extract<ContenderEvent, { call: number }>, { phase }: Renewing): boolean =>
   type === 'call-failed' ? phase !== 'arriving' : ANSWERS[type] === phase;
-
-const emptiesQueue = ({ releases, traits }: Renewing): boolean => releases && traits.version[0] < 4;
-
-function ask(
-  state: Renewing,
-  call: keyof typeof PHASES,
-  { now }: Surroundings,
-  before: readonly Effect[] = [],
-): Step {
-  const turn = state.turn + 1;
-  const until = now.mono + (state.releases ? ANSWER_MS.releasing : ANSWER_MS.healing);
-  return [{ ...state, turn, phase: PHASES[call], until }, [...before, { do: call, call: turn }]];
-}
 
 /** From here on a token is owed. */
 function ackAnd(state: Renewing, next: 'look' | 'await', around: Surroundings): Step {

@@ -1,6 +1,6 @@
 import { lose, unmarkingOf } from '../contender/holding.ts';
 import { consume, recreate, rest } from '../contender/opening.ts';
-import { renew } from '../contender/renewing.ts';
+import { renew } from '../contender/renew.ts';
 import { IDLE, step, wakeAt } from '../contender/step.ts';
 import type {
   ContenderEvent,

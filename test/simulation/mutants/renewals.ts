@@ -2,6 +2,7 @@ import type { Edit } from '../../sabotage/mutant.ts';
 import { one, type RuleMutant } from './mutant.ts';
 
 const RENEWING = 'src/protocol/contender/renewing.ts';
+const RENEW = 'src/protocol/contender/renew.ts';
 const WIRE = 'test/simulation/checks/wire.ts';
 
 const UNWATCHED: readonly Edit[] = one(
@@ -10,7 +11,7 @@ const UNWATCHED: readonly Edit[] = one(
   'export function checkAck() {}\nfunction unused(',
 );
 const NO_PURGE = one(
-  RENEWING,
+  RENEW,
   "emptiesQueue(state) ? 'probe' : 'purge', around)",
   "emptiesQueue(state) ? 'probe' : 'seed', around)",
 );
@@ -20,7 +21,7 @@ const NO_LOOK = one(
   "return owes ? awaitToken(state, around) : ackAnd(state, 'await', around);",
 );
 const ANY_NUMBER = one(RENEWING, 'return depth.ready === 1 ?', 'return depth.ready > 0 ?');
-const ACK_FIRST = one(RENEWING, 'releases && traits.version[0] < 4', 'releases && traits.version[0] < 9');
+const ACK_FIRST = one(RENEW, 'releases && traits.version[0] < 4', 'releases && traits.version[0] < 9');
 
 /** Rules of putting a new token in the place of what is in hand. */
 export const RENEWALS: readonly RuleMutant[] = [
@@ -59,13 +60,13 @@ export const RENEWALS: readonly RuleMutant[] = [
   {
     name: 'on 3.x nobody tries whether a token can be published',
     world: 'replacing: who may not publish, 3.10',
-    edits: one(RENEWING, "emptiesQueue(state) ? 'probe' : 'purge', around)", "'purge', around)"),
+    edits: one(RENEW, "emptiesQueue(state) ? 'probe' : 'purge', around)", "'purge', around)"),
   },
   {
     name: 'on 3.x nobody tries whether a token can be published, and nobody watches the ack',
     world: 'replacing: who may not publish, 3.10',
     edits: [
-      ...one(RENEWING, "emptiesQueue(state) ? 'probe' : 'purge', around)", "'purge', around)"),
+      ...one(RENEW, "emptiesQueue(state) ? 'probe' : 'purge', around)", "'purge', around)"),
       ...UNWATCHED,
     ],
   },
