@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { CarriedState } from './carried-state.ts';
 import type { Context } from './context.ts';
 import { type LockTrace, traces } from './diagnostics.ts';
@@ -159,6 +160,11 @@ export class Lease<T = unknown> {
   get loss(): LeaseLostError | undefined {
     this.#hold.dispatch({ type: 'wake' });
     return this.#lost;
+  }
+
+  /** @internal For `baton run`: what the broker would see closed if this process died. */
+  get sockets(): readonly Socket[] {
+    return this.#context.session.lockSockets ?? [];
   }
 
   /** @internal */

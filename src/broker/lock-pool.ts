@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { Consumer } from './consumer.ts';
@@ -41,6 +42,11 @@ export class LockPool {
   /** Of the connections that healthy locks share: those of suspects come and go, and say nothing about the session. */
   get keepers(): readonly LinkKeeper[] {
     return this.#common.keepers;
+  }
+
+  get sockets(): readonly Socket[] {
+    const keepers = [this.#common, ...this.#apart].flatMap((lanes) => lanes.keepers);
+    return keepers.flatMap(({ link }) => (link === undefined ? [] : [link.dialled.socket]));
   }
 
   consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type BatonError, ClosedError } from '../errors.ts';
 import type { BrokerUrls, Settings } from '../options.ts';
 import { lockQueueArguments } from '../protocol/topology.ts';
@@ -97,6 +98,10 @@ class AmqpSession implements LockSession {
 
   get traits(): BrokerTraits {
     return this.#traits;
+  }
+
+  get lockSockets(): readonly Socket[] {
+    return this.#locks.sockets;
   }
 
   onStateChange(listener: (change: SessionStateChange) => void): void {

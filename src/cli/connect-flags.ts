@@ -201,5 +201,6 @@ function fromFiles(files: readonly { name: string; given: Given | undefined }[])
   );
 }
 
-const isTrue = (text: string | undefined): boolean =>
+/** Of a variable that is on or off. */
+export const isTrue = (text: string | undefined): boolean =>
   text !== undefined && !['', '0', 'false'].includes(text);
