@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { publish, soon } from './callbacks.ts';
 import { CarriedState } from './carried-state.ts';
 import type { Context } from './context.ts';
@@ -166,6 +167,11 @@ export class Lease<T = unknown> {
     this.#hold.dispatch({ type: 'wake' });
     this.#tellLoss();
     return this.#lost;
+  }
+
+  /** @internal For `baton run`: what the broker would see closed if this process died. */
+  get sockets(): readonly Socket[] {
+    return this.#context.session.lockSockets ?? [];
   }
 
   /** @internal */

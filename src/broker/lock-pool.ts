@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ChannelBudget } from './channel-budget.ts';
@@ -49,6 +50,11 @@ export class LockPool {
   /** Gives channels to those who wait: there may be more of them. */
   attach(): void {
     for (const lanes of [this.#common, ...this.#apart]) lanes.attach();
+  }
+
+  get sockets(): readonly Socket[] {
+    const keepers = [this.#common, ...this.#apart].flatMap((lanes) => lanes.keepers);
+    return keepers.flatMap(({ link }) => (link === undefined ? [] : [link.dialled.socket]));
   }
 
   consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel {

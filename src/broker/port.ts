@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { BatonError } from '../errors.ts';
 
 /** What a look at a queue (passive declare) reports. `consumers` counts only the active one on quorum queues. */
@@ -122,6 +123,8 @@ export interface LockSession extends LockBroker {
   /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. For people: no protocol does it. */
   remove(queue: string): Promise<void>;
   onStateChange(listener: (change: SessionStateChange) => void): void;
+  /** Under the lock connections: whoever has a duplicate of them keeps the broker from noticing that this process died. */
+  readonly lockSockets?: readonly Socket[];
   /**
    * Puts a notice where the broker's own tools show it, and returns a function that takes it away. Nothing depends on
    * it: it never throws, and a session that cannot do it does nothing.

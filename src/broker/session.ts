@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type BatonError, ClosedError, isBatonError, ResourceLimitError } from '../errors.ts';
 import type { Settings } from '../options.ts';
 import { lockQueueArguments } from '../protocol/topology.ts';
@@ -134,6 +135,10 @@ class AmqpSession implements LockSession {
 
   get traits(): BrokerTraits {
     return this.#traits;
+  }
+
+  get lockSockets(): readonly Socket[] {
+    return this.#locks.sockets;
   }
 
   onStateChange(listener: (change: SessionStateChange) => void): void {

@@ -253,5 +253,6 @@ function readFile({ text, what }: Given): Buffer {
   }
 }
 
-const isTrue = (text: string | undefined): boolean =>
+/** Of a variable that is on or off. */
+export const isTrue = (text: string | undefined): boolean =>
   text !== undefined && !['', '0', 'false'].includes(text);

@@ -1,5 +1,4 @@
 import type { BrokerAddress } from '../broker/address.ts';
-import { Destination } from '../broker/destination.ts';
 import type { LockSession } from '../broker/port.ts';
 import { connectSession } from '../broker/session.ts';
 import { parseConnectOptions, type Settings } from '../options.ts';
@@ -12,8 +11,8 @@ import {
   readConnection,
   readFlag,
 } from './connect-flags.ts';
-import { Management } from './management/client.ts';
-import { UsageError } from './usage-error.ts';
+import type { Management } from './management/client.ts';
+import { openManagement } from './management/open.ts';
 
 /** The flags of every command that only looks, or breaks; for `parseArgs`. */
 export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
@@ -53,11 +52,8 @@ export class Inspection implements AsyncDisposable {
   static async open(flags: FlagValues): Promise<Inspection> {
     const connection = await readConnection(flags, process.env);
     const settings = parseConnectOptions(connection.options);
-    const destination = new Destination(connection.urls, settings.socketOptions);
-    const never = new AbortController().signal;
-    const [broker] = (await destination.ask(never, settings.connectTimeoutMs)).addresses;
-    if (broker === undefined) throw new UsageError('there is no URL of a broker');
-    const management = new Management(destination, broker, readFlag(MANAGEMENT_FLAG, flags, process.env));
+    const given = readFlag(MANAGEMENT_FLAG, flags, process.env);
+    const { management, broker } = await openManagement(connection.urls, settings, given);
     const session = await connectSession(connection.urls, settings);
     return new Inspection(connection, settings, session, management, broker);
   }

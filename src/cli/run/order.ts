@@ -1,7 +1,17 @@
+import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
 import type { Policy } from '../../jobs/decide.ts';
 import { parseConnectOptions, parseLockName } from '../../options.ts';
-import { type Connection, connectArgs, type Environment, readConnection } from '../connect-flags.ts';
+import {
+  type Connection,
+  connectArgs,
+  type Environment,
+  type Given,
+  isTrue,
+  MANAGEMENT_FLAG,
+  readConnection,
+  readFlag,
+} from '../connect-flags.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { UsageError } from '../usage-error.ts';
 import { ONCE_OPTIONS, readOnce } from './once-order.ts';
@@ -25,6 +35,10 @@ export interface RunOrder {
   readonly scrubEnv: boolean;
   /** Of `--once-per`. */
   readonly once: Policy | undefined;
+  /** Not a word about a wait. */
+  readonly quiet: boolean;
+  /** Where to ask who holds the lock. */
+  readonly managementUrl: Given | undefined;
 }
 
 const OPTIONS = {
@@ -34,6 +48,8 @@ const OPTIONS = {
   'kill-after': { type: 'string' },
   label: { type: 'string' },
   'scrub-env': { type: 'boolean' },
+  quiet: { type: 'boolean', short: 'q' },
+  [MANAGEMENT_FLAG.name]: { type: 'string' },
   ...ONCE_OPTIONS,
 } as const;
 
@@ -54,6 +70,7 @@ export async function readOrder(argv: readonly string[], env: Environment): Prom
   const connection = await readConnection(values, env);
   const settings = parseConnectOptions(connection.options);
   const { leaseMs, verifyEveryMs } = settings;
+  const once = readOnce(values, settings);
   return {
     lock: parseLockName(name),
     file,
@@ -63,7 +80,10 @@ export async function readOrder(argv: readonly string[], env: Environment): Prom
     killAfterMs: readKillAfter(values['kill-after'], leaseMs - 1.5 * verifyEveryMs),
     beatEveryMs: Math.min(LONGEST_BEAT_MS, verifyEveryMs / 4),
     scrubEnv: values['scrub-env'] === true,
-    once: readOnce(values, settings),
+    once,
+    // A crontab sends mail for every word, and there it is the rule that others wait until one has done the tick.
+    quiet: values.quiet === true || isTrue(env.BATON_QUIET) || (once !== undefined && !isatty(2)),
+    managementUrl: readFlag(MANAGEMENT_FLAG, values, env),
   };
 }
 
