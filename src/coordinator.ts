@@ -125,8 +125,8 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
 
   /**
    * Takes no new calls, ends every wait with ClosedError, waits up to `drainMs` (default 10000) for holders to
-   * release, and for tokens that are being replaced, then leaves; what is still held is lost with `coordinator-closed`. Idempotent, never rejects for a
-   * broker that does not answer, and takes at most `drainMs` + 2 s.
+   * release and for tokens that are being replaced, then leaves; what is still held is lost with
+   * `coordinator-closed`. Idempotent, never rejects for a broker that does not answer, and takes at most `drainMs` + 2 s.
    */
   async close(options?: CloseOptions): Promise<void> {
     const { drainMs } = parseCloseOptions(options);
