@@ -3,7 +3,7 @@ import { isAbortSignal } from './abort.ts';
 import { guarded } from './callbacks.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
-import type { StateSchema } from './state.ts';
+import { isStandardSchema, type StateSchema } from './state.ts';
 import { expects, isFunction, isObject, MAX_TIMER_MS, parse, show, wholeMs } from './validation.ts';
 
 /** When a grant is given to the caller: see {@link ConnectOptions.grant}. */
@@ -294,11 +294,4 @@ export function parseLockName(name: unknown): string {
     throw new InvalidOptionsError([`lock name must be 1 to 255 characters, got ${characters}`]);
   }
   throw new InvalidOptionsError([`lock name must be a string of well-formed Unicode, got ${show(name)}`]);
-}
-
-/** Function or object: arktype's schemas are functions. */
-function isStandardSchema(value: unknown): boolean {
-  if (!isObject(value) && !isFunction(value)) return false;
-  const { '~standard': standard } = value as Record<string, unknown>;
-  return isObject(standard) && isFunction((standard as Record<string, unknown>).validate);
 }

@@ -1,5 +1,6 @@
 import { StateError } from './errors.ts';
 import { STATE_BYTES } from './protocol/register/entry.ts';
+import { isFunction, isObject } from './validation.ts';
 
 type Result<T> =
   | { readonly value: T; readonly issues?: undefined }
@@ -21,6 +22,13 @@ export interface StateSchema<T> {
     readonly validate: (value: unknown) => Result<T> | Promise<Result<T>>;
     readonly types?: { readonly input: unknown; readonly output: T } | undefined;
   };
+}
+
+/** Function or object: arktype's schemas are functions. */
+export function isStandardSchema(value: unknown): boolean {
+  if (!isObject(value) && !isFunction(value)) return false;
+  const { '~standard': standard } = value as Record<string, unknown>;
+  return isObject(standard) && isFunction((standard as Record<string, unknown>).validate);
 }
 
 /** Reads what an earlier holder saved. Throws StateError when it does not fit the schema. */
