@@ -143,7 +143,7 @@ export class ChannelBudget {
 
   /** A tenth less than the limit, if that leaves something to use: see {@link LINGER_MS}. */
   get #usable(): number {
-    return this.#cap > FEWEST_OF_USE ? this.#cap - Math.ceil(this.#cap / 10) : this.#cap;
+    return this.#cap > FEWEST_OF_USE ? Math.floor(this.#cap * 0.9) : this.#cap;
   }
 
   #forget(): void {
