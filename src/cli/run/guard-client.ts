@@ -158,10 +158,10 @@ export class Guard implements Disposable {
 
   #replace(session: CommandSession, leaseLeftMs: number): void {
     this.#replacedAt = performance.now();
-    const spare = new GuardProcess(this.#title);
-    this.#spare = spare;
     const end = leaseEndIn(leaseLeftMs);
-    spare.send({ do: 'watch', session: session.name, end, killAfterMs: this.#killAfterMs });
+    const killAfterMs = this.#killAfterMs;
+    const spare = new GuardProcess(this.#title, { do: 'watch', session: session.name, end, killAfterMs });
+    this.#spare = spare;
     // Without one, this process does the work alone.
     spare.keep(this.#lines, SILENT_AFTER_MS).catch(() => {});
   }

@@ -16,6 +16,9 @@ export const leaseEndIn = (leftMs: number): LeaseEnd => ({
 
 export const leftOf = (end: LeaseEnd): number => Math.min(end.mono - monotonicMs(), end.wall - Date.now());
 
+/** An environment variable of the guard. */
+export const FIRST_ORDER = 'BATON_GUARD_ORDER';
+
 /** From `baton run` to the guard. */
 export type Order =
   /** Comes with one more line to the broker, which is to stay open until the guard ends. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Answer, Order } from './guard-messages.ts';
+import { type Answer, FIRST_ORDER, type Order } from './guard-messages.ts';
 import type { Line } from './line.ts';
 
 const HERE = import.meta.url;
@@ -27,12 +27,15 @@ export class GuardProcess {
   #unanswered = 0;
   #answered: () => void = () => {};
 
-  /** @param title what `ps` shows behind the guard's file name */
-  constructor(title: string) {
+  /**
+   * @param title what `ps` shows behind the guard's file name
+   * @param first carried out even if this process dies before the guard listens to it
+   */
+  constructor(title: string, first?: Order) {
     const { NODE_OPTIONS: _, ...env } = process.env;
     const loader = GUARD.endsWith('.ts') ? process.execArgv : [];
     this.#process = spawn(process.execPath, [...loader, GUARD, title], {
-      env,
+      env: first === undefined ? env : { ...env, [FIRST_ORDER]: JSON.stringify(first) },
       // Not the standard streams of the command: Node would set a terminal back to what it was when it exits.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 0, 1, 2],
       detached: true,

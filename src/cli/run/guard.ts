@@ -14,7 +14,7 @@
 import '../no-debugger.ts';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { CommandSession } from './group.ts';
-import { type Answer, type LeaseEnd, leftOf, type Order } from './guard-messages.ts';
+import { type Answer, FIRST_ORDER, type LeaseEnd, leftOf, type Order } from './guard-messages.ts';
 import { PASSED_ON } from './interrupts.ts';
 
 /** Also how soon a step of the wall clock is seen. */
@@ -134,3 +134,7 @@ for (const signal of PASSED_ON) process.on(signal, () => {});
 process.on('message', onOrder);
 process.once('disconnect', () => void leave());
 say({ say: 'ready' });
+const first = process.env[FIRST_ORDER];
+if (first !== undefined) onOrder(JSON.parse(first) as Order, undefined);
+// While Node loads this file, the end of `baton run` is told to nobody, and what it said before is lost.
+if (!process.connected) void leave();

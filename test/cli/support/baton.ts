@@ -103,7 +103,7 @@ export function shown(program: Program, pattern: RegExp): Promise<RegExpMatchArr
 
 /** Waits for a condition; nothing is tested about how long it takes. */
 export const until = <T>(condition: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(condition, { timeout: 20_000, interval: 10 });
+  vi.waitFor(condition, { timeout: 50_000, interval: 10 });
 
 /** Whether the process runs; a zombie does not. */
 export function isAlive(pid: number): boolean {
