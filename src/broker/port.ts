@@ -123,7 +123,7 @@ export interface LockSession extends LockBroker {
   /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. For people: no protocol does it. */
   remove(queue: string): Promise<void>;
   onStateChange(listener: (change: SessionStateChange) => void): void;
-  /** Under the lock connections: whoever has a duplicate of them keeps the broker from noticing that this process died. */
+  /** Under the lock connections: a process that has a duplicate of them keeps the broker from noticing that this process died. */
   readonly lockSockets?: readonly Socket[];
   /**
    * Puts a notice where the broker's own tools show it, and returns a function that takes it away. Nothing depends on

@@ -35,7 +35,7 @@ export async function keepRenewed(link: Link, ask: AskCredentials, logger: Logge
     await delay(rest, undefined, { signal: over, ref: false }).catch(() => {});
     if (over.aborted) return;
     try {
-      // Whoever hangs may not use up the time that another try needs.
+      // A host that hangs may not use up the time that another try needs.
       const timeoutMs = Math.max(SHORTEST_REST_MS, (held.expiresAt - Date.now()) / 2);
       const next = await ask(held, over, timeoutMs);
       if (!isLater(next, held)) {
