@@ -16,7 +16,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             'test/unit/**/*.test.ts',
-            'test/fault/{checker,results,nemesis,site,wire}/**/*.test.ts',
+            'test/chaos/{checker,results,nemesis,site,wire}/**/*.test.ts',
             'test/simulation/tests/*.test.ts',
           ],
           testTimeout: 60_000,
@@ -63,7 +63,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fault',
-          include: ['test/fault/suite/*.test.ts'],
+          include: ['test/chaos/suite/*.test.ts'],
           fileParallelism: false,
           testTimeout: 240_000,
         },
@@ -72,7 +72,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'clusters',
-          include: ['test/fault/clusters/*.test.ts'],
+          include: ['test/chaos/clusters/*.test.ts'],
           fileParallelism: false,
           testTimeout: 240_000,
         },

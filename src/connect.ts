@@ -1,6 +1,6 @@
-import { connectSession } from './broker/session.ts';
 import { Coordinator } from './coordinator.ts';
 import { type ConnectOptions, parseConnectOptions } from './options.ts';
+import { connectSession } from './rabbitmq/session.ts';
 import type { BrokerUrls } from './urls.ts';
 
 /**

@@ -1,17 +1,18 @@
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
-import type { LockSession, SessionState, SessionStateChange } from './broker/port.ts';
+import { Seats } from './acquire/acquirer.ts';
+import type { Context } from './acquire/context.ts';
+import { Lock } from './acquire/lock.ts';
+import { Ledger } from './acquire/lock-records.ts';
+import { Rounds } from './acquire/verification-schedule.ts';
 import { publish, tell } from './callbacks.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Context } from './context.ts';
 import { stateChannel } from './diagnostics.ts';
 import { ClosedError } from './errors.ts';
 import type { ScheduleOptions } from './jobs/options.ts';
 import { parsePolicy } from './jobs/options.ts';
 import { type JobRecord, jobRecordSchema } from './jobs/record.ts';
 import { Schedule, type ScheduledTask } from './jobs/schedule.ts';
-import { Ledger } from './ledger.ts';
-import { Lock } from './lock.ts';
 import {
   type CloseOptions,
   checkTask,
@@ -22,10 +23,9 @@ import {
   type Settings,
   type StatefulLockOptions,
 } from './options.ts';
-import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/pulse.ts';
-import { processName } from './protocol/topology.ts';
-import { Rounds } from './rounds.ts';
-import { Seats } from './seats.ts';
+import type { LockSession, SessionState, SessionStateChange } from './protocol/port.ts';
+import { processName } from './protocol/queues.ts';
+import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/stall-detector.ts';
 
 const LEAVE_MS = 2_000;
 /** Of these, for a token that is owed. */

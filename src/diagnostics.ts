@@ -1,5 +1,5 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel';
-import type { SessionStateChange } from './broker/port.ts';
+import type { SessionStateChange } from './protocol/port.ts';
 
 /** What every message on the channels carries. Fences are decimal strings, as everywhere outside the process. */
 export interface LockTrace {

@@ -1,4 +1,5 @@
-export type { SessionState, SessionStateChange } from './broker/port.ts';
+export type { Lease } from './acquire/lease.ts';
+export type { Lock, Task } from './acquire/lock.ts';
 export { connect } from './connect.ts';
 export type { Coordinator } from './coordinator.ts';
 export type { LockTrace, SeedTrace, SessionTrace, StartOverTrace } from './diagnostics.ts';
@@ -20,19 +21,19 @@ export {
   UnsupportedBrokerError,
 } from './errors.ts';
 export type { ScheduleOptions } from './jobs/options.ts';
-export type { AheadReport, RunReport, Schedule, ScheduledRun, ScheduledTask } from './jobs/schedule.ts';
-export type { Lease } from './lease.ts';
-export type { Lock, Task } from './lock.ts';
+export type { Schedule, ScheduledRun, ScheduledTask } from './jobs/schedule.ts';
+export type { AheadReport, RunReport } from './jobs/schedule-events.ts';
 export type { Logger } from './logger.ts';
 export type {
   AcquireOptions,
   CloseOptions,
   ConnectOptions,
-  GrantMode,
   LockOptions,
   ReleaseOptions,
   SaveOptions,
   StatefulLockOptions,
 } from './options.ts';
+export type { GrantMode } from './protocol/grant-mode.ts';
+export type { SessionState, SessionStateChange } from './protocol/port.ts';
 export type { StateSchema } from './state.ts';
 export type { BrokerUrls, ExpiringUrls } from './urls.ts';

@@ -3,11 +3,9 @@ import { isAbortSignal } from './abort.ts';
 import { guarded } from './callbacks.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import type { GrantMode } from './protocol/grant-mode.ts';
 import { isStandardSchema, type StateSchema } from './state.ts';
 import { expects, isFunction, isObject, MAX_TIMER_MS, parse, show, wholeMs } from './validation.ts';
-
-/** When a grant is given to the caller: see {@link ConnectOptions.grant}. */
-export type GrantMode = 'auto' | 'verified' | 'immediate';
 
 /** Options of {@link connect}. Leaving one out and passing `undefined` are the same. */
 export interface ConnectOptions {

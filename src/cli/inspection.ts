@@ -1,8 +1,8 @@
-import type { BrokerAddress } from '../broker/address.ts';
-import type { LockSession } from '../broker/port.ts';
-import { connectSession } from '../broker/session.ts';
 import { parseConnectOptions, type Settings } from '../options.ts';
-import { lockNameOf, lockPlace } from '../protocol/topology.ts';
+import type { LockSession } from '../protocol/port.ts';
+import { lockNameOf, lockPlace } from '../protocol/queues.ts';
+import type { BrokerAddress } from '../rabbitmq/address.ts';
+import { connectSession } from '../rabbitmq/session.ts';
 import {
   type Connection,
   connectArgs,

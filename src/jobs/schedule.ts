@@ -4,8 +4,9 @@ import type { Clock } from '../clock.ts';
 import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { type Policy, presentSince } from './decide.ts';
+import { type Ending, type JobLease, type Turn, takeTurn } from './run-tick.ts';
+import type { RunReport, ScheduleEvents } from './schedule-events.ts';
 import { Trouble } from './trouble.ts';
-import { type Ending, type JobLease, type Turn, takeTurn } from './turn.ts';
 
 /** What a scheduled task is given. */
 export interface ScheduledRun {
@@ -20,30 +21,6 @@ export interface ScheduledRun {
 }
 
 export type ScheduledTask = (run: ScheduledRun) => unknown;
-
-/** One run of this worker, as the events `done` and `failed` tell it. */
-export interface RunReport {
-  readonly tick: Date;
-  readonly fence: bigint;
-  readonly tookMs: number;
-  /** What the task rejected with. */
-  readonly error?: unknown;
-}
-
-/** The job is done up to an instant that is far ahead of this worker's clock. Nothing runs until then. */
-export interface AheadReport {
-  readonly doneUpTo: Date;
-  readonly aheadMs: number;
-}
-
-export interface ScheduleEvents {
-  done: [RunReport];
-  failed: [RunReport];
-  /** The lock cannot be used, or a tick not recorded. It goes on trying. */
-  error: [unknown];
-  ahead: [AheadReport];
-  ended: [];
-}
 
 interface Parts {
   readonly name: string;

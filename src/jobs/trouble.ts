@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { tell } from '../callbacks.ts';
 import { isBatonError, LeaseLostError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import type { ScheduleEvents } from './schedule.ts';
+import type { ScheduleEvents } from './schedule-events.ts';
 
 /** What keeps one schedule from its work: logged each time, and told once until it changes. */
 export class Trouble {

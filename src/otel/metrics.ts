@@ -1,6 +1,6 @@
 import type { Attributes, Meter, ObservableResult } from '@opentelemetry/api';
-import type { SessionState } from '../broker/port.ts';
 import type { LockTrace, SeedTrace, SessionTrace, StartOverTrace } from '../diagnostics.ts';
+import type { SessionState } from '../protocol/port.ts';
 import { errorType, listen, lostReason, type Stop } from './listen.ts';
 
 const WAIT_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];

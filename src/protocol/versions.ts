@@ -1,4 +1,4 @@
-import type { BrokerTraits } from '../broker/port.ts';
+import type { BrokerTraits } from './port.ts';
 
 type Version = BrokerTraits['version'];
 

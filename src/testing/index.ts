@@ -1,9 +1,9 @@
-import { MemoryBroker, type MemorySession } from '../broker/memory.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { Coordinator } from '../coordinator.ts';
 import { InvalidOptionsError } from '../errors.ts';
+import { MemoryBroker, type MemorySession } from '../memory/broker.ts';
 import { type ConnectOptions, parseConnectOptions, parseLockName } from '../options.ts';
-import { lockPlace, registerQueueName } from '../protocol/topology.ts';
+import { lockPlace, registerQueueName } from '../protocol/queues.ts';
 import { show } from '../validation.ts';
 import { refuseHalfFakes } from './fake-timers.ts';
 

@@ -1,7 +1,7 @@
 import { type ChannelModel, connect as connectAmqp } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { lockQueueArguments } from '../../src/protocol/topology.ts';
+import { lockQueueArguments } from '../../src/protocol/queues.ts';
 import { BROKER, batonResult, coordinator, until } from './support/baton.ts';
 import { control, management, namespace } from './support/queues.ts';
 

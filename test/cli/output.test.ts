@@ -1,6 +1,6 @@
 import { connect as connectAmqp } from 'amqplib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { lockQueueName } from '../../src/protocol/topology.ts';
+import { lockQueueName } from '../../src/protocol/queues.ts';
 import { BROKER, coordinator, shellResult, until } from './support/baton.ts';
 import { management, namespace } from './support/queues.ts';
 

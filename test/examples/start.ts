@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect as connectAmqp } from 'amqplib';
 import { onTestFinished } from 'vitest';
-import { lockPlace } from '../../src/protocol/topology.ts';
+import { lockPlace } from '../../src/protocol/queues.ts';
 import { sharedBroker } from '../support/broker/index.ts';
 import { type Program, startProgram } from '../support/processes.ts';
 

@@ -1,7 +1,7 @@
 import { connect as connectAmqp } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/index.ts';
-import { lockQueueName } from '../../src/protocol/topology.ts';
+import { lockQueueName } from '../../src/protocol/queues.ts';
 import { sharedBroker } from '../support/broker/index.ts';
 
 const { url, version, control } = sharedBroker();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, type TestContext, test, vi } from 'vitest';
-import { parseVersion } from '../../src/broker/dialer.ts';
 import { type BrokerUrls, type ConnectOptions, connect, type SessionStateChange } from '../../src/index.ts';
 import { isBelow43 } from '../../src/protocol/versions.ts';
+import { parseVersion } from '../../src/rabbitmq/dialer.ts';
 import type { ProvidedBroker } from '../support/broker/index.ts';
 import { type Issuer, provideOAuthBroker, withToken } from '../support/oauth.ts';
 

@@ -4,7 +4,7 @@ import { connect as connectAmqp } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type ConnectOptions, type Coordinator, connect, type Lease } from '../../src/index.ts';
 import { longLog } from '../../src/protocol/contender/holding.ts';
-import { lockQueueName } from '../../src/protocol/topology.ts';
+import { lockQueueName } from '../../src/protocol/queues.ts';
 import { queueUp } from '../contract/cases/tools.ts';
 import { sharedBroker } from '../support/broker/index.ts';
 import { openProxy } from '../support/proxy.ts';

@@ -13,7 +13,7 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'A holder whose token was granted to somebody else meanwhile takes its return for proof, so two believe.',
     edits: [
       {
-        file: 'src/protocol/contender/questions.ts',
+        file: 'src/protocol/contender/proof.ts',
         find: 'if (sameToken && isAnswer(hold, delivery, asked))',
         replace: 'if (sameToken)',
       },
@@ -28,7 +28,7 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'Another token whose count happens to be one higher passes for proof of a token that is gone.',
     edits: [
       {
-        file: 'src/protocol/contender/questions.ts',
+        file: 'src/protocol/contender/proof.ts',
         find: 'if (sameToken && isAnswer(hold, delivery, asked))',
         replace: 'if (isAnswer(hold, delivery, asked))',
       },
@@ -103,12 +103,12 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'On a dead line a timeout or an abort settles minutes late, when TCP gives up.',
     edits: [
       {
-        file: 'src/contender.ts',
+        file: 'src/acquire/contender.ts',
         find: 'this.#owner.refused(effect.refusal);',
         replace: 'this.refusal = effect.refusal;',
       },
       {
-        file: 'src/contender.ts',
+        file: 'src/acquire/contender.ts',
         find: '    this.#owner.ended();',
         replace: `    if (this.refusal !== undefined) this.#owner.refused(this.refusal);
     this.#owner.ended();`,
@@ -124,7 +124,7 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'After a purge those who already wait are never granted.',
     edits: [
       {
-        file: 'src/ledger.ts',
+        file: 'src/acquire/lock-records.ts',
         find: "if (todo === 'probe') this.#inBackground(this.#probeForToken());",
         replace: '',
       },
@@ -139,7 +139,7 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'A process that was stopped wakes up before its timers fire and writes although somebody else holds the lock.',
     edits: [
       {
-        file: 'src/lease.ts',
+        file: 'src/acquire/lease.ts',
         find: "get loss(): LeaseLostError | undefined {\n    this.#hold.dispatch({ type: 'wake' });",
         replace: 'get loss(): LeaseLostError | undefined {',
       },
@@ -213,7 +213,7 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'A busy process never gives the lock back while others wait in the queue.',
     edits: [
       {
-        file: 'src/seat.ts',
+        file: 'src/acquire/handoff-group.ts',
         find: 'return this.#places > 0 && !this.#retired',
         replace: 'return !this.#retired',
       },
@@ -257,7 +257,7 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'A holder that dies after an odd number of questions looks like one that has released: two hold the lock.',
     edits: [
       {
-        file: 'src/protocol/contender/questions.ts',
+        file: 'src/protocol/contender/proof.ts',
         find: "countsApart(hold, traits) ? 'reject' : 'requeue';",
         replace: "countsApart(hold, traits) ? 'requeue' : 'requeue';",
       },

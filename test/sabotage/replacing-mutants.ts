@@ -22,7 +22,7 @@ export const replacingMutants: readonly Mutant[] = [
     edits: [
       NOT_OWED,
       {
-        file: 'src/seat.ts',
+        file: 'src/acquire/handoff-group.ts',
         find: "at === 'verifying' || this.replaces || isLeaving(at)",
         replace: "at === 'verifying' || isLeaving(at)",
       },

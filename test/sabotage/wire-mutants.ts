@@ -17,18 +17,22 @@ export const wireMutants: readonly Mutant[] = [
         replace: "return [{ at: 'closing', turn, line }, [...tell, { do: 'close', line, by: 'cancel' }]];",
       },
       {
-        file: 'src/contender.ts',
+        file: 'src/acquire/contender.ts',
         find: 'this.#channels.get(effect.line)?.close();',
         replace: 'this.#channels.get(effect.line)?.close(effect.by);',
       },
-      { file: 'src/broker/consumer.ts', find: '  close(): void {', replace: '  close(by?: string): void {' },
       {
-        file: 'src/broker/consumer.ts',
+        file: 'src/rabbitmq/contender-channel.ts',
+        find: '  close(): void {',
+        replace: '  close(by?: string): void {',
+      },
+      {
+        file: 'src/rabbitmq/contender-channel.ts',
         find: 'this.#channel?.close();',
         replace: "by === 'cancel' ? this.#channel?.cancel(this.#tag) : this.#channel?.close();",
       },
       {
-        file: 'src/broker/channel.ts',
+        file: 'src/rabbitmq/channel.ts',
         find: '  requeue(deliveryTag: number): void {',
         replace: `  cancel(tag: string): void {
     quietly(() => void this.#raw.cancel(tag).then(() => this.finish({ scope: 'channel' }), ignore));
@@ -47,12 +51,12 @@ export const wireMutants: readonly Mutant[] = [
     why: 'After a dropped link the old consumer of the channel is a waiter again and is handed a token that nobody handles.',
     edits: [
       {
-        file: 'src/broker/consumer.ts',
+        file: 'src/rabbitmq/contender-channel.ts',
         find: 'this.#channel?.close();',
         replace: 'this.#channel?.recycle(this.#tag);',
       },
       {
-        file: 'src/broker/channel.ts',
+        file: 'src/rabbitmq/channel.ts',
         find: '  requeue(deliveryTag: number): void {',
         replace: `  recycle(tag: string): void {
     const raw = this.#raw;
@@ -67,7 +71,7 @@ export const wireMutants: readonly Mutant[] = [
   requeue(deliveryTag: number): void {`,
       },
       {
-        file: 'src/broker/spare-channels.ts',
+        file: 'src/rabbitmq/spare-channels.ts',
         find: 'this.#spares.shift();',
         replace: 'this.#link.dialled.model.connection.used?.shift() ?? this.#spares.shift();',
       },
@@ -79,7 +83,7 @@ export const wireMutants: readonly Mutant[] = [
     why: 'Under an alarm the broker stops reading from it: releases stall, and the death of a holder is not noticed.',
     edits: [
       {
-        file: 'src/broker/session.ts',
+        file: 'src/rabbitmq/session.ts',
         find: `    this.#publishers = new CallPool(this.#publisher, this.#budget, (link) => link.openConfirmChannel());
     this.#locks = new LockPool(locks, settings.logger, this.#budget, (own) => keep('locks', own));`,
         replace: `    this.#locks = new LockPool(locks, settings.logger, this.#budget, (own) => keep('locks', own));
@@ -93,7 +97,7 @@ export const wireMutants: readonly Mutant[] = [
     why: 'Under an alarm looks and deletions stall with it, so nobody can try a lock, see its depth or start it over.',
     edits: [
       {
-        file: 'src/broker/session.ts',
+        file: 'src/rabbitmq/session.ts',
         find: 'new CallPool(this.#publisher, this.#budget, (link)',
         replace: 'new CallPool(this.#service, this.#budget, (link)',
       },
@@ -105,7 +109,7 @@ export const wireMutants: readonly Mutant[] = [
     why: 'RabbitMQ 4 destroys the token at its 21st return, and every other client is answered 406.',
     edits: [
       {
-        file: 'src/protocol/topology.ts',
+        file: 'src/protocol/queues.ts',
         find: "    'x-delivery-limit': 1_000_000_000,",
         replace: '',
       },
@@ -118,7 +122,7 @@ export const wireMutants: readonly Mutant[] = [
   {
     name: 'Nagle on',
     why: 'Small frames wait for the acknowledgement of those before them: 22 hand-offs a second.',
-    edits: [{ file: 'src/broker/amqp.ts', find: 'noDelay: true,', replace: 'noDelay: false,' }],
+    edits: [{ file: 'src/rabbitmq/amqplib.ts', find: 'noDelay: true,', replace: 'noDelay: false,' }],
     caughtBy: {
       harness: 'proxied',
       title:
@@ -128,7 +132,7 @@ export const wireMutants: readonly Mutant[] = [
   {
     name: 'prefetch left out',
     why: 'The holder is handed everything that lies behind its token, and loses its lease to the first stray.',
-    edits: [{ file: 'src/broker/spare-channels.ts', find: 'await channel.prefetch(1);', replace: '' }],
+    edits: [{ file: 'src/rabbitmq/spare-channels.ts', find: 'await channel.prefetch(1);', replace: '' }],
     caughtBy: { harness: 'rabbitmq', title: behindTheToken('a second seed') },
   },
 ];

@@ -1,4 +1,4 @@
-import type { GrantMode } from '../../src/options.ts';
+import type { GrantMode } from '../../src/protocol/grant-mode.ts';
 import type { ExceptionName } from './checks/state.ts';
 import type { Version } from './model/index.ts';
 

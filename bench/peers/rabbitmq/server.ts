@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { startCluster } from '../../../test/fault/site/cluster.ts';
-import type { Site } from '../../../test/fault/site/types.ts';
+import { startCluster } from '../../../test/chaos/site/cluster.ts';
+import type { Site } from '../../../test/chaos/site/types.ts';
 import { askGuard } from '../../../test/support/broker/guard-client.ts';
 import {
   type BrokerVersion,

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
-import { registerQueueName } from '../../protocol/topology.ts';
+import { registerQueueName } from '../../protocol/queues.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
-import type { LockSession } from '../../broker/port.ts';
 import { AccessRefusedError, type BatonError, isBatonError } from '../../errors.ts';
+import type { LockSession } from '../../protocol/port.ts';
 import { encodeProbe } from '../../protocol/token.ts';
 import { quote } from '../quote.ts';
 import type { Finding } from './finding.ts';

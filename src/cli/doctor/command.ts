@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { LockSession } from '../../broker/port.ts';
 import { connect, isBatonError } from '../../index.ts';
+import type { LockSession } from '../../protocol/port.ts';
+import { lockQueueName, registerQueueName } from '../../protocol/queues.ts';
 import { REFRESH_MS } from '../../protocol/register/keeping.ts';
-import { lockQueueName, registerQueueName } from '../../protocol/topology.ts';
 import { isBelow43 } from '../../protocol/versions.ts';
 import { inFlags } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';

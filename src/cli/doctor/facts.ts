@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { BrokerTraits, LockSession } from '../../broker/port.ts';
-import { lockNameOf } from '../../protocol/topology.ts';
+import type { BrokerTraits, LockSession } from '../../protocol/port.ts';
+import { lockNameOf } from '../../protocol/queues.ts';
 import { isBelow43 } from '../../protocol/versions.ts';
 import { type Consumers, readConsumers } from '../locks/consumers.ts';
 import { lookAt } from '../locks/look.ts';

@@ -1,5 +1,5 @@
-import type { LockSession } from '../../broker/port.ts';
 import { type Coordinator, isBatonError } from '../../index.ts';
+import type { LockSession } from '../../protocol/port.ts';
 import type { Finding } from './finding.ts';
 
 const WAIT_MS = 5_000;

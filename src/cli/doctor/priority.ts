@@ -1,4 +1,4 @@
-import { lockNameOf } from '../../protocol/topology.ts';
+import { lockNameOf } from '../../protocol/queues.ts';
 import type { Contestant } from '../locks/consumers.ts';
 import type { Finding } from './finding.ts';
 import { grouped } from './grouped.ts';

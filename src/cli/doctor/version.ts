@@ -1,4 +1,4 @@
-import type { BrokerTraits } from '../../broker/port.ts';
+import type { BrokerTraits } from '../../protocol/port.ts';
 import { isBelow43 } from '../../protocol/versions.ts';
 import type { Finding } from './finding.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ConsumerClaim, readConsumerTag } from '../../protocol/topology.ts';
+import { type ConsumerClaim, readConsumerTag } from '../../protocol/queues.ts';
 import { fields, flag, number, part, readRows, text } from '../management/answers.ts';
 import type { Management } from '../management/client.ts';
 

@@ -1,7 +1,7 @@
 import { Coordinator } from '../../coordinator.ts';
 import { isBatonError } from '../../index.ts';
 import { type JobRecord, jobRecordSchema, type LastRun } from '../../jobs/record.ts';
-import { registerQueueName } from '../../protocol/topology.ts';
+import { registerQueueName } from '../../protocol/queues.ts';
 import type { Inspection } from '../inspection.ts';
 import { isoOf } from '../management/answers.ts';
 import { ago, spanOf } from '../table.ts';

@@ -1,5 +1,5 @@
-import type { LockSession, QueueDepth } from '../../broker/port.ts';
 import { isBatonError } from '../../index.ts';
+import type { LockSession, QueueDepth } from '../../protocol/port.ts';
 
 /** Why the broker does not let us look at a queue: it is somebody's own, or on a node that does not run, or … */
 export interface Odd {

@@ -1,5 +1,5 @@
-import type { LockSession } from '../../broker/port.ts';
-import { lockNameOf } from '../../protocol/topology.ts';
+import type { LockSession } from '../../protocol/port.ts';
+import { lockNameOf } from '../../protocol/queues.ts';
 import { isoOf, part, readRows, text } from '../management/answers.ts';
 import type { Management } from '../management/client.ts';
 import { type Consumers, type Contestant, type Notice, readConsumers } from './consumers.ts';

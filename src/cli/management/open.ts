@@ -1,6 +1,6 @@
-import type { BrokerAddress } from '../../broker/address.ts';
-import { Destination } from '../../broker/destination.ts';
 import type { Settings } from '../../options.ts';
+import type { BrokerAddress } from '../../rabbitmq/address.ts';
+import { Destination } from '../../rabbitmq/destination.ts';
 import type { BrokerUrls } from '../../urls.ts';
 import type { Given } from '../connect-flags.ts';
 import { UsageError } from '../usage-error.ts';

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { SessionState } from '../../index.ts';
 import { parseConnectOptions } from '../../options.ts';
-import { lockPlace } from '../../protocol/topology.ts';
+import { lockPlace } from '../../protocol/queues.ts';
 import { readConsumers } from '../locks/consumers.ts';
 import { holderOf } from '../locks/report.ts';
 import { personText, sinceText } from '../locks/text.ts';

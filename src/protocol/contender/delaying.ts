@@ -1,6 +1,16 @@
 import { consume, leave, recreate } from './opening.ts';
-import { isMarked, judge, type Question, questionOn } from './questions.ts';
-import type { At, ContenderEvent, ContenderState, Effect, Hold, Rules, Step, Surroundings } from './types.ts';
+import { isMarked, judge, questionOn } from './proof.ts';
+import type {
+  At,
+  ContenderEvent,
+  ContenderState,
+  Effect,
+  Hold,
+  Question,
+  Rules,
+  Step,
+  Surroundings,
+} from './types.ts';
 
 /** By how much this process's clock may be faster than that of the holder before, over the length of a lease. */
 const DRIFT_MS = 250;

@@ -1,19 +1,11 @@
-import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import type { BatonError, LostReason } from '../../errors.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
+import type { Delivery, QueueDepth } from '../port.ts';
 import { delay, part, unmarking } from './delaying.ts';
 import { consume, leave, recreate } from './opening.ts';
-import {
-  type Answer,
-  countsApart,
-  grantsVerified,
-  hasMark,
-  judge,
-  notCounted,
-  questionOn,
-} from './questions.ts';
-import { renew } from './renew.ts';
+import { type Answer, countsApart, grantsVerified, hasMark, judge, notCounted, questionOn } from './proof.ts';
+import { renew } from './replace-token.ts';
 import type {
   At,
   ContenderEvent,

@@ -1,5 +1,5 @@
-import type { QueueDepth } from '../../broker/port.ts';
 import type { BatonError } from '../../errors.ts';
+import type { QueueDepth } from '../port.ts';
 import type { At, ContenderEvent, Effect, Refusal, Step, Surroundings } from './types.ts';
 
 const REST_MS = 50;

@@ -1,7 +1,7 @@
 import { delaying, parting } from './delaying.ts';
 import { granting, holding, remainingMs } from './holding.ts';
 import { ask, consume, find, opening } from './opening.ts';
-import { renewing } from './renewing.ts';
+import { renewing } from './replacing.ts';
 import type { At, ContenderEvent, ContenderState, Rules, Step, Surroundings } from './types.ts';
 import { waiting } from './waiting.ts';
 

@@ -1,10 +1,15 @@
-import type { BrokerTraits, ClosedScope, Delivery, QueueDepth } from '../../broker/port.ts';
 import type { BatonError, LostReason } from '../../errors.ts';
-import type { GrantMode } from '../../options.ts';
+import type { GrantMode } from '../grant-mode.ts';
 import type { Instant } from '../instant.ts';
+import type { BrokerTraits, ClosedScope, Delivery, QueueDepth } from '../port.ts';
+import type { Recreation } from '../queues.ts';
 import type { Handed } from '../register/types.ts';
-import type { Recreation } from '../topology.ts';
-import type { Question } from './questions.ts';
+
+/**
+ * How a contender asks whether the token is still its own: it gives it back, by basic.nack or by basic.reject, and as the
+ * active consumer gets it straight back. Below 4.3 the two are the same.
+ */
+export type Question = 'requeue' | 'reject';
 
 /** What stays the same for one contender. */
 export interface Rules {

@@ -1,10 +1,10 @@
-import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import { TokenVersionError } from '../../errors.ts';
+import type { Delivery, QueueDepth } from '../port.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { delay } from './delaying.ts';
 import { consume, leave, recreate, rest } from './opening.ts';
-import { grantsVerified, hasMark, isMadeAnew, questionOn } from './questions.ts';
-import { renew } from './renew.ts';
+import { grantsVerified, hasMark, isMadeAnew, questionOn } from './proof.ts';
+import { renew } from './replace-token.ts';
 import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */

@@ -1,6 +1,6 @@
 import { BrokerUnreachableError } from '../../errors.ts';
 import { decodeEntry } from './entry.ts';
-import type { Turn } from './reading.ts';
+import type { RegisterStep } from './outcome.ts';
 import type { InHand, KeptState, Place, RegisterEffect, RegisterEvent } from './types.ts';
 
 /**
@@ -15,7 +15,7 @@ export const REFRESH_MS = 300_000;
 const REWRITE_RETURNS = 100;
 
 /** Everything that was in the register is known, and `kept` is the highest of it. */
-export function keep(place: Place, kept: InHand, nowMono: number): Turn {
+export function keep(place: Place, kept: InHand, nowMono: number): RegisterStep {
   const state: KeptState = {
     at: 'kept',
     place,
@@ -30,7 +30,7 @@ export function keep(place: Place, kept: InHand, nowMono: number): Turn {
   return kept.returns > REWRITE_RETURNS ? write(state, kept.entry.state, undefined) : { state, effects: [] };
 }
 
-export function keeping(state: KeptState, event: RegisterEvent, name: string): Turn {
+export function keeping(state: KeptState, event: RegisterEvent, name: string): RegisterStep {
   switch (event.type) {
     case 'register-delivered': {
       const { deliveryTag, body, returns } = event.delivery;
@@ -64,7 +64,7 @@ export function keeping(state: KeptState, event: RegisterEvent, name: string): T
   }
 }
 
-export function wakeKeeping(state: KeptState, nowMono: number): Turn {
+export function wakeKeeping(state: KeptState, nowMono: number): RegisterStep {
   if (nowMono < state.refreshAt) return { state, effects: [] };
   const waited: KeptState = { ...state, refreshAt: nowMono + REFRESH_MS };
   if (state.away !== undefined) return { state: waited, effects: [] };
@@ -78,7 +78,7 @@ export function wakeKeeping(state: KeptState, nowMono: number): Turn {
   };
 }
 
-function delivered(state: KeptState, arrived: InHand): Turn {
+function delivered(state: KeptState, arrived: InHand): RegisterStep {
   const { place, kept, away, saves } = state;
   const { entry, deliveryTag, returns } = arrived;
   if (entry.id === away?.entry.id && returns === away.returns + 1) {
@@ -103,7 +103,7 @@ function delivered(state: KeptState, arrived: InHand): Turn {
  * The register has handed a save back to the hold that wrote it. Only that is a confirmation: the broker's own comes
  * for the late write of a stale holder as well.
  */
-function saved(state: KeptState, arrived: InHand, ticket: number | undefined): Turn {
+function saved(state: KeptState, arrived: InHand, ticket: number | undefined): RegisterStep {
   const { place, kept, away } = state;
   const saves = state.saves.filter(({ seq }) => seq !== arrived.entry.seq);
   const isNewest = kept.entry.fence < place.fence || kept.entry.seq < arrived.entry.seq;
@@ -116,7 +116,7 @@ function saved(state: KeptState, arrived: InHand, ticket: number | undefined): T
   };
 }
 
-function write(state: KeptState, value: unknown, ticket: number | undefined): Turn {
+function write(state: KeptState, value: unknown, ticket: number | undefined): RegisterStep {
   const { line, fence } = state.place;
   const seq = state.seq + 1;
   return {
@@ -125,7 +125,7 @@ function write(state: KeptState, value: unknown, ticket: number | undefined): Tu
   };
 }
 
-function superseded(state: KeptState): Turn {
+function superseded(state: KeptState): RegisterStep {
   return { state, effects: [], verdict: { is: 'forfeit', reason: 'superseded' } };
 }
 
@@ -136,7 +136,7 @@ export const suspect = (state: KeptState, deliveryTag: number, proofs: number): 
 });
 
 /** The token has been proven once more. */
-export function cleared(state: KeptState): Turn {
+export function cleared(state: KeptState): RegisterStep {
   if (state.suspects.length === 0) return { state, effects: [] };
   const suspects = state.suspects.map(({ deliveryTag, proofs }) => ({ deliveryTag, proofs: proofs - 1 }));
   const foreign = suspects.filter(({ proofs }) => proofs === 0);

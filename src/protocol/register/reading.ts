@@ -1,7 +1,8 @@
-import { type BatonError, StateError, TokenVersionError } from '../../errors.ts';
+import { StateError, TokenVersionError } from '../../errors.ts';
 import type { Effect } from '../contender/types.ts';
 import { decodeEntry, type Entry, STATE_BYTES } from './entry.ts';
 import { keep } from './keeping.ts';
+import type { RegisterStep } from './outcome.ts';
 import type { InHand, Place, RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
 
 /** How long a register may show nothing before it is seeded: long enough for what is in it to arrive. */
@@ -10,36 +11,15 @@ const SEED_AFTER_MS = 250;
 const ACT_AGAIN_MS = 5_000;
 const ASK_AGAIN_MS = 500;
 
-/** What an event means to the hold that the register belongs to. */
-export type Verdict =
-  /** Everything is known, but whether the token was still there is to be proven. */
-  | { readonly is: 'read' }
-  /** Nothing comes of this place in line. */
-  | { readonly is: 'void' }
-  /** An entry that only somebody who was granted later may write: to be acked if the token is still this hold's. */
-  | { readonly is: 'suspect'; readonly deliveryTag: number }
-  | { readonly is: 'refused'; readonly error: BatonError }
-  | {
-      readonly is: 'forfeit';
-      readonly reason: 'superseded' | 'consumer-cancelled';
-      readonly cause?: BatonError;
-    };
-
-export interface Turn {
-  readonly state: RegisterState;
-  readonly effects: readonly (Effect | RegisterEffect)[];
-  readonly verdict?: Verdict;
-}
-
 type Reading = Extract<RegisterState, { at: 'reading' }>;
 type Declaring = Extract<RegisterState, { at: 'declaring' }>;
 
-export function declare(place: Place): Turn {
+export function declare(place: Place): RegisterStep {
   const state: Declaring = { at: 'declaring', place, askAt: undefined };
   return { state, effects: [{ do: 'register-declare', line: place.line }] };
 }
 
-export function declaring(state: Declaring, event: RegisterEvent, nowMono: number): Turn {
+export function declaring(state: Declaring, event: RegisterEvent, nowMono: number): RegisterStep {
   const { place } = state;
   const consumes: RegisterEffect = { do: 'register-consume', line: place.line };
   const reading: Reading = {
@@ -67,7 +47,7 @@ export function declaring(state: Declaring, event: RegisterEvent, nowMono: numbe
   }
 }
 
-export function reading(state: Reading, event: RegisterEvent, nowMono: number, name: string): Turn {
+export function reading(state: Reading, event: RegisterEvent, nowMono: number, name: string): RegisterStep {
   const { line } = state.place;
   switch (event.type) {
     case 'register-delivered': {
@@ -90,7 +70,7 @@ export function reading(state: Reading, event: RegisterEvent, nowMono: number, n
   }
 }
 
-export function wakeReading(state: RegisterState, nowMono: number): Turn {
+export function wakeReading(state: RegisterState, nowMono: number): RegisterStep {
   if (state.at === 'declaring' && state.askAt !== undefined && nowMono >= state.askAt) {
     return declare(state.place);
   }
@@ -107,7 +87,7 @@ export function wakeReading(state: RegisterState, nowMono: number): Turn {
 }
 
 /** The first entry is given back at once: when it is here again, so is everything that was in the register before. */
-function handed(state: Reading, arrived: InHand, nowMono: number, name: string): Turn {
+function handed(state: Reading, arrived: InHand, nowMono: number, name: string): RegisterStep {
   const { away, best, place } = state;
   if (away === undefined) return giveBack(state, arrived, nowMono);
   if (arrived.entry.id !== away.entry.id) {
@@ -139,7 +119,7 @@ function handed(state: Reading, arrived: InHand, nowMono: number, name: string):
   return { ...turn, effects: [...acks, ...turn.effects], verdict: { is: 'read' } };
 }
 
-function giveBack(state: Reading, entry: InHand, nowMono: number): Turn {
+function giveBack(state: Reading, entry: InHand, nowMono: number): RegisterStep {
   const { line } = state.place;
   const requeue: Effect = { do: 'requeue', line, deliveryTag: entry.deliveryTag };
   return { state: { ...state, away: entry, actAt: nowMono + ACT_AGAIN_MS }, effects: [requeue] };

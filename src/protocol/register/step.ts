@@ -1,6 +1,6 @@
 import { lose, unmarkingOf } from '../contender/holding.ts';
 import { consume, recreate, rest } from '../contender/opening.ts';
-import { renew } from '../contender/renew.ts';
+import { renew } from '../contender/replace-token.ts';
 import { IDLE, step, wakeAt } from '../contender/step.ts';
 import type {
   ContenderEvent,
@@ -14,7 +14,8 @@ import type {
   VerifyingState,
 } from '../contender/types.ts';
 import { cleared, keeping, suspect, wakeKeeping } from './keeping.ts';
-import { declare, declaring, reading, type Turn, wakeReading } from './reading.ts';
+import type { RegisterStep } from './outcome.ts';
+import { declare, declaring, reading, wakeReading } from './reading.ts';
 import type { RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
 
 /**
@@ -90,7 +91,7 @@ function registerWakeAt(register: RegisterState | undefined): number | undefined
   }
 }
 
-const begin = ({ line, hold }: Holding): Turn => declare({ line, fence: hold.fence });
+const begin = ({ line, hold }: Holding): RegisterStep => declare({ line, fence: hold.fence });
 
 const isHolding = (state: ContenderState): state is Holding =>
   state.at === 'held' || state.at === 'verifying';
@@ -99,7 +100,12 @@ function isOfRegister(event: StatefulEvent): event is RegisterEvent {
   return event.type === 'save' || event.type.startsWith('register-');
 }
 
-function ofRegister(register: RegisterState, event: RegisterEvent, around: Surroundings, rules: Rules): Turn {
+function ofRegister(
+  register: RegisterState,
+  event: RegisterEvent,
+  around: Surroundings,
+  rules: Rules,
+): RegisterStep {
   const nowMono = around.now.mono;
   switch (register.at) {
     case 'declaring':
@@ -135,7 +141,8 @@ function ofContender(
     } else {
       effects.push(effect);
       if (effect.do !== 'prove' || register === undefined) continue;
-      const turn: Turn = register.at === 'kept' ? cleared(register) : { state: register, effects: [] };
+      const turn: RegisterStep =
+        register.at === 'kept' ? cleared(register) : { state: register, effects: [] };
       effects.push(...turn.effects);
       register = oneProofLess(turn.state);
     }
@@ -146,7 +153,7 @@ function ofContender(
 }
 
 /** What a turn of the register means for the hold. */
-function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Rules): StatefulStep {
+function carry(state: StatefulState, turn: RegisterStep, around: Surroundings, rules: Rules): StatefulStep {
   const { contender } = state;
   const { effects, verdict } = turn;
   const next: StatefulState = { contender, register: turn.state };

@@ -1,5 +1,5 @@
-import type { Delivery } from '../../broker/port.ts';
 import type { BatonError } from '../../errors.ts';
+import type { Delivery } from '../port.ts';
 import type { Entry } from './entry.ts';
 
 /** An entry in this holder's hands. `returns` is the count of its last delivery. */

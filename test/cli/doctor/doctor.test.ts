@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { connect as connectAmqp } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
-import { lockQueueName } from '../../../src/protocol/topology.ts';
+import { lockQueueName } from '../../../src/protocol/queues.ts';
 import { BROKER, batonResult, coordinator } from '../support/baton.ts';
 import { control, management, namespace, withChannel } from '../support/queues.ts';
 

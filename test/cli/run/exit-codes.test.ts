@@ -1,6 +1,6 @@
 import { connect as connectAmqp } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
-import { lockQueueName } from '../../../src/protocol/topology.ts';
+import { lockQueueName } from '../../../src/protocol/queues.ts';
 import { BROKER, baton, batonResult, coordinator, lockName, shown } from '../support/baton.ts';
 
 test("the command's exit code passes through", async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type ConfirmChannel, connect } from 'amqplib';
 import { onTestFinished } from 'vitest';
-import { lockQueueName } from '../../../src/protocol/topology.ts';
+import { lockQueueName } from '../../../src/protocol/queues.ts';
 import type { BrokerControl } from '../../support/broker/index.ts';
 import { BROKER } from './baton.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { connect } from '../../../src/index.ts';
-import { lockQueueArguments } from '../../../src/protocol/topology.ts';
+import { lockQueueArguments } from '../../../src/protocol/queues.ts';
 import type { Case, Scene } from '../contract.ts';
 import { rejection } from './tools.ts';
 

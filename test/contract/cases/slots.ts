@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { slotOf } from '../../../src/protocol/topology.ts';
+import { slotOf } from '../../../src/protocol/queues.ts';
 import type { Case } from '../contract.ts';
 import { expectRising, queueUp, rejection } from './tools.ts';
 

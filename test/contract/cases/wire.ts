@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { lockQueueArguments } from '../../../src/protocol/topology.ts';
+import { lockQueueArguments } from '../../../src/protocol/queues.ts';
 import type { ProxiedConnection } from '../../support/proxy.ts';
 import type { Case } from '../contract.ts';
 import { asked, queueUp, rejection, turn } from './tools.ts';

@@ -4,7 +4,7 @@ import {
   lockQueueArguments,
   lockQueueName,
   registerQueueName,
-} from '../../../src/protocol/topology.ts';
+} from '../../../src/protocol/queues.ts';
 import type { LockAddress } from '../../../src/testing/index.ts';
 import type { QueueAccess, Scene } from '../contract.ts';
 

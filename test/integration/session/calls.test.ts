@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import amqp from 'amqplib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { QueueGoneError } from '../../../src/broker/faults.ts';
-import type { SessionStateChange } from '../../../src/broker/port.ts';
 import { QueueMismatchError } from '../../../src/errors.ts';
+import type { SessionStateChange } from '../../../src/protocol/port.ts';
+import { QueueGoneError } from '../../../src/rabbitmq/error-translation.ts';
 import {
   BROKER,
   changed,

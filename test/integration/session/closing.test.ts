@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import type { SessionStateChange } from '../../../src/broker/port.ts';
 import { ClosedError } from '../../../src/errors.ts';
+import type { SessionStateChange } from '../../../src/protocol/port.ts';
 import { BROKER, open, proxied, queueName, Recorder, seeded, tapped, until } from './fixtures.ts';
 
 describe('closing', () => {
@@ -62,7 +62,7 @@ describe('closing', () => {
 
   test('after a close nothing keeps the process alive', async () => {
     const source = `
-      import { connectSession } from '../../../src/broker/session.ts';
+      import { connectSession } from '../../../src/rabbitmq/session.ts';
       import { parseConnectOptions } from '../../../src/options.ts';
       const session = await connectSession(process.env.BATON_URL, parseConnectOptions({}));
       await session.look('baton.test.lock.none');

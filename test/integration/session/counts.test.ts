@@ -1,6 +1,6 @@
 import { connect as connectAmqp } from 'amqplib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { LockSession } from '../../../src/broker/port.ts';
+import type { LockSession } from '../../../src/protocol/port.ts';
 import { sharedBroker } from '../../support/broker/index.ts';
 import { BROKER, open, Recorder, seeded, until } from './fixtures.ts';
 

@@ -1,6 +1,6 @@
 import { connect as connectAmqp } from 'amqplib';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { ConsumerChannel } from '../../../src/broker/port.ts';
+import type { ConsumerChannel } from '../../../src/protocol/port.ts';
 import { isBelow43 } from '../../../src/protocol/versions.ts';
 import { sharedBroker } from '../../support/broker/index.ts';
 import { BROKER, open, queueName, Recorder, seeded, until } from './fixtures.ts';

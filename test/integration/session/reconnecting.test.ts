@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { SessionStateChange } from '../../../src/broker/port.ts';
 import { AccessRefusedError, BrokerUnreachableError } from '../../../src/errors.ts';
+import type { SessionStateChange } from '../../../src/protocol/port.ts';
 import {
   changed,
   connectionMethod,

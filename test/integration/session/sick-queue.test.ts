@@ -2,9 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import type { LockSession } from '../../../src/broker/port.ts';
 import { connect } from '../../../src/index.ts';
-import { lockQueueName, registerQueueName } from '../../../src/protocol/topology.ts';
+import type { LockSession } from '../../../src/protocol/port.ts';
+import { lockQueueName, registerQueueName } from '../../../src/protocol/queues.ts';
 import { sharedBroker } from '../../support/broker/index.ts';
 import { BROKER, open, queueName, Recorder, seeded, until } from './fixtures.ts';
 

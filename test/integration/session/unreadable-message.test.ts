@@ -4,7 +4,7 @@ import { connect as connectAmqp } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { connect } from '../../../src/index.ts';
-import { lockQueueArguments, lockQueueName, registerQueueName } from '../../../src/protocol/topology.ts';
+import { lockQueueArguments, lockQueueName, registerQueueName } from '../../../src/protocol/queues.ts';
 import { BROKER, open } from './fixtures.ts';
 
 const NAMESPACE = 'unreadable';

@@ -1,7 +1,7 @@
 import { AccessRefusedError, type BatonError, BrokerUnreachableError } from '../../../src/errors.ts';
 import type { Entry } from '../../../src/protocol/register/entry.ts';
 import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
-import { PROBE_TTL_MS } from '../../../src/protocol/vigil.ts';
+import { PROBE_TTL_MS } from '../../../src/protocol/token-watch.ts';
 import { type ClientFrame, openChannel, type ServerFrame } from '../model/index.ts';
 import type { World } from '../world.ts';
 import { dispatch } from './contender.ts';

@@ -1,13 +1,13 @@
 import { isInLine } from '../../../src/protocol/contender/step.ts';
 import type { Effect, Rules } from '../../../src/protocol/contender/types.ts';
-import { type Pulse, ranLately } from '../../../src/protocol/pulse.ts';
+import { recreation } from '../../../src/protocol/queues.ts';
 import {
   STATEFUL_IDLE,
   type StatefulEffect,
   type StatefulEvent,
   statefulStep,
 } from '../../../src/protocol/register/step.ts';
-import { recreation } from '../../../src/protocol/topology.ts';
+import { type Pulse, ranLately } from '../../../src/protocol/stall-detector.ts';
 import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
 import { checkAbsorbs, checkAck, checkBarrier, checkDeclare, checkPurge, noted } from '../checks/wire.ts';
@@ -20,10 +20,10 @@ import { justReleased, saw, watchName } from './record.ts';
 import { limit, onRegister, readRegister } from './register.ts';
 import { type Client, type Contender, NEW_WATCHED, type OwnChannel } from './state.ts';
 
-/** A try without a timeout settles after this long (src/lock.ts). */
+/** A try without a timeout settles after this long (src/acquire/lock.ts). */
 const TRY_ANSWER_MS = 1_000;
 
-/** One `acquire` call: src/lock.ts and src/contender.ts without their promises. */
+/** One `acquire` call: src/acquire/lock.ts and src/acquire/contender.ts without their promises. */
 export function acquire(world: World, client: Client, mode: Rules['mode']): void {
   const { leaseMs, verifyEveryMs } = TIMES;
   client.acquires += 1;
@@ -53,7 +53,7 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
   dispatch(world, client, contender, { type: 'start', known: client.record.known });
 }
 
-/** Feeds one event to the protocol and carries out what it wants, as src/contender.ts does. */
+/** Feeds one event to the protocol and carries out what it wants, as src/acquire/contender.ts does. */
 export function dispatch(world: World, client: Client, contender: Contender, event: StatefulEvent): void {
   if (contender.queued !== undefined) {
     contender.queued.push(event);
@@ -210,7 +210,7 @@ export function attachChannel(world: World, client: Client, own: OwnChannel): vo
 
 export const channelOf = (own: OwnChannel): number => own.channel ?? -1;
 
-/** A frame on a contender's channel has been read (src/broker/consumer.ts). */
+/** A frame on a contender's channel has been read (src/rabbitmq/contender-channel.ts). */
 export function readOwn(
   world: World,
   client: Client,

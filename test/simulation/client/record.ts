@@ -1,13 +1,13 @@
 import { nextBase } from '../../../src/protocol/fence.ts';
 import { encodeEntry } from '../../../src/protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from '../../../src/protocol/token.ts';
-import { type VigilEvent, vigilWakeAt, watch } from '../../../src/protocol/vigil.ts';
+import { type VigilEvent, vigilWakeAt, watch } from '../../../src/protocol/token-watch.ts';
 import { LOCK, TIMES } from '../config.ts';
 import { EPOCH_MS, instantOf, type Minted, type World, type Write } from '../world.ts';
 import { request } from './calls.ts';
 import type { Client, Request } from './state.ts';
 
-/** As in src/ledger.ts. */
+/** As in src/acquire/lock-records.ts. */
 const JUST_RELEASED_MS = 250;
 
 export function justReleased(world: World, client: Client): boolean {
@@ -38,7 +38,7 @@ export function vigilDue(world: World, client: Client): boolean {
   return at !== undefined && instantOf(world, client).mono >= at;
 }
 
-/** A seed or a probe, made at the moment of the call as in src/ledger.ts. */
+/** A seed or a probe, made at the moment of the call as in src/acquire/lock-records.ts. */
 export function payloadOf(world: World, client: Client, what: Request['what']): Request['payload'] {
   if (what !== 'seed' && what !== 'probe') return undefined;
   const { wall } = instantOf(world, client);

@@ -7,7 +7,7 @@ import { channelOf, dispatch, nameOf } from './contender.ts';
 import { write } from './lines.ts';
 import type { Client, Contender } from './state.ts';
 
-/** As in src/contender.ts. */
+/** As in src/acquire/contender.ts. */
 const PREFETCH = 16;
 
 type RegisterEffect = Exclude<
@@ -90,7 +90,7 @@ export function readRegister(
 
 const isForgetful = ({ config }: World): boolean => config.version === '3.10';
 
-/** Right behind a consume, as in src/broker/consumer.ts. */
+/** Right behind a consume, as in src/rabbitmq/contender-channel.ts. */
 export function limit(world: World, client: Client, { channels }: Contender, line: number): void {
   const own = channels.find((each) => each.line === line);
   if (own?.state === 'open' && isForgetful(world))

@@ -1,9 +1,9 @@
 import type { ContenderState, Rules } from '../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../src/protocol/instant.ts';
-import type { Pulse } from '../../../src/protocol/pulse.ts';
 import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
 import type { RegisterState } from '../../../src/protocol/register/types.ts';
-import { IDLE_VIGIL, type Vigil } from '../../../src/protocol/vigil.ts';
+import type { Pulse } from '../../../src/protocol/stall-detector.ts';
+import { IDLE_VIGIL, type Vigil } from '../../../src/protocol/token-watch.ts';
 import type { ResolvedGrant } from '../checks/state.ts';
 import { NEW_BOOK } from '../checks/wire.ts';
 
@@ -148,7 +148,7 @@ export interface Contender {
   watched: Watched;
 }
 
-/** What one process knows of the lock, across all attempts: src/ledger.ts without its promises. */
+/** What one process knows of the lock, across all attempts: src/acquire/lock-records.ts without its promises. */
 export interface NameRecord {
   highestSeen: bigint;
   known: boolean;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection as AmqpConnection, type Channel, connect, type Replies } from 'amqplib/callback_api';
-import { lockQueueArguments } from '../../../src/protocol/topology.ts';
+import { lockQueueArguments } from '../../../src/protocol/queues.ts';
 import type { BrokerControl } from '../../support/broker/index.ts';
 import { type Answered, call, codeOf, RealChannel } from './real-channel.ts';
 import {

@@ -1,4 +1,4 @@
-import { lockQueueArguments } from '../../../src/protocol/topology.ts';
+import { lockQueueArguments } from '../../../src/protocol/queues.ts';
 
 /** How returns are counted, when a deletion is told, and what a dropped link does: all that differs between versions. */
 export type Version = '3.10' | '4.0' | '4.3';

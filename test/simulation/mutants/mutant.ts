@@ -11,7 +11,7 @@ export interface RuleMutant {
 
 export const HOLDING = 'src/protocol/contender/holding.ts';
 export const OPENING = 'src/protocol/contender/opening.ts';
-export const QUESTIONS = 'src/protocol/contender/questions.ts';
+export const QUESTIONS = 'src/protocol/contender/proof.ts';
 export const DELAYING = 'src/protocol/contender/delaying.ts';
 export const WAITING = 'src/protocol/contender/waiting.ts';
 export const STEP = 'src/protocol/contender/step.ts';

@@ -54,7 +54,7 @@ export const OTHERS: readonly RuleMutant[] = [
   {
     name: 'no probe is ever sent',
     edits: one(
-      'src/protocol/vigil.ts',
+      'src/protocol/token-watch.ts',
       "PROBE_TTL_MS + healAfterMs * jitter }, 'probe'];",
       'PROBE_TTL_MS + healAfterMs * jitter }, undefined];',
     ),

@@ -1,8 +1,8 @@
 import type { Edit } from '../../sabotage/mutant.ts';
 import { one, type RuleMutant } from './mutant.ts';
 
-const RENEWING = 'src/protocol/contender/renewing.ts';
-const RENEW = 'src/protocol/contender/renew.ts';
+const RENEWING = 'src/protocol/contender/replacing.ts';
+const RENEW = 'src/protocol/contender/replace-token.ts';
 const WIRE = 'test/simulation/checks/wire.ts';
 
 const UNWATCHED: readonly Edit[] = one(

@@ -1,7 +1,7 @@
 import type { Edit } from '../../sabotage/mutant.ts';
 import { HOLDING, OPENING, one, QUESTIONS, type RuleMutant, STEP, WAITING } from './mutant.ts';
 
-const TOPOLOGY = 'src/protocol/topology.ts';
+const TOPOLOGY = 'src/protocol/queues.ts';
 const CONTENDER = 'test/simulation/client/contender.ts';
 const CALLS = 'test/simulation/client/calls.ts';
 const REGISTER = 'test/simulation/client/register.ts';

@@ -1,4 +1,4 @@
-import { beat } from '../../../src/protocol/pulse.ts';
+import { beat } from '../../../src/protocol/stall-detector.ts';
 import { watchBroker } from '../checks/fences.ts';
 import { checkToldAtAll, validMs } from '../checks/leases.ts';
 import { forgetPlacesOn } from '../checks/order.ts';

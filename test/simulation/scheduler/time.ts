@@ -1,5 +1,5 @@
-import { BEAT_MS, beat } from '../../../src/protocol/pulse.ts';
-import { vigilWakeAt } from '../../../src/protocol/vigil.ts';
+import { BEAT_MS, beat } from '../../../src/protocol/stall-detector.ts';
+import { vigilWakeAt } from '../../../src/protocol/token-watch.ts';
 import { overlapGrows } from '../checks/leases.ts';
 import type { Client, Line } from '../client/state.ts';
 import { nextWake } from '../client/wake.ts';

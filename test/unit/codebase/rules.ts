@@ -31,7 +31,7 @@ const inFolder = (path: string, folder: string) => path.startsWith(`${folder}/`)
 
 /** Which files may import which packages; the packages that are not listed may not be imported at all. */
 const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
-  amqplib: (path) => path === 'src/broker/amqp.ts',
+  amqplib: (path) => path === 'src/rabbitmq/amqplib.ts',
   zod: (path) =>
     inFolder(path, 'src/cli') ||
     [
@@ -59,12 +59,9 @@ export const packagesStayWhereTheyBelong = aboutImports((path, target) => {
 export const protocolImportsNothingThatActs = aboutImports((path, target, typeOnly) => {
   if (!inFolder(path, 'src/protocol') || inFolder(target, 'src/protocol')) return undefined;
   if (target === 'zod' || target === 'src/errors.ts') return undefined;
-  if (target === 'node:crypto') {
-    return path === 'src/protocol/topology.ts' ? undefined : 'only topology.ts hashes';
-  }
-  if (target === 'src/broker/port.ts' || target === 'src/options.ts') {
-    return typeOnly ? undefined : 'the protocol takes only types from here';
-  }
+  if (target === 'node:crypto' && path === 'src/protocol/queues.ts') return undefined;
+  // The sockets of lock connections are passed on, and never touched.
+  if (target === 'node:net' && path === 'src/protocol/port.ts' && typeOnly) return undefined;
   return 'the protocol is pure and imports nothing of the outer layers';
 });
 
@@ -75,32 +72,35 @@ export const protocolReadsNoWorld = forbids(
   (path) => inFolder(path, 'src/protocol'),
 );
 
-const OUTER = ['index', 'connect', 'coordinator', 'lock', 'lease', 'contender', 'ledger', 'context'];
-const OUTER_FOLDERS = ['src/jobs', 'src/cli', 'src/testing', 'src/otel'];
+/** Which rooms each room may look into, besides itself; the files at the top of src that are no {@link LOBBY} belong to nobody. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  protocol: [],
+  rabbitmq: ['protocol'],
+  memory: ['protocol'],
+  acquire: ['protocol'],
+  jobs: [],
+  otel: ['protocol'],
+  testing: ['memory', 'protocol'],
+  cli: ['acquire', 'jobs', 'protocol', 'rabbitmq'],
+};
+/** They put the rooms together. */
+const LOBBY = ['src/index.ts', 'src/connect.ts', 'src/coordinator.ts'];
+const GUESTS = ['testing', 'cli'];
+
+const roomOf = (path: string) => /^src\/([\w-]+)\//.exec(path)?.[1];
 
 export const dependenciesPointInward = aboutImports((path, target) => {
-  const isOuter =
-    OUTER.some((name) => target === `src/${name}.ts`) || OUTER_FOLDERS.some((it) => inFolder(target, it));
-  if (inFolder(path, 'src/broker') && isOuter) return 'the broker knows nothing of those who use it';
-  if (
-    /^src\/(?:lock|lease|contender|ledger)\.ts$/.test(path) &&
-    /^src\/(?:index|connect|coordinator)\.ts$/.test(target)
-  ) {
-    return 'locks and leases do not reach back to the coordinator';
-  }
-  return undefined;
+  const [from, to] = [roomOf(path), roomOf(target)];
+  if (from === undefined || from === to || !target.startsWith('src/')) return undefined;
+  if (LOBBY.includes(target))
+    return GUESTS.includes(from) ? undefined : `${from} does not reach back to those who use it`;
+  if (to === undefined || ROOMS[from]?.includes(to)) return undefined;
+  return `${from} does not look into ${to}`;
 });
 
-/** A cycle of types is harmless; one of values depends on who is loaded first. */
-export const valuesHaveNoImportCycle: Rule = (files) => {
-  const edges = new Map(
-    files.map((file) => [
-      file.path,
-      importsOf(file)
-        .filter(({ typeOnly }) => !typeOnly)
-        .map(({ target }) => target),
-    ]),
-  );
+/** Types count: who reads one file of a circle has to read them all. */
+export const nothingImportsItself: Rule = (files) => {
+  const edges = new Map(files.map((file) => [file.path, importsOf(file).map(({ target }) => target)]));
   const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
     (edges.get(from) ?? []).some((next) => {
       if (next === to) return true;
@@ -152,7 +152,7 @@ const printsNothing = forbids(
   inLibrary,
 );
 /** A job that cannot run and nobody listens, a wait for oneself: these are worth a word on the user's screen, and nothing else is. */
-const WARN = ['src/jobs/trouble.ts', 'src/own-holds.ts'];
+const WARN = ['src/jobs/trouble.ts', 'src/acquire/own-holds.ts'];
 const warnsInFewPlaces = forbids(
   /\bemitWarning\b/,
   'a warning of the process is for what would go unnoticed',
@@ -173,8 +173,7 @@ export const nothingWaitsForFakes = forbids(
   /\b(?:queueMicrotask|setImmediate|nextTick|setTimeout|setInterval)\b|\bnode:(?:timers|perf_hooks)\b/,
   'fake timers would stop this',
   (path) =>
-    inLibrary(path) &&
-    !/^src\/(?:callbacks|clock|testing\/fake-timers)\.ts$|^src\/broker\/(?!memory)/.test(path),
+    inLibrary(path) && !/^src\/(?:callbacks|clock|testing\/fake-timers)\.ts$|^src\/rabbitmq\//.test(path),
 );
 
 /** What others wrote is made visible there, and nothing is cut off at the end. */
@@ -200,11 +199,11 @@ export const noConsumerIsCancelled = forbids(
   /\.\s*(?:cancel|basicCancel)\s*\(/,
   'a consumer ends with its channel and is never cancelled',
   // The in-memory broker plays the server's side, where consumers do get cancelled.
-  (path) => !/^src\/broker\/memory[\w-]*\.ts$/.test(path),
+  (path) => !inFolder(path, 'src/memory'),
 );
 
 const HAS_CHANNELS =
-  /\b(?:Channel|ConfirmChannel|ChannelModel)\b[^;]*\bfrom ['"](?:\.\/amqp\.ts|amqplib)['"]/;
+  /\b(?:Channel|ConfirmChannel|ChannelModel)\b[^;]*\bfrom ['"](?:\.\/amqplib\.ts|amqplib)['"]/;
 
 /** Acknowledgement mode, tag and exclusiveness of a lock's consumer are settled in one place. */
 export const consumersAreMadeInOnePlace: Rule = (files) => {

@@ -1,7 +1,7 @@
-import { MemoryBroker } from '../../../src/broker/memory.ts';
 import type { Clock } from '../../../src/clock.ts';
 import { Coordinator } from '../../../src/coordinator.ts';
 import type { RunReport, Schedule, ScheduledRun, ScheduleOptions } from '../../../src/index.ts';
+import { MemoryBroker } from '../../../src/memory/broker.ts';
 import { parseConnectOptions } from '../../../src/options.ts';
 import { ManualClock } from '../../../src/testing/index.ts';
 

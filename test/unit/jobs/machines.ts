@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { MemoryBroker } from '../../../src/broker/memory.ts';
 import { type CommandEnd, runOnce } from '../../../src/cli/run/once.ts';
 import { ONCE_OPTIONS, readOnce } from '../../../src/cli/run/once-order.ts';
 import { Coordinator } from '../../../src/coordinator.ts';
 import { type JobRecord, jobRecordSchema } from '../../../src/jobs/record.ts';
+import { MemoryBroker } from '../../../src/memory/broker.ts';
 import { parseConnectOptions } from '../../../src/options.ts';
 import { ManualClock } from '../../../src/testing/index.ts';
 

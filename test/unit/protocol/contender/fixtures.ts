@@ -1,4 +1,3 @@
-import type { Delivery } from '../../../../src/broker/port.ts';
 import { AccessRefusedError, type BatonError, BrokerUnreachableError } from '../../../../src/errors.ts';
 import { step } from '../../../../src/protocol/contender/step.ts';
 import type {
@@ -12,8 +11,9 @@ import type {
   Surroundings,
 } from '../../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../../src/protocol/instant.ts';
+import type { Delivery } from '../../../../src/protocol/port.ts';
+import type { Recreation } from '../../../../src/protocol/queues.ts';
 import { encodeProbe, encodeToken, type Token } from '../../../../src/protocol/token.ts';
-import type { Recreation } from '../../../../src/protocol/topology.ts';
 
 export const NOW: Instant = { mono: 100_000, wall: 1_800_000_000_000 };
 export const RULES: Rules = {

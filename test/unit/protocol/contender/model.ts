@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Rules } from '../../../../src/protocol/contender/types.ts';
-import { recreation } from '../../../../src/protocol/topology.ts';
+import { recreation } from '../../../../src/protocol/queues.ts';
 import { answer, type Command, carryOut, close, command, passUntilDue } from './commands.ts';
 import type { Queue } from './messages.ts';
 import { newProcess, type Process, rule } from './process.ts';

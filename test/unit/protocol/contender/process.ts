@@ -1,5 +1,5 @@
 import type { Instant } from '../../../../src/protocol/instant.ts';
-import type { Recreation } from '../../../../src/protocol/topology.ts';
+import type { Recreation } from '../../../../src/protocol/queues.ts';
 import { NOW } from './fixtures.ts';
 
 /** A rule of the protocol was broken; the message says which. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { IDLE, wakeAt } from '../../../../src/protocol/contender/step.ts';
 import type { ContenderEvent, ContenderState } from '../../../../src/protocol/contender/types.ts';
-import { recreation } from '../../../../src/protocol/topology.ts';
+import { recreation } from '../../../../src/protocol/queues.ts';
 import {
   feed,
   granting,

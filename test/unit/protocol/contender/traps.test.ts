@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ranLately } from '../../../../src/protocol/pulse.ts';
-import { lockQueueArguments } from '../../../../src/protocol/topology.ts';
+import { lockQueueArguments } from '../../../../src/protocol/queues.ts';
+import { ranLately } from '../../../../src/protocol/stall-detector.ts';
 import {
   delivered,
   feed,

@@ -1,4 +1,3 @@
-import type { Delivery, QueueDepth } from '../../../../src/broker/port.ts';
 import { step, vouchedMs, wakeAt } from '../../../../src/protocol/contender/step.ts';
 import type {
   ContenderEvent,
@@ -7,6 +6,7 @@ import type {
   Rules,
 } from '../../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../../src/protocol/instant.ts';
+import type { Delivery, QueueDepth } from '../../../../src/protocol/port.ts';
 import { decodeMessage } from '../../../../src/protocol/token.ts';
 import { type Arrival, isOdd, isProof } from './arrival.ts';
 import { RULES } from './fixtures.ts';
@@ -18,7 +18,7 @@ const GRACE_MS = 2_000;
 
 export type Call = Extract<Effect, { call: number }>;
 
-/** Runs one contender as src/contender.ts does, and checks every rule that must hold after each event. */
+/** Runs one contender as src/acquire/contender.ts does, and checks every rule that must hold after each event. */
 export class WatchedContender {
   readonly #process: Process;
   readonly #rules: Rules;

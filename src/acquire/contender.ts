@@ -1,0 +1,296 @@
+import { v7 as uuid } from 'uuid';
+import { publish } from '../callbacks.ts';
+import { type StartOverTrace, startOverChannel, waitingChannel } from '../diagnostics.ts';
+import type { BatonError, LostReason } from '../errors.ts';
+import { isBehindHolder, isInLine, vouchedMs } from '../protocol/contender/step.ts';
+import type { ContenderState, Refusal, Rules } from '../protocol/contender/types.ts';
+import type { Instant } from '../protocol/instant.ts';
+import type { ConsumerChannel, ConsumerListener } from '../protocol/port.ts';
+import { consumerTag, contenderId, recreation } from '../protocol/queues.ts';
+import {
+  isWithheld,
+  STATEFUL_IDLE,
+  type StatefulEffect,
+  type StatefulEvent,
+  type StatefulState,
+  statefulStep,
+} from '../protocol/register/step.ts';
+import type { Handed, RegisterEffect } from '../protocol/register/types.ts';
+import type { Context } from './context.ts';
+import { asBatonError, type NameRecord } from './lock-records.ts';
+import { Throws } from './throws.ts';
+import { Alarm } from './wake-timer.ts';
+
+/** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
+const REGISTER_PREFETCH = 16;
+
+/** What a contender tells the call and the lease that it works for. All are called with the state already final. */
+export interface ContenderOwner {
+  /** The lock as its caller names it; with slots its token has another name. */
+  readonly lock: string;
+  granted(fence: bigint, handed: Handed | undefined): void;
+  refused(refusal: Refusal): void;
+  proven(sentAt: Instant): void;
+  lost(reason: LostReason, cause: BatonError | undefined): void;
+  saved(ticket: number): void;
+  saveFailed(ticket: number, error: BatonError): void;
+  /** Nothing of this contender is left at the broker, or it was lost. Called exactly once, last. */
+  ended(): void;
+}
+
+/** Runs the protocol of one contender against a broker: feeds it events, carries out its effects, keeps its alarm. */
+export class Contender {
+  readonly #context: Context;
+  readonly #rules: Rules;
+  readonly #record: NameRecord;
+  readonly #owner: ContenderOwner;
+  readonly #channels = new Map<number, ConsumerChannel>();
+  readonly #queued: StatefulEvent[] = [];
+  readonly #alarm: Alarm;
+  readonly #throws = new Throws();
+  #state: StatefulState = STATEFUL_IDLE;
+  #dispatching = false;
+  #ended = false;
+  #tag = '';
+
+  constructor(context: Context, rules: Rules, record: NameRecord, owner: ContenderOwner) {
+    this.#context = context;
+    this.#rules = rules;
+    this.#record = record;
+    this.#owner = owner;
+    this.#alarm = new Alarm(context, rules, (event) => this.dispatch(event));
+  }
+
+  /** `reading`: it has the token, and the register is being read before the grant. */
+  get at(): ContenderState['at'] | 'reading' {
+    return isWithheld(this.#state) ? 'reading' : this.#state.contender.at;
+  }
+
+  /** Whether it is known that somebody else has the lock. Who cannot read the register yet waits for a stale holder. */
+  get isBehindHolder(): boolean {
+    return isWithheld(this.#state) || isBehindHolder(this.#state.contender);
+  }
+
+  /** The latest consumer tag: whose place in line, or hold, this is. */
+  get tag(): string {
+    return this.#tag;
+  }
+
+  get queue(): string {
+    return this.#record.queue;
+  }
+
+  /** How long the hold can be vouched for, in milliseconds, read from the clocks now. 0 when nothing is held. */
+  get vouchedMs(): number {
+    return vouchedMs(this.#state.contender, this.#rules, this.#context.clock.now());
+  }
+
+  start(): void {
+    this.#record.joined();
+    this.dispatch({ type: 'start', known: this.#record.known });
+  }
+
+  /** Feeds one event. From inside an effect it is queued, so that effects are carried out in order. */
+  dispatch(event: StatefulEvent): void {
+    this.#queued.push(event);
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    try {
+      for (let next = this.#queued.shift(); next !== undefined; next = this.#queued.shift()) this.#step(next);
+    } finally {
+      this.#dispatching = false;
+    }
+    this.#alarm.set(this.#state);
+  }
+
+  #step(event: StatefulEvent): void {
+    const around = {
+      now: this.#context.clock.now(),
+      highestSeen: this.#record.highestSeen,
+      ranLately: this.#context.ranLately(),
+      justReleased: this.#record.justReleased,
+      ...recreation(this.#context.session.traits.version[0]),
+    };
+    const earlier = this.#state;
+    const before = earlier.contender;
+    const [next, effects] = statefulStep(earlier, event, around, this.#rules);
+    this.#state = next;
+    const state = next.contender;
+    if (isInLine(before) && !isInLine(state)) this.#record.left();
+    if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
+      this.#record.released();
+    if (!isInLine(before) && isInLine(state)) this.#record.joined();
+    if (state.at === 'waiting' && before.at === 'opening') {
+      publish(waitingChannel, { lock: this.#owner.lock, service: this.#context.identity.service });
+    }
+    for (const effect of effects) this.#carryOut(effect);
+    if (state.at === 'lost') this.#end();
+  }
+
+  #carryOut(effect: StatefulEffect): void {
+    switch (effect.do) {
+      case 'look':
+      case 'declare':
+      case 'seed':
+      case 'probe':
+        this.#call(effect.call, this.#ask(effect.do, effect.call));
+        break;
+      case 'purge':
+        this.#call(effect.call, this.#startOver(effect.call));
+        break;
+      case 'consume':
+        this.#consume(effect.line);
+        break;
+      case 'barrier':
+        void this.#barrier(effect.line);
+        break;
+      case 'requeue':
+        this.#channels.get(effect.line)?.requeue(effect.deliveryTag);
+        break;
+      case 'reject':
+        this.#channels.get(effect.line)?.reject(effect.deliveryTag);
+        break;
+      case 'ack':
+        this.#channels.get(effect.line)?.ack(effect.deliveryTag);
+        break;
+      case 'close':
+        this.#channels.get(effect.line)?.close();
+        break;
+      case 'saw':
+        this.#record.saw(effect.fence);
+        break;
+      case 'know':
+        this.#record.known = effect.known;
+        break;
+      case 'grant':
+        this.#owner.granted(effect.fence, effect.handed);
+        break;
+      case 'refuse':
+        this.#owner.refused(effect.refusal);
+        break;
+      case 'prove':
+        this.#owner.proven(effect.sentAt);
+        break;
+      case 'lose':
+        this.#owner.lost(effect.reason, effect.cause);
+        break;
+      case 'saved':
+        this.#owner.saved(effect.ticket);
+        break;
+      case 'save-failed':
+        this.#owner.saveFailed(effect.ticket, effect.error);
+        break;
+      case 'end':
+        this.#end();
+        break;
+      default:
+        this.#onRegister(effect);
+    }
+  }
+
+  #call(call: number, answer: Promise<StatefulEvent>): void {
+    answer.then(
+      (event) => this.dispatch(event),
+      (error: unknown) => this.dispatch({ type: 'call-failed', call, error: asBatonError(error) }),
+    );
+  }
+
+  async #ask(what: 'look' | 'declare' | 'seed' | 'probe', call: number): Promise<StatefulEvent> {
+    switch (what) {
+      case 'look': {
+        // While opening, an answer that is a moment old will do; a decision to start over needs one of its own.
+        const depth = await (this.#state.contender.at === 'opening'
+          ? this.#record.shared('look')
+          : this.#record.look());
+        return { type: 'looked', call, depth };
+      }
+      case 'declare':
+        return { type: 'declared', call, depth: await this.#record.shared('declare') };
+      case 'seed':
+        await this.#record.shared('seed');
+        return { type: 'seeded', call };
+      case 'probe':
+        await this.#record.shared('probe');
+        return { type: 'probed', call };
+    }
+  }
+
+  async #startOver(call: number): Promise<StatefulEvent> {
+    const reason = whyStartOver(this.#state.contender);
+    await this.#record.purge();
+    if (reason !== undefined) {
+      publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
+    }
+    return { type: 'purged', call };
+  }
+
+  #onRegister(effect: Extract<RegisterEffect, { do: `register-${string}` }>): void {
+    const record = this.#record;
+    switch (effect.do) {
+      case 'register-declare': {
+        const { line } = effect;
+        record.declareRegister().then(
+          ({ empty }) => this.dispatch({ type: 'register-declared', line, empty }),
+          (error: unknown) =>
+            this.dispatch({ type: 'register-not-declared', line, error: asBatonError(error) }),
+        );
+        break;
+      }
+      case 'register-consume': {
+        const { line } = effect;
+        this.#channels.get(line)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
+          delivered: (delivery) =>
+            this.#throws.note(() => this.dispatch({ type: 'register-delivered', line, delivery })),
+          cancelled: () => this.dispatch({ type: 'register-cancelled', line }),
+        });
+        break;
+      }
+      case 'register-write': {
+        const { line, fence, seq, state } = effect;
+        record.writeRegister({ fence, seq, state }).catch((error: unknown) => {
+          this.dispatch({ type: 'register-not-written', line, seq, error: asBatonError(error) });
+        });
+        break;
+      }
+      case 'register-forget':
+        record.registerKnown = false;
+    }
+  }
+
+  async #barrier(line: number): Promise<void> {
+    const depth = await this.#channels.get(line)?.barrier();
+    if (depth !== undefined) this.dispatch({ type: 'barrier', line });
+  }
+
+  #consume(line: number): void {
+    this.#tag = this.#newTag();
+    const listener: ConsumerListener = {
+      consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
+      delivered: (delivery) => this.#throws.note(() => this.dispatch({ type: 'delivered', line, delivery })),
+      cancelled: () => this.dispatch({ type: 'cancelled', line }),
+      closed: (end) => {
+        this.#channels.delete(line);
+        this.dispatch({ type: 'closed', line, ...end, ...this.#throws.take(this.queue) });
+      },
+    };
+    this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag, listener));
+  }
+
+  #newTag(): string {
+    const { identity, clock } = this.#context;
+    return consumerTag(identity, contenderId(clock.now().wall, uuid()), this.#owner.lock);
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#owner.ended();
+  }
+}
+
+/** Undefined when it was begun before, and has to be begun again. */
+function whyStartOver(state: ContenderState): StartOverTrace['reason'] | undefined {
+  if (state.at !== 'renewing' || state.rounds > 0) return undefined;
+  if (state.releases) return 'long-log';
+  return state.rejoins ? 'state-ahead' : 'no-live-token';
+}

@@ -1,0 +1,186 @@
+import { publish } from '../callbacks.ts';
+import { waitingChannel } from '../diagnostics.ts';
+import type { BatonError, LostReason } from '../errors.ts';
+import type { Refusal, Rules } from '../protocol/contender/types.ts';
+import type { Instant } from '../protocol/instant.ts';
+import type { StatefulEvent } from '../protocol/register/step.ts';
+import type { Handed } from '../protocol/register/types.ts';
+import { Contender, type ContenderOwner } from './contender.ts';
+import type { Context } from './context.ts';
+import type { NameRecord } from './lock-records.ts';
+
+/** What a lease needs to know and do about its hold. */
+export interface Hold {
+  dispatch(event: StatefulEvent): void;
+  /** Milliseconds, read from the clocks now. 0 when nothing is held any more. */
+  readonly vouchedMs: number;
+  readonly queue: string;
+  readonly tag: string;
+}
+
+/** What a seat tells a lease of the hold under it. */
+export interface Holder {
+  onProven(sentAt: Instant): void;
+  onLost(reason: LostReason, cause: BatonError | undefined): void;
+  onSaved(ticket: number): void;
+  onSaveFailed(ticket: number, error: BatonError): void;
+  /** Nothing of the hold is left, or another call of this process has it. */
+  onEnded(): void;
+}
+
+/** An `acquire` that waits. It is told exactly one of the two. */
+export interface Call {
+  granted(fence: bigint, handed: Handed | undefined, hold: Hold): Holder;
+  /** `inLine`: it is known that somebody else had the lock. */
+  refused(refusal: Refusal, inLine: boolean): void;
+}
+
+interface SeatHome {
+  readonly context: Context;
+  readonly record: NameRecord;
+  readonly rules: Rules;
+  /** As its callers name it; with slots its token has another name. */
+  readonly lock: string;
+  /** How many calls may be served, one after the other, before the lock goes back to the broker's queue. */
+  readonly localBatch: number;
+  /** The calls that this seat did not get to need another one. */
+  reseat(calls: readonly Call[]): void;
+  /** Nothing is left of the seat. */
+  ended(seat: Seat): void;
+}
+
+/** One place in the broker's queue, and the calls of this process that share it, first come first served. */
+export class Seat {
+  readonly #home: SeatHome;
+  readonly #contender: Contender;
+  #line: Call[] = [];
+  #places: number;
+  #holder: Holder | undefined;
+  #retired = false;
+  #wasInLine = false;
+
+  constructor(home: SeatHome) {
+    this.#home = home;
+    this.#places = home.localBatch;
+    const owner: ContenderOwner = {
+      lock: home.lock,
+      granted: (fence, handed) => this.#granted(fence, handed),
+      refused: (refusal) => this.#refuseAll(refusal),
+      proven: (sentAt) => this.#holder?.onProven(sentAt),
+      lost: (reason, cause) => this.#holder?.onLost(reason, cause),
+      saved: (ticket) => this.#holder?.onSaved(ticket),
+      saveFailed: (ticket, error) => this.#holder?.onSaveFailed(ticket, error),
+      ended: () => {
+        home.ended(this);
+        this.#holder?.onEnded();
+        this.#leaveLine();
+      },
+    };
+    this.#contender = new Contender(home.context, home.rules, home.record, owner);
+  }
+
+  /** Whether another call may join. */
+  get hasPlace(): boolean {
+    const { at } = this.#contender;
+    return this.#places > 0 && !this.#retired && !isLeaving(at) && at !== 'released' && at !== 'lost';
+  }
+
+  get queue(): string {
+    return this.#contender.queue;
+  }
+
+  get isLeased(): boolean {
+    return this.#holder !== undefined && this.#contender.vouchedMs > 0;
+  }
+
+  get holds(): boolean {
+    const { at } = this.#contender;
+    return at === 'held' || at === 'verifying' || this.replaces || isLeaving(at);
+  }
+
+  /** A new token takes the place of the old one. */
+  get replaces(): boolean {
+    return this.#contender.at === 'renewing';
+  }
+
+  join(call: Call): void {
+    this.#places -= 1;
+    this.#line.push(call);
+    const { lock, context } = this.#home;
+    if (this.#contender.at === 'idle') this.#contender.start();
+    else publish(waitingChannel, { lock, service: context.identity.service });
+  }
+
+  /** The call's caller has gone: a timeout or an abort. */
+  leave(call: Call): void {
+    if (!this.#line.includes(call)) return;
+    this.#wasInLine = this.#holder !== undefined || this.#contender.isBehindHolder;
+    if (this.#line.length === 1 && this.#holder === undefined) {
+      this.#contender.dispatch({ type: 'give-up' });
+    } else {
+      this.#line = this.#line.filter((other) => other !== call);
+      call.refused({ why: 'gave-up' }, this.#wasInLine);
+    }
+  }
+
+  /** The coordinator closes: nobody waits here any more; who holds may go on. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#holder === undefined) this.shutDown();
+    else this.#refuseAll({ why: 'shutdown' });
+  }
+
+  shutDown(): void {
+    this.#contender.dispatch({ type: 'shutdown' });
+  }
+
+  #granted(fence: bigint, handed: Handed | undefined): void {
+    const call = this.#line.shift();
+    const before = this.#holder;
+    this.#holder = call?.granted(fence, handed, this.#hold());
+    before?.onEnded();
+    if (call === undefined) this.#contender.dispatch({ type: 'release' });
+  }
+
+  #hold(): Hold {
+    const contender = this.#contender;
+    let released = false;
+    return {
+      dispatch: (event) => {
+        if (released) return;
+        released = event.type === 'release';
+        if (released && this.#line.length > 0) this.#passOn();
+        else contender.dispatch(event);
+      },
+      get vouchedMs() {
+        return released ? 0 : contender.vouchedMs;
+      },
+      queue: contender.queue,
+      tag: contender.tag,
+    };
+  }
+
+  #passOn(): void {
+    const before = this.#holder;
+    this.#contender.dispatch({ type: 'pass-on' });
+    if (this.#contender.at === 'granting') {
+      // The next call waits for a proof of its own.
+      this.#holder = undefined;
+      before?.onEnded();
+    } else if (isLeaving(this.#contender.at)) {
+      this.#leaveLine();
+    }
+  }
+
+  #refuseAll(refusal: Refusal): void {
+    this.#places = 0;
+    for (const call of this.#line.splice(0)) call.refused(refusal, this.#wasInLine);
+  }
+
+  #leaveLine(): void {
+    const calls = this.#line.splice(0);
+    if (calls.length > 0) this.#home.reseat(calls);
+  }
+}
+
+const isLeaving = (at: Contender['at']): boolean => at === 'parting' || at === 'closing';

@@ -1,0 +1,214 @@
+import { onAbort, reasonOf } from '../abort.ts';
+import { type LockTrace, traces } from '../diagnostics.ts';
+import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from '../errors.ts';
+import { type AcquireOptions, checkTask, parseAcquireOptions, type StatefulLockOptions } from '../options.ts';
+import type { Refusal } from '../protocol/contender/types.ts';
+import type { Seats, Wish } from './acquirer.ts';
+import type { Context } from './context.ts';
+import type { Call } from './handoff-group.ts';
+import { Lease } from './lease.ts';
+import { by, heldByCaller, queueOf, warnOfOwnHold, within } from './own-holds.ts';
+
+/** A try without a timeout needs a few round trips; a dead line must not make it wait longer than this. */
+const TRY_ANSWER_MS = 1_000;
+
+/** What a lock needs of its coordinator. @internal */
+export interface LockHome {
+  readonly context: Context;
+  readonly seats: Seats;
+  /** Throws ClosedError once the coordinator is closing. */
+  assertOpen(): void;
+}
+
+/** How a wait ends: with the lock, without it, or without knowing who has it. */
+type Outcome<T> = Lease<T> | 'held' | 'unanswered';
+
+/** What `run` hands to its task. */
+export type Task<R, T = unknown> = (lease: Lease<T>) => R | Promise<R>;
+
+/**
+ * A name. Cheap to make, holds nothing at the broker. Not reentrant: acquiring a name twice in one process waits
+ * for the first lease like anyone else, and without end if the same code holds it. Inside `run` that is said: in the error
+ * of a timeout, and without a timeout by the logger and a process warning, once.
+ */
+export class Lock<T = unknown> {
+  readonly name: string;
+  readonly #home: LockHome;
+  readonly #options: Partial<StatefulLockOptions<T>>;
+
+  /** @internal Locks come from `coordinator.lock(name)`. */
+  constructor(name: string, options: Partial<StatefulLockOptions<T>>, home: LockHome) {
+    this.name = name;
+    this.#options = options;
+    this.#home = home;
+  }
+
+  /**
+   * Waits in line for the lock, first in, first out, and resolves with a {@link Lease}.
+   *
+   * Waits for ever unless `timeoutMs` is given. Rejects with AcquireTimeoutError after `timeoutMs`; with the reason of
+   * `signal`, untouched, when that aborts; with AccessRefusedError, QueueMismatchError, TokenVersionError,
+   * UnsupportedBrokerError or ClosedError; with StateError when the state does not fit the schema. A timeout or an abort settles at once, even on a dead line.
+   *
+   * @example
+   * await using lease = await baton.lock('invoice:42').acquire({ timeoutMs: 5_000 });
+   */
+  async acquire(options?: AcquireOptions): Promise<Lease<T>> {
+    const { timeoutMs = Number.POSITIVE_INFINITY, signal } = parseAcquireOptions(options);
+    return this.#contend(timeoutMs, signal, (outcome) => {
+      if (outcome instanceof Lease) return outcome;
+      const { obstacle } = this.#home.context.session;
+      const cause = outcome === 'held' ? undefined : obstacle;
+      const why = outcome === 'held' ? this.#whoHolds() : (cause?.message ?? 'the broker did not answer');
+      throw new AcquireTimeoutError(
+        `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${why}`,
+        { cause },
+      );
+    });
+  }
+
+  /**
+   * Like `acquire`, but resolves with `undefined` when somebody else holds the lock, after `timeoutMs` (default 0:
+   * without waiting). Rejects with BrokerUnreachableError when no broker answered in that time (1 s without a timeout).
+   */
+  async tryAcquire(options?: AcquireOptions): Promise<Lease<T> | undefined> {
+    const { timeoutMs = 0, signal } = parseAcquireOptions(options);
+    return this.#contend(timeoutMs, signal, (outcome) => {
+      if (outcome !== 'unanswered') return outcome === 'held' ? undefined : outcome;
+      const cause = this.#home.context.session.obstacle;
+      const advice = cause?.message ?? 'Check that the broker is reachable and not blocked by an alarm';
+      throw new BrokerUnreachableError(
+        `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. ${advice}`,
+        { cause },
+      );
+    });
+  }
+
+  /**
+   * Acquires, runs `task`, releases, and resolves with what the task returned.
+   *
+   * The task's own error always wins. A task that resolves although the lease was lost meanwhile rejects with
+   * LeaseLostError. If only the release fails, the result is returned and the failure is logged and traced.
+   *
+   * @example
+   * await baton.lock('invoice:42').run(async ({ fence, signal }) => writeReport({ fence, signal }));
+   */
+  async run<R>(task: Task<R, T>, options?: AcquireOptions): Promise<R> {
+    checkTask('run', task);
+    return this.#use(await this.acquire(options), task);
+  }
+
+  /** Like `run`, but resolves with `undefined`, without running the task, when somebody else holds the lock. */
+  async tryRun<R>(task: Task<R, T>, options?: AcquireOptions): Promise<R | undefined> {
+    checkTask('tryRun', task);
+    const lease = await this.tryAcquire(options);
+    return lease === undefined ? undefined : this.#use(lease, task);
+  }
+
+  async #use<R>(lease: Lease<T>, task: Task<R, T>): Promise<R> {
+    try {
+      const result = await within(this.#home.context, lease, () => task(lease));
+      const loss = lease.loss;
+      if (loss !== undefined) throw loss;
+      return result;
+    } finally {
+      await lease.release().catch((error: unknown) => {
+        const { logger } = this.#home.context.settings;
+        logger.warn({ lock: this.name, fence: String(lease.fence), err: error }, 'release failed');
+      });
+    }
+  }
+
+  async #contend<R>(
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    settle: (outcome: Outcome<T>) => R,
+  ): Promise<R> {
+    this.#home.assertOpen();
+    if (signal?.aborted) throw reasonOf(signal);
+    this.#warnOfOwnHold(timeoutMs);
+    const trace = { lock: this.name, service: this.#home.context.identity.service };
+    return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal, trace)), trace);
+  }
+
+  #warnOfOwnHold(timeoutMs: number): void {
+    if (Number.isFinite(timeoutMs)) return;
+    const { context } = this.#home;
+    const held = heldByCaller(context, this.name);
+    if (held !== undefined) warnOfOwnHold(context, this.name, held);
+  }
+
+  #whoHolds(): string {
+    const { context, seats } = this.#home;
+    const held = heldByCaller(context, this.name);
+    if (held !== undefined) return `the caller itself holds it${by(this.name, held)}`;
+    return seats.holdsQueue(queueOf(context, this.name))
+      ? 'this process itself holds it'
+      : 'somebody else holds it';
+  }
+
+  #wait(timeoutMs: number, signal: AbortSignal | undefined, trace: LockTrace): Promise<Outcome<T>> {
+    const { context, seats } = this.#home;
+    const { settings, clock } = context;
+    const { grant, idleExpiryMs, localBatch, state } = this.#options;
+    const wish: Wish = {
+      lock: this.name,
+      rules: {
+        mode: timeoutMs === 0 ? 'try' : 'wait',
+        grant: grant ?? settings.grant,
+        leaseMs: settings.leaseMs,
+        verifyEveryMs: settings.verifyEveryMs,
+        carriesState: state !== undefined,
+        expires: Number.isFinite(idleExpiryMs ?? settings.idleExpiryMs),
+      },
+      idleExpiryMs,
+      localBatch: localBatch ?? settings.localBatch,
+    };
+    return new Promise((resolve, reject) => {
+      const call: Call = {
+        granted: (fence, handed, hold) => {
+          stopWaiting();
+          const lease = new Lease<T>(this.name, fence, hold, context, trace, state);
+          if (handed === undefined) resolve(lease);
+          else lease.onHanded(handed).then(() => resolve(lease), reject);
+          return lease;
+        },
+        refused: (refusal, wasInLine) => {
+          stopWaiting();
+          if (refusal.why === 'gave-up' && signal?.aborted) return reject(reasonOf(signal));
+          const outcome = outcomeOf(refusal, wasInLine);
+          return outcome instanceof Error ? reject(outcome) : resolve(outcome);
+        },
+      };
+      const giveUp = () => seats.leave(call);
+      const limitMs = timeoutMs === 0 ? TRY_ANSWER_MS : timeoutMs;
+      const cancelTimer = Number.isFinite(limitMs)
+        ? clock.setTimer(clock.now().mono + limitMs, giveUp)
+        : undefined;
+      const stopWaiting = () => {
+        cancelTimer?.();
+        cancelAbort?.();
+      };
+      const cancelAbort = signal && onAbort(signal, giveUp);
+      try {
+        seats.take(wish, call);
+      } catch (error) {
+        stopWaiting();
+        reject(error);
+      }
+    });
+  }
+}
+
+function outcomeOf(refusal: Refusal, wasInLine: boolean): 'held' | 'unanswered' | Error {
+  switch (refusal.why) {
+    case 'unavailable':
+      return 'held';
+    case 'gave-up':
+      return wasInLine ? 'held' : 'unanswered';
+    case 'shutdown':
+      return new ClosedError('the coordinator was closed while this call waited');
+    case 'failed':
+      return refusal.error;
+  }
+}

@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  IDLE_VIGIL,
+  PROBE_TTL_MS,
+  type Vigil,
+  type VigilEvent,
+  vigilWakeAt,
+  watch,
+} from '../../../src/protocol/token-watch.ts';
+
+const HEAL = 30_000;
+const looked = (ready: number): VigilEvent => ({ type: 'looked', ready });
+const joined: VigilEvent = { type: 'joined' };
+const left: VigilEvent = { type: 'left' };
+const tokenSeen: VigilEvent = { type: 'token-seen' };
+const wake: VigilEvent = { type: 'wake' };
+
+function play(script: readonly (readonly [number, VigilEvent])[], from: Vigil = IDLE_VIGIL, jitter = 0.5) {
+  let vigil = from;
+  const todo: string[] = [];
+  for (const [nowMono, event] of script) {
+    const [next, what] = watch(vigil, event, { nowMono, healAfterMs: HEAL, jitter });
+    vigil = next;
+    if (what !== undefined) todo.push(`${what}@${nowMono}`);
+  }
+  return { vigil, todo };
+}
+
+describe('vigil', () => {
+  test('while nobody waits it wants no wake, looks at nothing and probes nothing', () => {
+    expect(vigilWakeAt(IDLE_VIGIL)).toBeUndefined();
+    const { vigil, todo } = play([
+      [0, joined],
+      [1, looked(0)],
+      [2, left],
+      [99_000, wake],
+      [99_001, looked(0)],
+    ]);
+    expect(todo).toEqual([]);
+    expect(vigilWakeAt(vigil)).toBeUndefined();
+  });
+
+  test('somebody who waits makes it look every quarter of healAfterMs', () => {
+    const { vigil, todo } = play([
+      [0, joined],
+      [7_499, wake],
+      [7_500, wake],
+      [7_501, wake],
+      [15_000, wake],
+    ]);
+    expect(todo).toEqual(['look@7500', 'look@15000']);
+    expect(vigilWakeAt(vigil)).toBe(22_500);
+  });
+
+  test('jitter spreads the looks by a quarter of their distance either way', () => {
+    const first = (jitter: number) => vigilWakeAt(play([[0, joined]], IDLE_VIGIL, jitter).vigil);
+    expect(first(0)).toBe(5_625);
+    expect(first(1)).toBe(9_375);
+  });
+
+  test('a queue that shows nothing ready for healAfterMs is probed, and not before', () => {
+    expect(
+      play([
+        [0, joined],
+        [0, looked(0)],
+        [29_999, looked(0)],
+      ]).todo,
+    ).toEqual([]);
+    expect(
+      play([
+        [0, joined],
+        [0, looked(0)],
+        [30_000, looked(0)],
+      ]).todo,
+    ).toEqual(['probe@30000']);
+  });
+
+  test('waits that are shorter than healAfterMs add up, so tryAcquire heals a lock too', () => {
+    const short = (at: number): [number, VigilEvent][] => [
+      [at, joined],
+      [at + 10, looked(0)],
+      [at + 500, left],
+    ];
+    const { todo } = play([...short(0), ...short(10_000), ...short(20_000), ...short(30_000)]);
+    expect(todo).toEqual(['probe@30010']);
+  });
+
+  test('a second waiter neither postpones the next look nor restarts the count', () => {
+    const { vigil, todo } = play([
+      [0, joined],
+      [0, looked(0)],
+      [7_000, joined],
+      [30_000, looked(0)],
+    ]);
+    expect(todo).toEqual(['probe@30000']);
+    expect(vigilWakeAt(vigil)).toBe(7_500);
+  });
+
+  test('the vigil ends with the last of those who wait', () => {
+    const two: [number, VigilEvent][] = [
+      [0, joined],
+      [1, joined],
+      [2, left],
+    ];
+    expect(vigilWakeAt(play(two).vigil)).toBe(7_500);
+    expect(vigilWakeAt(play([...two, [3, left]]).vigil)).toBeUndefined();
+  });
+
+  test('a token that was seen starts the count anew', () => {
+    const { todo } = play([
+      [0, joined],
+      [0, looked(0)],
+      [20_000, tokenSeen],
+      [30_000, looked(0)],
+      [59_999, looked(0)],
+    ]);
+    expect(todo).toEqual([]);
+    expect(
+      play([
+        [0, joined],
+        [0, looked(0)],
+        [1, tokenSeen],
+        [2, looked(0)],
+        [30_002, looked(0)],
+      ]).todo,
+    ).toEqual(['probe@30002']);
+  });
+
+  test('a look that shows something ready starts the count anew', () => {
+    const { todo } = play([
+      [0, joined],
+      [0, looked(0)],
+      [20_000, looked(1)],
+      [30_000, looked(0)],
+      [50_000, looked(0)],
+    ]);
+    expect(todo).toEqual([]);
+  });
+
+  test('there is one probe at a time: the next waits until the last has expired', () => {
+    const { vigil, todo } = play([
+      [0, joined],
+      [0, looked(0)],
+      [30_000, looked(0)],
+      [30_001, looked(0)],
+    ]);
+    expect(todo).toEqual(['probe@30000']);
+    expect(play([[33_000, looked(0)]], vigil).todo).toEqual([]);
+    expect(play([[48_000, looked(0)]], vigil).todo).toEqual(['probe@48000']);
+    expect(
+      play(
+        [
+          [48_000, tokenSeen],
+          [48_001, looked(0)],
+        ],
+        vigil,
+      ).todo,
+    ).toEqual([]);
+  });
+
+  test('whatever happens: probes are a probe lifetime apart, need a waiter and healAfterMs of empty looks', () => {
+    const event = fc.oneof(
+      fc.constantFrom(joined, tokenSeen, wake),
+      fc.constant(left),
+      fc.constantFrom(looked(0), looked(0), looked(0), looked(1)),
+    );
+    const step = fc.tuple(fc.nat(20_000), event, fc.double({ min: 0, max: 1, noNaN: true }));
+    let probes = 0;
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        let vigil = IDLE_VIGIL;
+        let [now, waiters] = [0, 0];
+        let emptySince: number | undefined;
+        let lastProbe = Number.NEGATIVE_INFINITY;
+        for (const [gap, event, jitter] of steps) {
+          now += gap;
+          if (event.type === 'left' && waiters === 0) continue;
+          if (event.type === 'joined') waiters += 1;
+          if (event.type === 'left') waiters -= 1;
+          if (event.type === 'token-seen' || (event.type === 'looked' && event.ready > 0))
+            emptySince = undefined;
+          if (event.type === 'looked' && event.ready === 0) emptySince ??= now;
+          const [next, todo] = watch(vigil, event, { nowMono: now, healAfterMs: HEAL, jitter });
+          vigil = next;
+          expect(vigil.waiters).toBe(waiters);
+          if (todo !== undefined) expect(waiters).toBeGreaterThan(0);
+          if (todo !== 'probe') continue;
+          probes += 1;
+          expect(event.type).toBe('looked');
+          expect(now - (emptySince ?? now)).toBeGreaterThanOrEqual(HEAL);
+          expect(now - lastProbe).toBeGreaterThanOrEqual(PROBE_TTL_MS);
+          lastProbe = now;
+        }
+      }),
+      { numRuns: 4_000 },
+    );
+    expect(probes).toBeGreaterThan(10); // the property has met the case that it is about
+  });
+});
