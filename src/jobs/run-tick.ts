@@ -17,14 +17,14 @@ export interface Ending extends Pick<LastRun, 'exitCode' | 'signal'> {
   readonly outcome: 'done' | 'failed';
 }
 
-export type Turn =
+export type TickResult =
   /** `aheadMs`: it is done so far ahead of this worker's clock that somebody's clock was wrong. */
   | { readonly did: 'nothing'; readonly done: number; readonly aheadMs: number | undefined }
   /** Began to remember; `memory-lost`: a tick that may have been run before was dropped. */
   | { readonly did: 'begin'; readonly done: number; readonly why: 'first' | 'memory-lost' }
   | { readonly did: 'run'; readonly done: number; readonly last: LastRun };
 
-export interface Turning {
+export interface TickRun {
   readonly policy: Policy;
   readonly presentSinceMs: number;
   /** service@host/pid */
@@ -37,11 +37,11 @@ export interface Turning {
  * With the job's lock in hand: decides, runs, records and releases. Rejects when the lease was lost before the end
  * was recorded, and when the broker does not take the record: what has run is then recorded with at-most-once only.
  */
-export async function takeTurn(
+export async function runTick(
   lease: JobLease,
-  { policy, presentSinceMs, by, now }: Turning,
+  { policy, presentSinceMs, by, now }: TickRun,
   run: (tick: number) => Promise<Ending>,
-): Promise<Turn> {
+): Promise<TickResult> {
   const record = lease.state;
   const nowMs = now();
   const decision = decide(policy, { record, nowMs, presentSinceMs });

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { type Policy, presentSince } from './decide.ts';
-import { type Ending, type JobLease, type Turn, takeTurn } from './run-tick.ts';
+import { type Ending, type JobLease, runTick, type TickResult } from './run-tick.ts';
 import type { RunReport, ScheduleEvents } from './schedule-events.ts';
 import { Trouble } from './trouble.ts';
 
@@ -115,13 +115,13 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
   }
 
   /** Rejects when the lock cannot be used, and when it was lost on the way: then its new holder decides. */
-  async #turn(): Promise<Turn> {
+  async #turn(): Promise<TickResult> {
     const { policy, by, logger } = this.#parts;
     const lease = await this.#parts.acquire(this.#stop.signal);
     this.#look();
     try {
       const turning = { policy, by, presentSinceMs: this.#since, now: () => this.#now() };
-      const turn = await takeTurn(lease, turning, (tick) => this.#run(lease, tick));
+      const turn = await runTick(lease, turning, (tick) => this.#run(lease, tick));
       if (turn.did === 'begin' && turn.why === 'memory-lost') {
         logger.warn({ job: this.name }, 'what this job remembers was lost: at-most-once drops the tick');
       }
@@ -180,7 +180,7 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
   }
 
   /** False when the schedule has no further tick. */
-  async #untilDue(turn: Turn): Promise<boolean> {
+  async #untilDue(turn: TickResult): Promise<boolean> {
     const { ticks } = this.#parts.policy;
     const now = this.#now();
     const aheadMs = turn.did === 'nothing' ? turn.aheadMs : undefined;

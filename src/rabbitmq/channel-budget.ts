@@ -43,7 +43,7 @@ export class ChannelBudget {
   /** Called when there may be more room, or less. */
   onChange: () => void = () => {};
   /** The connection to try on. */
-  trialLink: () => TrialConnection | undefined = () => undefined;
+  trialConnection: () => TrialConnection | undefined = () => undefined;
   /** Channels that calls will want besides those that are open. */
   reserve: () => number = () => 0;
   #used = 0;
@@ -165,13 +165,13 @@ export class ChannelBudget {
 
   /** Once a limit is known, one after the other, so that it shows how many there were when one is refused. */
   async #prove(waiting: number): Promise<void> {
-    const link = this.trialLink();
-    if (this.#isTrying || link === undefined) return;
+    const connection = this.trialConnection();
+    if (this.#isTrying || connection === undefined) return;
     // A trial must not take the channel away that a lock connection is being refused for.
     if (this.#unanswered > 0) return this.#wakeAt(performance.now() + PAUSE_MS);
     const step = Math.min(MOST_TRIED, Math.max(FEWEST_TRIED, waiting + MARGIN, this.#used));
-    const most = Math.min(step, this.#usable - this.#used, link.freeChannels - 1);
-    if (link.freeChannels <= 2 * MARGIN) {
+    const most = Math.min(step, this.#usable - this.#used, connection.freeChannels - 1);
+    if (connection.freeChannels <= 2 * MARGIN) {
       // A connection with so few channels can show nothing: go on without.
       this.#proven = Number.POSITIVE_INFINITY;
       queueMicrotask(() => this.onChange());
@@ -181,7 +181,7 @@ export class ChannelBudget {
     const channels: { close(): void }[] = [];
     let proven = this.#proven;
     const tryOne = async () => {
-      channels.push(await link.openChannel());
+      channels.push(await connection.openChannel());
       proven = Math.max(proven, this.#sure);
     };
     const tries = Array.from({ length: most }, () => tryOne);

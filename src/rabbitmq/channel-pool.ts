@@ -1,13 +1,13 @@
 import { type BatonError, ClosedError } from '../errors.ts';
-import type { LinkChannel } from './channel.ts';
+import type { ConnectionChannel } from './channel.ts';
 import type { ChannelBudget } from './channel-budget.ts';
-import type { Link } from './connection.ts';
-import type { LinkKeeper } from './reconnecting-connection.ts';
+import type { Connection } from './connection.ts';
+import type { ReconnectingConnection } from './reconnecting-connection.ts';
 
 const MOST_AT_ONCE = 8;
 
 interface Entry<C> {
-  readonly link: Link;
+  readonly connection: Connection;
   readonly channel: C;
 }
 
@@ -16,16 +16,20 @@ interface Entry<C> {
  * every other call on it along. At most 8 at once, or as many as the connection allows; other calls wait. One for a user
  * whose limit of channels has shown.
  */
-export class CallPool<C extends LinkChannel> {
-  readonly #keeper: LinkKeeper;
+export class ChannelPool<C extends ConnectionChannel> {
+  readonly #reconnecting: ReconnectingConnection;
   readonly #budget: ChannelBudget;
-  readonly #open: (link: Link) => Promise<C>;
+  readonly #open: (connection: Connection) => Promise<C>;
   #idle: Entry<C>[] = [];
   #active = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(keeper: LinkKeeper, budget: ChannelBudget, open: (link: Link) => Promise<C>) {
-    this.#keeper = keeper;
+  constructor(
+    reconnecting: ReconnectingConnection,
+    budget: ChannelBudget,
+    open: (connection: Connection) => Promise<C>,
+  ) {
+    this.#reconnecting = reconnecting;
     this.#budget = budget;
     this.#open = open;
   }
@@ -37,7 +41,7 @@ export class CallPool<C extends LinkChannel> {
   async run<T>(work: (channel: C) => Promise<T>): Promise<T> {
     for (;;) {
       // How many channels there may be is known once there is a connection; another one may have shown that it is fewer.
-      await this.#keeper.current();
+      await this.#reconnecting.current();
       while (this.#active >= this.#limit()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
       this.#active += 1;
       try {
@@ -55,36 +59,36 @@ export class CallPool<C extends LinkChannel> {
     while (this.#idle.length > this.#limit()) this.#idle.pop()?.channel.close();
   }
 
-  async #runOn<T>({ link, channel }: Entry<C>, work: (channel: C) => Promise<T>): Promise<T> {
+  async #runOn<T>({ connection, channel }: Entry<C>, work: (channel: C) => Promise<T>): Promise<T> {
     try {
       return await work(channel);
     } catch (error) {
       throw channel.end?.scope === 'connection' ? lostUnder(channel.end.error) : error;
     } finally {
-      // A channel that erred is gone; so is everything that idled on a link before.
+      // A channel that erred is gone; so is everything that idled on a connection before.
       this.#idle = this.#idle.filter((entry) => entry.channel.end === undefined);
-      if (channel.end === undefined) this.#idle.push({ link, channel });
+      if (channel.end === undefined) this.#idle.push({ connection, channel });
       this.trim();
     }
   }
 
   /** Undefined when the connection died: nothing was asked yet, so another one is waited for like at first. */
   async #take(): Promise<Entry<C> | undefined> {
-    const link = await this.#keeper.current();
+    const connection = await this.#reconnecting.current();
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.channel.end === undefined) return idle;
     }
     try {
-      return { link, channel: await this.#open(link) };
+      return { connection, channel: await this.#open(connection) };
     } catch (error) {
-      if (!link.ended) throw error;
+      if (!connection.ended) throw error;
       return undefined;
     }
   }
 
   #limit(): number {
     if (this.#budget.limit !== undefined) return 1;
-    return Math.max(1, Math.min(MOST_AT_ONCE, this.#keeper.link?.dialled.channelMax ?? MOST_AT_ONCE));
+    return Math.max(1, Math.min(MOST_AT_ONCE, this.#reconnecting.open?.dialled.channelMax ?? MOST_AT_ONCE));
   }
 }
 

@@ -14,14 +14,14 @@ export type ChannelEnd =
   | { readonly scope: 'channel'; readonly fault?: unknown }
   | { readonly scope: 'connection'; readonly error: BatonError | undefined };
 
-/** Told to the {@link Link} that the channel is on: its number is free again, `faulty` after a broker's close. */
+/** Told to the {@link Connection} that the channel is on: its number is free again, `faulty` after a broker's close. */
 export type ChannelReleased = (faulty: boolean) => void;
 
 /**
  * One AMQP channel. Calls that need an answer reject with amqplib's raw error; the others never throw.
  * amqplib throws from any method of a channel that is closing, and emits `error` without asking for listeners.
  */
-export class LinkChannel {
+export class ConnectionChannel {
   readonly #raw: Channel;
   readonly #closing: () => void;
   #end: ChannelEnd | undefined;
@@ -54,7 +54,7 @@ export class LinkChannel {
     else listener(this.#end);
   }
 
-  /** For the link, whose end is the end of all its channels. */
+  /** For the connection, whose end is the end of all its channels. */
   finish(end: ChannelEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
@@ -136,7 +136,7 @@ export class LinkChannel {
 }
 
 /** A channel in confirm mode. One publish at a time, so that a return can be told apart. */
-export class ConfirmLinkChannel extends LinkChannel {
+export class PublishingChannel extends ConnectionChannel {
   readonly #confirming: ConfirmChannel;
 
   constructor(raw: ConfirmChannel, released: ChannelReleased, closing?: () => void) {

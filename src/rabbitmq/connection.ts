@@ -2,7 +2,7 @@ import { type BatonError, BrokerUnreachableError } from '../errors.ts';
 import type { BrokerAddress } from './address.ts';
 import type { Channel, Dialled } from './amqplib.ts';
 import { Bound } from './bound.ts';
-import { type ChannelReleased, ConfirmLinkChannel, LinkChannel } from './channel.ts';
+import { type ChannelReleased, ConnectionChannel, PublishingChannel } from './channel.ts';
 import type { ChannelBudget } from './channel-budget.ts';
 import { channelLimitOf, lineFault } from './error-translation.ts';
 
@@ -12,8 +12,8 @@ const LINGER_MS = 500;
 /** A socket is destroyed with an error, because amqplib listens to nothing else: without, its heartbeat timers run on. */
 const destroyed = () => new Error('destroyed by batonmq');
 
-/** What a link tells its owner. */
-export interface LinkEvents {
+/** What a connection tells its owner. */
+export interface ConnectionEvents {
   /** Once, synchronously with the detection. No error after an orderly close that this side asked for. */
   ended(error: BatonError | undefined): void;
   /** `connection.blocked` and `connection.unblocked`. */
@@ -28,11 +28,11 @@ export interface LinkEvents {
  * One open AMQP connection. When it has ended it stays ended, and its socket is really gone soon after: amqplib
  * only calls `stream.end()`, which on a dead line keeps the process alive until TCP gives up.
  */
-export class Link {
+export class Connection {
   readonly dialled: Dialled;
   readonly address: BrokerAddress;
-  readonly #channels = new Set<LinkChannel>();
-  #events: LinkEvents | undefined;
+  readonly #channels = new Set<ConnectionChannel>();
+  #events: ConnectionEvents | undefined;
   #budget: ChannelBudget | undefined;
   #end: { error: BatonError | undefined } | undefined;
   #open = 0;
@@ -90,7 +90,7 @@ export class Link {
   }
 
   /**
-   * connection.update-secret. A secret that the broker refuses ends the connection. Rejects when the link has ended, or
+   * connection.update-secret. A secret that the broker refuses ends the connection. Rejects when the connection has ended, or
    * no answer came in time: amqplib's promise never settles then.
    */
   async updateSecret(secret: string, timeoutMs: number): Promise<void> {
@@ -110,24 +110,24 @@ export class Link {
     this.#events?.unrenewed(error);
   }
 
-  /** Takes the link over. A link that has ended already says so at once. */
-  attach(events: LinkEvents, budget: ChannelBudget): void {
+  /** Takes the connection over. A connection that has ended already says so at once. */
+  attach(events: ConnectionEvents, budget: ChannelBudget): void {
     this.#events = events;
     this.#budget = budget;
     if (this.#end !== undefined) events.ended(this.#end.error);
   }
 
-  openChannel(): Promise<LinkChannel> {
+  openChannel(): Promise<ConnectionChannel> {
     return this.#openChannel(
       () => this.dialled.model.createChannel(),
-      (raw, released, closing) => new LinkChannel(raw, released, closing),
+      (raw, released, closing) => new ConnectionChannel(raw, released, closing),
     );
   }
 
-  openConfirmChannel(): Promise<ConfirmLinkChannel> {
+  openConfirmChannel(): Promise<PublishingChannel> {
     return this.#openChannel(
       () => this.dialled.model.createConfirmChannel(),
-      (raw, released, closing) => new ConfirmLinkChannel(raw, released, closing),
+      (raw, released, closing) => new PublishingChannel(raw, released, closing),
     );
   }
 
@@ -166,7 +166,7 @@ export class Link {
     this.#events?.ended(this.#end.error);
   }
 
-  async #openChannel<R extends Channel, C extends LinkChannel>(
+  async #openChannel<R extends Channel, C extends ConnectionChannel>(
     create: () => Promise<R>,
     wrap: (raw: R, released: ChannelReleased, closing: () => void) => C,
   ): Promise<C> {
@@ -203,7 +203,7 @@ export class Link {
     }
   }
 
-  #released(channel: LinkChannel, faulty: boolean): void {
+  #released(channel: ConnectionChannel, faulty: boolean): void {
     this.#open -= 1;
     // Not at once: when the whole connection dies, its channels' ends come first and its own in the same turn.
     queueMicrotask(() => this.#channels.delete(channel));

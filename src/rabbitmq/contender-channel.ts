@@ -8,13 +8,13 @@ import type {
 } from '../protocol/port.ts';
 import { forgetsConsumers, isBelow43 } from '../protocol/versions.ts';
 import { type ConsumeMessage, UndecodableError } from './amqplib.ts';
-import type { ChannelEnd, LinkChannel } from './channel.ts';
+import type { ChannelEnd, ConnectionChannel } from './channel.ts';
 import { channelFault, contenderAction, isAbsence, isFailedConsume } from './error-translation.ts';
 
 /** Where a consumer comes from. */
-export interface ConsumerOwner {
+export interface ContenderChannelOwner {
   /** It needs no channel any more. May be called again. */
-  done(consumer: Consumer): void;
+  done(consumer: ContenderChannel): void;
   /** Its listener threw; the consumer closes itself, which gives the token back. */
   threw(error: unknown): void;
   /** The broker ended the connection while its consume of this queue had no answer, and the consume can be the reason. */
@@ -34,15 +34,15 @@ type Closed = Parameters<ConsumerListener['closed']>[0];
  *                      └──the broker, the connection─▶
  * ```
  */
-export class Consumer implements ConsumerChannel {
+export class ContenderChannel implements ConsumerChannel {
   readonly queue: string;
   readonly #tag: string;
   /** By consumer tag. */
   readonly #queues = new Map<string | undefined, string>();
   readonly #listener: ConsumerListener;
-  readonly #owner: ConsumerOwner;
+  readonly #owner: ContenderChannelOwner;
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting';
-  #channel: LinkChannel | undefined;
+  #channel: ConnectionChannel | undefined;
   #traits: BrokerTraits | undefined;
   #announced = false;
   /** The broker has been told not to attach it to another queue. */
@@ -53,7 +53,7 @@ export class Consumer implements ConsumerChannel {
   #attached: Promise<void>;
   #settleAttached: () => void = () => {};
 
-  constructor(queue: string, tag: string, listener: ConsumerListener, owner: ConsumerOwner) {
+  constructor(queue: string, tag: string, listener: ConsumerListener, owner: ContenderChannelOwner) {
     this.queue = queue;
     this.#tag = tag;
     this.#listener = listener;
@@ -64,7 +64,7 @@ export class Consumer implements ConsumerChannel {
   }
 
   /** Hands over a fresh channel with prefetch 1, and consumes. */
-  attach(channel: LinkChannel, traits: BrokerTraits): void {
+  attach(channel: ConnectionChannel, traits: BrokerTraits): void {
     this.#state = 'open';
     this.#channel = channel;
     this.#traits = traits;
@@ -150,7 +150,7 @@ export class Consumer implements ConsumerChannel {
   }
 
   async #consume(
-    channel: LinkChannel,
+    channel: ConnectionChannel,
     queue: string,
     tag: string,
     onMessage: (message: ConsumeMessage | null) => void,

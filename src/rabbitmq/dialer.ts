@@ -17,7 +17,7 @@ import { type BrokerAddress, labelOf } from './address.ts';
 import { dialAmqp } from './amqplib.ts';
 import { backoffMs } from './backoff.ts';
 import { Bound } from './bound.ts';
-import { Link } from './connection.ts';
+import { Connection } from './connection.ts';
 import { Destination } from './destination.ts';
 import { dialFault, isRefusedLogin, mayPass } from './error-translation.ts';
 import { keepRenewed } from './renewal.ts';
@@ -36,16 +36,16 @@ export function parseVersion(text: string): BrokerTraits['version'] | undefined 
   return major === undefined ? undefined : [Number(major), Number(minor), Number(patch ?? 0)];
 }
 
-/** A link that passed every check, and what it found out. */
-export interface CheckedLink {
-  readonly link: Link;
+/** A connection that passed every check, and what it found out. */
+export interface CheckedConnection {
+  readonly connection: Connection;
   readonly traits: BrokerTraits;
 }
 
 /** A round that has less time would tell nothing of the broker. */
 const LEAST_ROUND_MS = 250;
 
-/** Turns URLs and settings into links: each dial asks for URLs and socketOptions again and tries the hosts in turn. */
+/** Turns URLs and settings into connections: each dial asks for URLs and socketOptions again and tries the hosts in turn. */
 export class Dialer {
   readonly #destination: Destination;
   readonly #settings: Settings;
@@ -59,7 +59,7 @@ export class Dialer {
    * Dials again and again until a host takes us or the time is over; rejects at once for what does not pass by itself.
    * The error names the last failure of each host, and how long was tried.
    */
-  async reach(role: Role, signal: AbortSignal, deadline: number): Promise<CheckedLink> {
+  async reach(role: Role, signal: AbortSignal, deadline: number): Promise<CheckedConnection> {
     const started = performance.now();
     for (let attempt = 0; ; attempt += 1) {
       try {
@@ -80,7 +80,7 @@ export class Dialer {
    * Rejects with the most telling of the failures, each host's named, by `deadline` on the monotonic clock
    * (default: `connectTimeoutMs` from now). Aborting the signal rejects with ClosedError at once.
    */
-  async dial(role: Role, signal: AbortSignal, deadline = this.deadline()): Promise<CheckedLink> {
+  async dial(role: Role, signal: AbortSignal, deadline = this.deadline()): Promise<CheckedConnection> {
     const { addresses, socketOptions } = await this.#destination.ask(signal, deadline - performance.now());
     const failures: BatonError[] = [];
     for (const [index, address] of addresses.entries()) {
@@ -88,7 +88,7 @@ export class Dialer {
       const share = Math.max(0, deadline - performance.now()) / (addresses.length - index);
       try {
         const checked = await this.#dialOne(address, socketOptions, role, signal, share);
-        this.#renew(checked.link);
+        this.#renew(checked.connection);
         return checked;
       } catch (error) {
         failures.push(dialFault(error, address));
@@ -103,7 +103,7 @@ export class Dialer {
     return performance.now() + this.#settings.connectTimeoutMs;
   }
 
-  /** What a link shall have from now on, tried on a connection of its own. */
+  /** What a connection shall have from now on, tried on a connection of its own. */
   async #freshCredentials(held: BrokerAddress, signal: AbortSignal, mostMs: number): Promise<BrokerAddress> {
     const deadline = Math.min(this.deadline(), performance.now() + mostMs);
     const { addresses, socketOptions } = await this.#destination.ask(signal, deadline - performance.now());
@@ -111,8 +111,8 @@ export class Dialer {
     if (address === undefined || address.password === held.password) return address ?? held;
     try {
       const timeoutMs = deadline - performance.now();
-      const { link } = await this.#dialOne(address, socketOptions, 'trial', signal, timeoutMs);
-      await link.close(FAREWELL_MS);
+      const { connection } = await this.#dialOne(address, socketOptions, 'trial', signal, timeoutMs);
+      await connection.close(FAREWELL_MS);
     } catch (error) {
       // The old credentials are good for some time yet, and a refused secret would end the connection (3.10.8 to 4.3.6).
       // Any other failure, such as a limit of connections, says nothing about the new ones.
@@ -127,10 +127,10 @@ export class Dialer {
     role: Role,
     signal: AbortSignal,
     timeoutMs: number,
-  ): Promise<CheckedLink> {
+  ): Promise<CheckedConnection> {
     const { service, heartbeatMs } = this.#settings;
     const bound = new Bound(signal, timeoutMs);
-    let link: Link;
+    let connection: Connection;
     try {
       const dialled = await dialAmqp({
         address,
@@ -139,7 +139,7 @@ export class Dialer {
         socketOptions,
         signal: bound.signal,
       });
-      link = new Link(dialled, address);
+      connection = new Connection(dialled, address);
       if (bound.signal.aborted) throw new Error('aborted in the moment of success');
     } catch (error) {
       if (!bound.signal.aborted) throw error;
@@ -149,15 +149,15 @@ export class Dialer {
       bound.release();
     }
     try {
-      return { link, traits: this.#check(link) };
+      return { connection, traits: this.#check(connection) };
     } catch (error) {
-      await link.close(FAREWELL_MS);
+      await connection.close(FAREWELL_MS);
       throw error;
     }
   }
 
-  #renew(link: Link): void {
-    const { expiresAt } = link.address;
+  #renew(connection: Connection): void {
+    const { expiresAt } = connection.address;
     if (expiresAt === undefined) return;
     const { logger } = this.#settings;
     if (this.#destination.isFixed) {
@@ -168,10 +168,10 @@ export class Dialer {
       );
       return;
     }
-    void keepRenewed(link, (...asked) => this.#freshCredentials(...asked), logger);
+    void keepRenewed(connection, (...asked) => this.#freshCredentials(...asked), logger);
   }
 
-  #check({ dialled, address }: Link): BrokerTraits {
+  #check({ dialled, address }: Connection): BrokerTraits {
     const peer = labelOf(address);
     const version = parseVersion(dialled.version);
     const [major, minor] = version ?? [0, 0];

@@ -2,16 +2,16 @@ import { v7 as uuid } from 'uuid';
 import type { Logger } from '../logger.ts';
 import type { HoldNotice } from '../protocol/port.ts';
 import { noticeQueueName } from '../protocol/queues.ts';
-import type { LinkChannel } from './channel.ts';
+import type { ConnectionChannel } from './channel.ts';
 import type { ChannelBudget } from './channel-budget.ts';
-import type { Link } from './connection.ts';
+import type { Connection } from './connection.ts';
 
 /** Channels of the service connection that notices leave to others. */
 const SPARED_CHANNELS = 64;
 
 interface Posted {
   readonly notice: HoldNotice;
-  channel: LinkChannel | undefined;
+  channel: ConnectionChannel | undefined;
   taken: boolean;
 }
 
@@ -20,12 +20,12 @@ interface Posted {
  * session has an exclusive queue to which nobody ever publishes, and for each hold a consumer on it, whose arguments
  * say this. All of it is on the service connection: the lock connection carries nothing but locks.
  */
-export class NoticeBoard {
+export class HoldNotices {
   readonly #namespace: string;
   readonly #logger: Logger;
   readonly #budget: ChannelBudget;
   readonly #posted = new Set<Posted>();
-  #link: Link | undefined;
+  #connection: Connection | undefined;
   #queue: Promise<string> | undefined;
 
   constructor(namespace: string, logger: Logger, budget: ChannelBudget) {
@@ -44,17 +44,17 @@ export class NoticeBoard {
   }
 
   /** Goes over to a new service connection: what was on the old one went with it. */
-  moveTo(link: Link): void {
-    this.#link = link;
+  moveTo(connection: Connection): void {
+    this.#connection = connection;
     this.#queue = undefined;
-    for (const posted of this.#posted) void this.#show(posted, link);
+    for (const posted of this.#posted) void this.#show(posted, connection);
   }
 
   /** Returns a function that takes the notice away. */
   post(notice: HoldNotice): () => void {
     const posted: Posted = { notice, channel: undefined, taken: false };
     this.#posted.add(posted);
-    if (this.#link !== undefined) void this.#show(posted, this.#link);
+    if (this.#connection !== undefined) void this.#show(posted, this.#connection);
     return () => {
       posted.taken = true;
       this.#posted.delete(posted);
@@ -62,14 +62,15 @@ export class NoticeBoard {
     };
   }
 
-  async #show(posted: Posted, link: Link): Promise<void> {
-    if (link.ended || link.freeChannels < SPARED_CHANNELS || this.#budget.limit !== undefined) return;
+  async #show(posted: Posted, connection: Connection): Promise<void> {
+    if (connection.ended || connection.freeChannels < SPARED_CHANNELS || this.#budget.limit !== undefined)
+      return;
     const { queue: lockQueue, consumerTag, fence, since } = posted.notice;
     try {
-      this.#queue ??= this.#declare(link);
+      this.#queue ??= this.#declare(connection);
       const queue = await this.#queue;
-      if (posted.taken || link !== this.#link) return;
-      const channel = await link.openChannel();
+      if (posted.taken || connection !== this.#connection) return;
+      const channel = await connection.openChannel();
       const facts = { queue: lockQueue, consumer: consumerTag, fence: String(fence), since };
       await channel.consume(queue, `hold/${uuid()}`, ignore, facts);
       if (posted.taken || this.#budget.limit !== undefined) channel.close();
@@ -80,9 +81,9 @@ export class NoticeBoard {
     }
   }
 
-  async #declare(link: Link): Promise<string> {
+  async #declare(connection: Connection): Promise<string> {
     const queue = noticeQueueName(this.#namespace, uuid());
-    const channel = await link.openChannel();
+    const channel = await connection.openChannel();
     await channel.declareExclusive(queue);
     channel.close();
     return queue;

@@ -3,18 +3,18 @@ import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ConsumerChannel, ConsumerListener } from '../protocol/port.ts';
 import type { ChannelBudget } from './channel-budget.ts';
-import { Consumer } from './contender-channel.ts';
-import type { CheckedLink } from './dialer.ts';
-import { type LaneEvents, Lanes } from './lanes.ts';
-import type { LinkKeeper } from './reconnecting-connection.ts';
+import { ConnectionGroup, type GroupEvents } from './connection-group.ts';
+import { ContenderChannel } from './contender-channel.ts';
+import type { CheckedConnection } from './dialer.ts';
+import type { ReconnectingConnection } from './reconnecting-connection.ts';
 
-/** With more suspects than that, some share a connection. */
-const MOST_APART = 4;
-/** A connection apart stays for so long without contenders, so that it remembers how patient to be. */
+/** With more locks in quarantine than that, some share a connection. */
+const MOST_QUARANTINES = 4;
+/** A quarantine stays for so long without contenders, so that it remembers how patient to be. */
 const IDLE_MS = 10_000;
 const FAREWELL_MS = 200;
 
-type MakeKeeper = (events: LaneEvents) => LinkKeeper;
+type MakeConnection = (events: GroupEvents) => ReconnectingConnection;
 
 /**
  * The lock connections: consumers only, so that the broker never blocks them and never stops watching their
@@ -22,52 +22,57 @@ type MakeKeeper = (events: LaneEvents) => LinkKeeper;
  *
  * A consume can end its connection, and every lease on it: the broker answers 541 when the queue does not run (being
  * deleted, lost with its node, without its majority; seen on 3.10.8 to 4.3.6). 3.10.8 does not say which queue it is. So
- * each lock whose consume was not answered when a connection ended that way is suspect, and tried on a connection apart
- * until it is answered there.
+ * each lock whose consume was not answered when a connection ended that way goes into quarantine: it is tried on a
+ * connection of its own until it is answered there.
  */
-export class LockPool {
+export class LockConnections {
   readonly #logger: Logger;
-  readonly #makeKeeper: MakeKeeper;
+  readonly #makeConnection: MakeConnection;
   readonly #budget: ChannelBudget;
-  readonly #common: Lanes;
-  #apart: Lanes[] = [];
+  readonly #common: ConnectionGroup;
+  #quarantines: ConnectionGroup[] = [];
   /** By lock queue: the queue whose consume must be answered, the lock's own or that of its state. */
-  readonly #suspects = new Map<string, string>();
+  readonly #quarantined = new Map<string, string>();
   #closing = false;
 
-  constructor(first: CheckedLink, logger: Logger, budget: ChannelBudget, makeKeeper: MakeKeeper) {
+  constructor(
+    first: CheckedConnection,
+    logger: Logger,
+    budget: ChannelBudget,
+    makeConnection: MakeConnection,
+  ) {
     this.#logger = logger;
-    this.#makeKeeper = makeKeeper;
+    this.#makeConnection = makeConnection;
     this.#budget = budget;
-    this.#common = new Lanes(makeKeeper, budget, first);
+    this.#common = new ConnectionGroup(makeConnection, budget, first);
   }
 
-  /** Of the connections that healthy locks share: those of suspects come and go, and say nothing about the session. */
-  get keepers(): readonly LinkKeeper[] {
-    return this.#common.keepers;
+  /** Of the connections that healthy locks share: quarantines come and go, and say nothing about the session. */
+  get shared(): readonly ReconnectingConnection[] {
+    return this.#common.members;
   }
 
   /** Gives channels to those who wait: there may be more of them. */
   attach(): void {
-    for (const lanes of [this.#common, ...this.#apart]) lanes.attach();
+    for (const group of [this.#common, ...this.#quarantines]) group.attach();
   }
 
   get sockets(): readonly Socket[] {
-    const keepers = [this.#common, ...this.#apart].flatMap((lanes) => lanes.keepers);
-    return keepers.flatMap(({ link }) => (link === undefined ? [] : [link.dialled.socket]));
+    const connections = [this.#common, ...this.#quarantines].flatMap((group) => group.members);
+    return connections.flatMap(({ open }) => (open === undefined ? [] : [open.dialled.socket]));
   }
 
   consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel {
-    let lanes: Lanes | undefined;
-    const consumer = new Consumer(queue, consumerTag, listener, {
+    let group: ConnectionGroup | undefined;
+    const consumer = new ContenderChannel(queue, consumerTag, listener, {
       done: (gone) => {
-        lanes?.remove(gone);
-        if (lanes?.size === 0 && lanes !== this.#common) this.#leaveSoon(lanes);
+        group?.remove(gone);
+        if (group?.size === 0 && group !== this.#common) this.#leaveSoon(group);
       },
       threw: (error) => this.#logger.error({ err: error, queue }, 'a listener of a contender threw'),
-      unanswered: (culprit) => this.#suspects.set(queue, culprit),
+      unanswered: (culprit) => this.#quarantined.set(queue, culprit),
       answered: (culprit) => {
-        if (this.#suspects.get(queue) === culprit) this.#suspects.delete(queue);
+        if (this.#quarantined.get(queue) === culprit) this.#quarantined.delete(queue);
       },
     });
     if (this.#closing) {
@@ -75,33 +80,33 @@ export class LockPool {
       queueMicrotask(() => consumer.end({ scope: 'connection', error }));
       return consumer;
     }
-    lanes = this.#suspects.has(queue) ? this.#lanesApart(queue) : this.#common;
-    lanes.add(consumer);
+    group = this.#quarantined.has(queue) ? this.#quarantineFor(queue) : this.#common;
+    group.add(consumer);
     return consumer;
   }
 
   /** Every consumer falls silent now and is told of its end when the connections are gone. */
   async close(timeoutMs: number): Promise<void> {
     this.#closing = true;
-    await Promise.all([this.#common, ...this.#apart].map((lanes) => lanes.close(timeoutMs)));
+    await Promise.all([this.#common, ...this.#quarantines].map((group) => group.close(timeoutMs)));
   }
 
-  #lanesApart(queue: string): Lanes {
-    const same = this.#apart.find((lanes) => lanes.serve(queue));
+  #quarantineFor(queue: string): ConnectionGroup {
+    const same = this.#quarantines.find((group) => group.serve(queue));
     if (same !== undefined) return same;
-    if (this.#apart.length < MOST_APART) {
-      const lanes = new Lanes(this.#makeKeeper, this.#budget);
-      this.#apart.push(lanes);
-      return lanes;
+    if (this.#quarantines.length < MOST_QUARANTINES) {
+      const group = new ConnectionGroup(this.#makeConnection, this.#budget);
+      this.#quarantines.push(group);
+      return group;
     }
-    return this.#apart.reduce((best, lanes) => (lanes.size < best.size ? lanes : best));
+    return this.#quarantines.reduce((best, group) => (group.size < best.size ? group : best));
   }
 
-  #leaveSoon(lanes: Lanes): void {
+  #leaveSoon(group: ConnectionGroup): void {
     const leave = () => {
-      if (this.#closing || lanes.size > 0 || !this.#apart.includes(lanes)) return;
-      this.#apart = this.#apart.filter((it) => it !== lanes);
-      void lanes.close(FAREWELL_MS);
+      if (this.#closing || group.size > 0 || !this.#quarantines.includes(group)) return;
+      this.#quarantines = this.#quarantines.filter((it) => it !== group);
+      void group.close(FAREWELL_MS);
     };
     setTimeout(leave, IDLE_MS).unref();
   }

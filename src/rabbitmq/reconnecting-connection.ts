@@ -5,47 +5,47 @@ import type { Logger } from '../logger.ts';
 import type { BrokerTraits } from '../protocol/port.ts';
 import { backoffMs } from './backoff.ts';
 import type { ChannelBudget } from './channel-budget.ts';
-import type { Link } from './connection.ts';
-import type { CheckedLink, Dialer, Role } from './dialer.ts';
+import type { Connection } from './connection.ts';
+import type { CheckedConnection, Dialer, Role } from './dialer.ts';
 
-/** A link that lived this long was a good one: the next loss begins again with the shortest delay. */
+/** A connection that lived this long was a good one: the next loss begins again with the shortest delay. */
 const SETTLED_MS = 1_000;
 
-/** What a keeper tells the session; never after `close` was called. */
-export interface KeeperEvents {
-  up(link: Link, traits: BrokerTraits): void;
-  /** A link that was up is gone; another one is being dialled. */
+/** What it tells the session; never after `close` was called. */
+export interface ReconnectingEvents {
+  up(connection: Connection, traits: BrokerTraits): void;
+  /** A connection that was up is gone; another one is being dialled. */
   lost(error: BatonError): void;
   /** What the failure of an attempt to connect means, given what else is known. */
   explain(error: BatonError): BatonError;
   /** An attempt to connect failed; it goes on trying. */
   failed(error: BatonError): void;
-  /** The credentials of an open link could not be renewed; it goes on trying. */
+  /** The credentials of an open connection could not be renewed; it goes on trying. */
   unrenewed(error: BatonError): void;
   blocked(): void;
   /** A channel number is free again. */
   released(): void;
 }
 
-/** Keeps one connection of a role alive for ever: what dies unexpectedly is replaced by a new link. */
-export class LinkKeeper {
+/** Keeps one connection of a role alive for ever: what dies unexpectedly is replaced by a new connection. */
+export class ReconnectingConnection {
   readonly #dialer: Dialer;
   readonly #role: Role;
   readonly #logger: Logger;
-  readonly #events: KeeperEvents;
+  readonly #events: ReconnectingEvents;
   readonly #budget: ChannelBudget;
   readonly #abort = new AbortController();
   /** The latest one, dead or alive: closing waits for the socket of a dead one too. */
-  #link: Link | undefined;
+  #connection: Connection | undefined;
   #lost = false;
   #failure: BatonError | undefined;
   #blocked = false;
   #attempt = 0;
   #dialling: Promise<void> | undefined;
-  #waiting: { resolve(link: Link): void; reject(error: BatonError): void }[] = [];
+  #waiting: { resolve(connection: Connection): void; reject(error: BatonError): void }[] = [];
   #closing: Promise<void> | undefined;
 
-  constructor(dialer: Dialer, role: Role, logger: Logger, budget: ChannelBudget, events: KeeperEvents) {
+  constructor(dialer: Dialer, role: Role, logger: Logger, budget: ChannelBudget, events: ReconnectingEvents) {
     this.#dialer = dialer;
     this.#role = role;
     this.#logger = logger;
@@ -54,11 +54,11 @@ export class LinkKeeper {
   }
 
   /** Undefined while there is none. */
-  get link(): Link | undefined {
-    return this.#link?.ended === false ? this.#link : undefined;
+  get open(): Connection | undefined {
+    return this.#connection?.ended === false ? this.#connection : undefined;
   }
 
-  /** Whether a link that was up is being replaced. */
+  /** Whether a connection that was up is being replaced. */
   get lost(): boolean {
     return this.#lost;
   }
@@ -68,32 +68,32 @@ export class LinkKeeper {
     return this.#failure;
   }
 
-  /** Whether the broker stopped reading from the link, because it published during an alarm. */
+  /** Whether the broker stopped reading from the connection, because it published during an alarm. */
   get blocked(): boolean {
     return this.#blocked;
   }
 
-  /** Dials, unless there is a link or a dial under way. */
+  /** Dials, unless there is a connection or a dial under way. */
   start(): void {
-    if (this.link === undefined && !this.#abort.signal.aborted) this.#dialling ??= this.#dial(false);
+    if (this.open === undefined && !this.#abort.signal.aborted) this.#dialling ??= this.#dial(false);
   }
 
-  /** The link, as soon as there is one; dials when nobody has yet. Rejects with ClosedError only. */
-  current(): Promise<Link> {
+  /** The connection, as soon as there is one; dials when nobody has yet. Rejects with ClosedError only. */
+  current(): Promise<Connection> {
     if (this.#abort.signal.aborted) return Promise.reject(closed());
-    const { link } = this;
-    if (link !== undefined) return Promise.resolve(link);
+    const { open: connection } = this;
+    if (connection !== undefined) return Promise.resolve(connection);
     this.start();
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
-  /** Takes a link that was dialled elsewhere. */
-  adopt({ link, traits }: CheckedLink): void {
+  /** Takes a connection that was dialled elsewhere. */
+  adopt({ connection, traits }: CheckedConnection): void {
     const since = performance.now();
-    this.#link = link;
+    this.#connection = connection;
     this.#lost = false;
     this.#failure = undefined;
-    link.attach(
+    connection.attach(
       {
         ended: (error) => this.#ended(error, performance.now() - since),
         blocked: (on) => {
@@ -108,20 +108,20 @@ export class LinkKeeper {
       this.#budget,
     );
     // It may have been dead on arrival.
-    if (link.ended) return;
-    this.#events.up(link, traits);
+    if (connection.ended) return;
+    this.#events.up(connection, traits);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { resolve } of waiting) resolve(link);
+    for (const { resolve } of waiting) resolve(connection);
   }
 
-  /** Closes the link and ends every attempt to make another one. Resolves when the socket is gone. */
+  /** Closes the connection and ends every attempt to make another one. Resolves when the socket is gone. */
   close(timeoutMs: number): Promise<void> {
     this.#closing ??= (async () => {
       this.#abort.abort();
       for (const { reject } of this.#waiting) reject(closed());
       this.#waiting = [];
-      await Promise.all([this.#link?.close(timeoutMs), this.#dialling]);
+      await Promise.all([this.#connection?.close(timeoutMs), this.#dialling]);
     })();
     return this.#closing;
   }
@@ -148,9 +148,9 @@ export class LinkKeeper {
         if (!signal.aborted) this.#failed(error);
       });
       if (checked === undefined) continue;
-      if (signal.aborted) return checked.link.close(0);
+      if (signal.aborted) return checked.connection.close(0);
       this.#logger.info({ role: this.#role }, 'connected to the broker');
-      // Before adopting: a link that is dead on arrival begins the next dial.
+      // Before adopting: a connection that is dead on arrival begins the next dial.
       this.#dialling = undefined;
       return this.adopt(checked);
     }

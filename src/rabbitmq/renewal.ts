@@ -4,7 +4,7 @@ import type { Logger } from '../logger.ts';
 import { MAX_TIMER_MS } from '../validation.ts';
 import { type BrokerAddress, labelOf } from './address.ts';
 import { backoffMs } from './backoff.ts';
-import type { Link } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { claimsOf } from './credentials.ts';
 
 /** How long the broker may take to answer a new secret. */
@@ -15,7 +15,7 @@ const REST_OF_EXPIRED_MS = 5_000;
 /** What returns tokens may have a cache, and go on with the old one until shortly before its end. */
 const LATE_MS = 30_000;
 
-/** Gives the credentials that a link shall have from now on. May reject, and must do so or answer by `timeoutMs`. */
+/** Gives the credentials that a connection shall have from now on. May reject, and must do so or answer by `timeoutMs`. */
 export type AskCredentials = (
   held: BrokerAddress,
   signal: AbortSignal,
@@ -23,12 +23,16 @@ export type AskCredentials = (
 ) => Promise<BrokerAddress>;
 
 /**
- * Gives an open link new credentials before its own expire: the broker would end it then, with every lease on it. Each
- * time two thirds of what is left have passed; after a failure with back-off, until the end. Resolves with the link's end.
+ * Gives an open connection new credentials before its own expire: the broker would end it then, with every lease on it. Each
+ * time two thirds of what is left have passed; after a failure with back-off, until the end. Resolves with the connection's end.
  */
-export async function keepRenewed(link: Link, ask: AskCredentials, logger: Logger): Promise<void> {
-  const { over } = link;
-  let held = link.address;
+export async function keepRenewed(
+  connection: Connection,
+  ask: AskCredentials,
+  logger: Logger,
+): Promise<void> {
+  const { over } = connection;
+  let held = connection.address;
   let failures = 0;
   while (held.expiresAt !== undefined) {
     const rest = failures > 0 ? backoffMs(failures) : restMs(held.expiresAt - Date.now());
@@ -47,7 +51,7 @@ export async function keepRenewed(link: Link, ask: AskCredentials, logger: Logge
       }
       if (next.password !== held.password) {
         assertSameUser(next, held);
-        await link.updateSecret(next.password, ANSWER_MS);
+        await connection.updateSecret(next.password, ANSWER_MS);
       }
       held = next;
       failures = 0;
@@ -59,7 +63,7 @@ export async function keepRenewed(link: Link, ask: AskCredentials, logger: Logge
       if (over.aborted) return;
       const why = notRenewed(error, held);
       logger.warn({ err: why }, 'cannot renew the credentials of a connection; trying again');
-      if (failures === 0) link.tellUnrenewed(why);
+      if (failures === 0) connection.tellUnrenewed(why);
       failures += 1;
     }
   }

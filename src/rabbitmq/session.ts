@@ -13,10 +13,10 @@ import type {
 } from '../protocol/port.ts';
 import { lockQueueArguments } from '../protocol/queues.ts';
 import type { BrokerUrls } from '../urls.ts';
-import type { ConfirmLinkChannel, LinkChannel } from './channel.ts';
+import type { ConnectionChannel, PublishingChannel } from './channel.ts';
 import { ChannelBudget } from './channel-budget.ts';
-import { CallPool } from './channel-pool.ts';
-import { type CheckedLink, Dialer, type Role } from './dialer.ts';
+import { ChannelPool } from './channel-pool.ts';
+import { type CheckedConnection, Dialer, type Role } from './dialer.ts';
 import {
   type Action,
   anotherConnectionFault,
@@ -24,9 +24,9 @@ import {
   isAbsence,
   QueueGoneError,
 } from './error-translation.ts';
-import { NoticeBoard } from './hold-notices.ts';
-import { LockPool } from './lock-connections.ts';
-import { type KeeperEvents, LinkKeeper } from './reconnecting-connection.ts';
+import { HoldNotices } from './hold-notices.ts';
+import { LockConnections } from './lock-connections.ts';
+import { ReconnectingConnection, type ReconnectingEvents } from './reconnecting-connection.ts';
 
 const FAREWELL_MS = 200;
 
@@ -50,7 +50,7 @@ export async function connectSession(urls: BrokerUrls, settings: Settings): Prom
   try {
     return new AmqpSession(dialer, settings, locks, await dialer.reach('service', never, deadline));
   } catch (error) {
-    await locks.link.close(FAREWELL_MS);
+    await locks.connection.close(FAREWELL_MS);
     throw isBatonError(error) ? anotherConnectionFault(error) : error;
   }
 }
@@ -58,12 +58,12 @@ export async function connectSession(urls: BrokerUrls, settings: Settings): Prom
 class AmqpSession implements LockSession {
   readonly #settings: Settings;
   readonly #listeners: ((change: SessionStateChange) => void)[] = [];
-  readonly #locks: LockPool;
-  readonly #service: LinkKeeper;
-  readonly #publisher: LinkKeeper;
-  readonly #services: CallPool<LinkChannel>;
-  readonly #publishers: CallPool<ConfirmLinkChannel>;
-  readonly #notices: NoticeBoard;
+  readonly #locks: LockConnections;
+  readonly #service: ReconnectingConnection;
+  readonly #publisher: ReconnectingConnection;
+  readonly #services: ChannelPool<ConnectionChannel>;
+  readonly #publishers: ChannelPool<PublishingChannel>;
+  readonly #notices: HoldNotices;
   /** Rejects the calls that have no answer yet. */
   readonly #calls = new Set<(error: BatonError) => void>();
   #state: SessionState = 'connecting';
@@ -75,14 +75,14 @@ class AmqpSession implements LockSession {
   #queueLimit: BatonError | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(dialer: Dialer, settings: Settings, locks: CheckedLink, service: CheckedLink) {
+  constructor(dialer: Dialer, settings: Settings, locks: CheckedConnection, service: CheckedConnection) {
     this.#settings = settings;
     this.#traits = service.traits;
-    const keep = (role: Role, own?: Pick<KeeperEvents, 'up' | 'lost' | 'released'>) =>
-      new LinkKeeper(dialer, role, settings.logger, this.#budget, {
-        up: (link, traits) => {
+    const keep = (role: Role, own?: Pick<ReconnectingEvents, 'up' | 'lost' | 'released'>) =>
+      new ReconnectingConnection(dialer, role, settings.logger, this.#budget, {
+        up: (connection, traits) => {
           this.#traits = traits;
-          own?.up(link, traits);
+          own?.up(connection, traits);
           this.#refresh();
         },
         lost: (error) => {
@@ -90,7 +90,9 @@ class AmqpSession implements LockSession {
           this.#refresh(error);
         },
         explain: (error) =>
-          [this.#service, this.#publisher, ...this.#locks.keepers].some(({ link }) => link !== undefined)
+          [this.#service, this.#publisher, ...this.#locks.shared].some(
+            ({ open: connection }) => connection !== undefined,
+          )
             ? anotherConnectionFault(error)
             : error,
         failed: (error) => this.#failed(error),
@@ -98,10 +100,10 @@ class AmqpSession implements LockSession {
         blocked: () => this.#refresh(),
         released: () => own?.released(),
       });
-    this.#notices = new NoticeBoard(settings.namespace, settings.logger, this.#budget);
+    this.#notices = new HoldNotices(settings.namespace, settings.logger, this.#budget);
     this.#service = keep('service', {
-      up: (link) => {
-        this.#notices.moveTo(link);
+      up: (connection) => {
+        this.#notices.moveTo(connection);
         this.#budget.onChange();
       },
       lost() {},
@@ -110,12 +112,15 @@ class AmqpSession implements LockSession {
     // On a connection of its own: one that publishes during an alarm is not read any more (3.10.8 to 4.3.6), and
     // looks and deletions must go on.
     this.#publisher = keep('publisher');
-    this.#services = new CallPool(this.#service, this.#budget, (link) => link.openChannel());
-    this.#publishers = new CallPool(this.#publisher, this.#budget, (link) => link.openConfirmChannel());
-    this.#locks = new LockPool(locks, settings.logger, this.#budget, (own) => keep('locks', own));
-    this.#budget.trialLink = () => this.#service.link;
+    this.#services = new ChannelPool(this.#service, this.#budget, (connection) => connection.openChannel());
+    this.#publishers = new ChannelPool(this.#publisher, this.#budget, (connection) =>
+      connection.openConfirmChannel(),
+    );
+    this.#locks = new LockConnections(locks, settings.logger, this.#budget, (own) => keep('locks', own));
+    this.#budget.trialConnection = () => this.#service.open;
     this.#budget.reserve = () =>
-      [this.#service, this.#publisher].filter(({ link }) => (link?.channels ?? 0) === 0).length;
+      [this.#service, this.#publisher].filter(({ open: connection }) => (connection?.channels ?? 0) === 0)
+        .length;
     this.#budget.onChange = () => {
       this.#services.trim();
       this.#publishers.trim();
@@ -131,11 +136,11 @@ class AmqpSession implements LockSession {
   }
 
   get obstacle(): BatonError | undefined {
-    const keepers = [this.#publisher, this.#service, ...this.#locks.keepers];
+    const connections = [this.#publisher, this.#service, ...this.#locks.shared];
     return (
       this.#queueLimit ??
       this.#budget.obstacle ??
-      keepers.find(({ failure }) => failure !== undefined)?.failure
+      connections.find(({ failure }) => failure !== undefined)?.failure
     );
   }
 
@@ -224,7 +229,7 @@ class AmqpSession implements LockSession {
     return this.#closing;
   }
 
-  #onService<T>(action: Action, queue: string, work: (channel: LinkChannel) => Promise<T>): Promise<T> {
+  #onService<T>(action: Action, queue: string, work: (channel: ConnectionChannel) => Promise<T>): Promise<T> {
     return this.#call(async () => {
       try {
         return await this.#services.run(work);
@@ -259,13 +264,13 @@ class AmqpSession implements LockSession {
   }
 
   #refresh(error?: BatonError): void {
-    // The first links are adopted inside the constructor, before there is a session to speak of.
+    // The first connections are adopted inside the constructor, before there is a session to speak of.
     if (this.#closing !== undefined || this.#service === undefined || this.#locks === undefined) return;
-    const keepers = [this.#service, this.#publisher, ...this.#locks.keepers];
+    const connections = [this.#service, this.#publisher, ...this.#locks.shared];
     // The publisher is opened on first need: without it no lock can be made.
-    if (keepers.some((keeper) => keeper.lost) || this.#publisher.failure !== undefined)
+    if (connections.some((connection) => connection.lost) || this.#publisher.failure !== undefined)
       this.#enter('reconnecting', error);
-    else if (keepers.some((keeper) => keeper.blocked)) this.#enter('blocked');
+    else if (connections.some((connection) => connection.blocked)) this.#enter('blocked');
     else this.#enter('open');
   }
 

@@ -62,7 +62,7 @@ export const wireMutants: readonly Mutant[] = [
     const raw = this.#raw;
     const used = () => {
       raw.nackAll(true);
-      (raw.connection.used ??= []).push(new LinkChannel(raw, () => {}));
+      (raw.connection.used ??= []).push(new ConnectionChannel(raw, () => {}));
       this.finish({ scope: 'channel' });
     };
     quietly(() => void raw.cancel(tag).then(used, ignore));
@@ -73,7 +73,7 @@ export const wireMutants: readonly Mutant[] = [
       {
         file: 'src/rabbitmq/spare-channels.ts',
         find: 'this.#spares.shift();',
-        replace: 'this.#link.dialled.model.connection.used?.shift() ?? this.#spares.shift();',
+        replace: 'this.#connection.dialled.model.connection.used?.shift() ?? this.#spares.shift();',
       },
     ],
     caughtBy: { harness: 'proxied', title: NEVER_USED_AGAIN },
@@ -84,10 +84,14 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/rabbitmq/session.ts',
-        find: `    this.#publishers = new CallPool(this.#publisher, this.#budget, (link) => link.openConfirmChannel());
-    this.#locks = new LockPool(locks, settings.logger, this.#budget, (own) => keep('locks', own));`,
-        replace: `    this.#locks = new LockPool(locks, settings.logger, this.#budget, (own) => keep('locks', own));
-    this.#publishers = new CallPool(this.#locks.keepers[0], this.#budget, (link) => link.openConfirmChannel());`,
+        find: `    this.#publishers = new ChannelPool(this.#publisher, this.#budget, (connection) =>
+      connection.openConfirmChannel(),
+    );
+    this.#locks = new LockConnections(locks, settings.logger, this.#budget, (own) => keep('locks', own));`,
+        replace: `    this.#locks = new LockConnections(locks, settings.logger, this.#budget, (own) => keep('locks', own));
+    this.#publishers = new ChannelPool(this.#locks.shared[0], this.#budget, (connection) =>
+      connection.openConfirmChannel(),
+    );`,
       },
     ],
     caughtBy: { harness: 'proxied', title: ONE_PUBLISHES },
@@ -98,8 +102,8 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/rabbitmq/session.ts',
-        find: 'new CallPool(this.#publisher, this.#budget, (link)',
-        replace: 'new CallPool(this.#service, this.#budget, (link)',
+        find: 'new ChannelPool(this.#publisher, this.#budget, (connection)',
+        replace: 'new ChannelPool(this.#service, this.#budget, (connection)',
       },
     ],
     caughtBy: { harness: 'proxied', title: ONE_PUBLISHES },

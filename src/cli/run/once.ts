@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { type Lease, LeaseLostError, type Logger } from '../../index.ts';
 import type { Policy } from '../../jobs/decide.ts';
 import type { JobRecord } from '../../jobs/record.ts';
-import { type Ending, takeTurn } from '../../jobs/run-tick.ts';
+import { type Ending, runTick } from '../../jobs/run-tick.ts';
 import { processName } from '../../protocol/queues.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import { ago } from '../table.ts';
@@ -36,7 +36,7 @@ export async function runOnce(
   try {
     // A call of `baton run` is there for its tick, however long ago that came.
     const turning = { policy, presentSinceMs: 0, by, now };
-    const turn = await takeTurn(lease, turning, async (tick): Promise<Ending> => {
+    const turn = await runTick(lease, turning, async (tick): Promise<Ending> => {
       const end = await run({ BATON_TICK: new Date(tick).toISOString() });
       code = end.code;
       const signal = end.signal === null ? {} : { signal: end.signal };
