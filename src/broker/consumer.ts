@@ -1,4 +1,4 @@
-import { forgetsConsumers } from '../protocol/versions.ts';
+import { forgetsConsumers, isBelow43 } from '../protocol/versions.ts';
 import type { ConsumeMessage } from './amqp.ts';
 import type { ChannelEnd, LinkChannel } from './channel.ts';
 import { channelFault, contenderAction, isAbsence, isFailedConsume } from './faults.ts';
@@ -41,6 +41,7 @@ export class Consumer implements ConsumerChannel {
   readonly #owner: ConsumerOwner;
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting';
   #channel: LinkChannel | undefined;
+  #traits: BrokerTraits | undefined;
   #announced = false;
   /** The broker has been told not to attach it to another queue. */
   #isPinned = false;
@@ -64,6 +65,7 @@ export class Consumer implements ConsumerChannel {
   attach(channel: LinkChannel, traits: BrokerTraits): void {
     this.#state = 'open';
     this.#channel = channel;
+    this.#traits = traits;
     channel.onEnd((end) => this.end(toClosed(end, this.queue)));
     this.#consume(channel, this.queue, this.#tag, (message) => this.#message(message, traits)).then(
       () => this.#announce(traits),
@@ -77,10 +79,13 @@ export class Consumer implements ConsumerChannel {
 
   consumeAlso(queue: string, tag: string, prefetch: number, listener: AlsoListener): void {
     const channel = this.#channel;
-    if (this.#state !== 'open' || channel === undefined) return;
+    const traits = this.#traits;
+    if (this.#state !== 'open' || channel === undefined || traits === undefined) return;
     const onMessage = (message: ConsumeMessage | null) => {
       if (this.#state !== 'open' || this.#muted) return;
-      this.#guard(() => (message === null ? listener.cancelled() : listener.delivered(toDelivery(message))));
+      this.#guard(() =>
+        message === null ? listener.cancelled() : listener.delivered(toDelivery(message, traits)),
+      );
     };
     // One after the other on the wire, because each waits for the answer to the one before inside amqplib. What is
     // refused ends the channel, which says why.
@@ -168,7 +173,7 @@ export class Consumer implements ConsumerChannel {
       this.#tell((listener) => listener.cancelled());
       return;
     }
-    this.#tell((listener) => listener.delivered(toDelivery(message)));
+    this.#tell((listener) => listener.delivered(toDelivery(message, traits)));
   }
 
   #tell(what: (listener: ConsumerListener) => void): void {
@@ -186,15 +191,23 @@ export class Consumer implements ConsumerChannel {
   }
 }
 
-function toDelivery(message: ConsumeMessage): Delivery {
-  const { fields, content, properties } = message;
-  const headers = (properties.headers ?? {}) as Record<string, unknown>;
-  return { deliveryTag: fields.deliveryTag, body: content, ...countsOf(headers) };
+function toDelivery(message: ConsumeMessage, traits: BrokerTraits): Delivery {
+  const { fields, content } = message;
+  return { deliveryTag: fields.deliveryTag, body: content, ...countsOf(message, traits) };
 }
 
-/** RabbitMQ 4.3 counts every return in the first header, crashes and rejects in both; older ones know only the second. */
-function countsOf(headers: Record<string, unknown>): Pick<Delivery, 'returns' | 'nacked'> {
-  const acquired = count(headers['x-acquired-count']);
+/**
+ * RabbitMQ 4.3 counts every return in the first header, crashes and rejects in both; older ones know only the second. A
+ * header that the broker has not written yet is what the publisher wrote: both of them at the first delivery, and the
+ * first one below 4.3. Every return sets `redelivered` (nack, reject, close, a killed socket and node: 3.10.8, 4.0.5, 4.3.6).
+ */
+function countsOf(
+  { fields, properties }: ConsumeMessage,
+  { version }: BrokerTraits,
+): Pick<Delivery, 'returns' | 'nacked'> {
+  if (!fields.redelivered) return { returns: 0, nacked: undefined };
+  const headers = (properties.headers ?? {}) as Record<string, unknown>;
+  const acquired = isBelow43(version) ? 0 : count(headers['x-acquired-count']);
   const failed = count(headers['x-delivery-count']);
   return { returns: acquired + failed, nacked: acquired === 0 ? undefined : acquired - failed };
 }

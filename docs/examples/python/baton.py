@@ -72,8 +72,9 @@ def refuse(constant):
 class Message:
     """What a delivery turned out to be: kind is token, probe, newer or stray."""
 
-    def __init__(self, body, headers, name):
-        headers = headers or {}
+    def __init__(self, body, headers, name, redelivered=True):
+        # What was never given back has no count: the publisher wrote what these headers say.
+        headers = headers if headers and redelivered else {}
         self.counts_acquired = "x-acquired-count" in headers  # RabbitMQ 4.3 or newer
         self.returns = headers.get("x-acquired-count", 0) + headers.get("x-delivery-count", 0)
         self.kind = "stray"
@@ -330,7 +331,7 @@ class Contender(threading.Thread):
             self.on_cancelled()
         while self.inbox:
             method, properties, body = self.inbox.pop(0)
-            message = Message(body, properties.headers, self.lock.name)
+            message = Message(body, properties.headers, self.lock.name, method.redelivered)
             if message.kind == "token":
                 seen = highest_seen.get(self.lock.queue, -1)
                 highest_seen[self.lock.queue] = max(seen, message.fence)
