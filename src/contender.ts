@@ -101,6 +101,7 @@ export class Contender {
       highestSeen: this.#record.highestSeen,
       ranLately: this.#context.ranLately(),
       justReleased: this.#record.justReleased,
+      queueEndedAt: this.#record.queueEndedAt,
       ...recreation(this.#context.session.traits.version[0]),
     };
     const earlier = this.#state;
@@ -115,11 +116,12 @@ export class Contender {
     if (state.at === 'waiting' && before.at === 'opening' && waitingChannel.hasSubscribers) {
       waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
     }
-    for (const effect of effects) this.#carryOut(effect, earlier);
-    if (state.at === 'lost') this.#end();
+    for (const effect of effects) this.#carryOut(effect, earlier, event);
+    // Whoever replaces a token after a loss does it for others.
+    if (state.at === 'lost' || effects.some((effect) => effect.do === 'lose')) this.#end();
   }
 
-  #carryOut(effect: StatefulEffect, earlier: StatefulState): void {
+  #carryOut(effect: StatefulEffect, earlier: StatefulState, event: StatefulEvent): void {
     switch (effect.do) {
       case 'look':
       case 'declare':
@@ -127,7 +129,7 @@ export class Contender {
         this.#call(effect.call, this.#ask(effect.do, effect.call));
         break;
       case 'purge':
-        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier)));
+        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier, event)));
         break;
       case 'consume':
         this.#consume(effect.line);
@@ -253,9 +255,13 @@ export class Contender {
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
       delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),
-      cancelled: () => this.dispatch({ type: 'cancelled', line }),
+      cancelled: () => {
+        this.#record.queueEnded();
+        this.dispatch({ type: 'cancelled', line });
+      },
       closed: (end) => {
         this.#channels.delete(line);
+        if (end.absent) this.#record.queueEnded();
         this.dispatch({ type: 'closed', line, ...end });
       },
     };
@@ -274,7 +280,10 @@ export class Contender {
   }
 }
 
-function whyStartOver({ contender, register }: StatefulState): StartOverTrace['reason'] {
-  if (contender.at === 'waiting') return 'no-live-token';
-  return register?.at === 'overtaken' ? 'state-ahead' : 'long-log';
+function whyStartOver(
+  { contender, register }: StatefulState,
+  event: StatefulEvent,
+): StartOverTrace['reason'] {
+  if (register?.at === 'overtaken') return 'state-ahead';
+  return contender.at === 'waiting' || event.type === 'delivered' ? 'no-live-token' : 'long-log';
 }

@@ -63,11 +63,11 @@ export function find(from: From, { looksFirst }: Surroundings): Step {
 export function renew(
   { turn, line, traits }: Pick<At<'waiting'>, 'turn' | 'line' | 'traits'>,
   deliveryTag: number,
-  { rejoins = false, abandoned = false } = {},
+  { rejoins = false, abandoned = false, crowded = false } = {},
 ): Step {
   const call = turn + 1;
   return [
-    { at: 'renewing', turn: call, line, traits, deliveryTag, phase: 'purging', rejoins, abandoned },
+    { at: 'renewing', turn: call, line, traits, deliveryTag, phase: 'purging', rejoins, abandoned, crowded },
     [{ do: 'purge', call }],
   ];
 }
@@ -135,6 +135,7 @@ export function opening(
           until: undefined,
           stray: undefined,
           graceUntil: undefined,
+          strays: 0,
           abandoned: false,
         },
         [

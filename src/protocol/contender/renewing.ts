@@ -18,7 +18,7 @@ export function renewing(state: Renewing, event: ContenderEvent, around: Surroun
     case 'purged': {
       const ack: Effect[] =
         state.line === undefined ? [] : [{ do: 'ack', line: state.line, deliveryTag: state.deliveryTag }];
-      return askNext(state, 'look', ack);
+      return askNext(state, state.crowded ? 'seed' : 'look', ack);
     }
     case 'looked':
       // Somebody else may have seeded. Of an absent queue the consumer is told by its cancel.
@@ -93,7 +93,17 @@ function settle(state: Renewing, { now }: Surroundings, { mode }: Rules): Step {
   if (state.abandoned || state.rejoins || line === undefined) return endHere(state, consume(state));
   const until = mode === 'try' ? now.mono + TRY_GRACE_MS : undefined;
   return [
-    { at: 'waiting', turn, line, traits, until, stray: undefined, graceUntil: undefined, abandoned: false },
+    {
+      at: 'waiting',
+      turn,
+      line,
+      traits,
+      until,
+      stray: undefined,
+      graceUntil: undefined,
+      strays: 0,
+      abandoned: false,
+    },
     [],
   ];
 }

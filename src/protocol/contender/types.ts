@@ -30,6 +30,11 @@ export interface Surroundings extends Recreation {
   readonly ranLately: boolean;
   /** Whether this process released the lock a moment ago, so that the token may not be back in its queue yet. */
   readonly justReleased: boolean;
+  /**
+   * When this process last heard that the lock's queue is no more, on the monotonic clock; undefined if never. Who had its
+   * token may not have heard of it.
+   */
+  readonly queueEndedAt: number | undefined;
 }
 
 /** The token as this contender has it: `returns` is the count of its last delivery, `fence` that of the grant. */
@@ -115,6 +120,8 @@ export type ContenderState =
        * stray. It outlives that stray: the probes of a large fleet would otherwise begin the grace anew again and again, and nothing would heal.
        */
       readonly graceUntil: number | undefined;
+      /** How many foreign messages and probes this place in line has been handed. */
+      readonly strays: number;
       readonly abandoned: boolean;
     }
   | {
@@ -126,6 +133,8 @@ export type ContenderState =
       /** What is in hand, and acked between `purging` and `looking`. */
       readonly deliveryTag: number;
       readonly phase: 'purging' | 'looking' | 'seeding';
+      /** More keeps coming, so a look would always show something: the seed does not depend on one. */
+      readonly crowded: boolean;
       /** Takes a fresh place afterwards: this channel has consumed from the register. */
       readonly rejoins: boolean;
       /** There is no caller, or none any more: a release that ends a long log, or a wait that was given up. */
@@ -157,6 +166,7 @@ export type ContenderState =
       readonly at: 'parting';
       readonly turn: number;
       readonly line: number;
+      readonly traits: BrokerTraits;
       readonly hold: Hold;
       readonly asked: Question;
       readonly until: number;

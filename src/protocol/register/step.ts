@@ -130,7 +130,8 @@ function ofContender(
       effects.push(...(turn?.effects ?? [effect]));
     } else if (effect.do === 'lose' && isWithheld(state)) {
       const isGone = effect.reason === 'queue-deleted' || effect.reason === 'consumer-cancelled';
-      again = isGone ? recreate(contender, around) : consume(contender);
+      if (contender.at === 'renewing') again = [{ ...contender, rejoins: true, abandoned: false }, []];
+      else again = isGone ? recreate(contender, around) : consume(contender);
     } else {
       effects.push(effect);
       if (effect.do === 'prove' && register !== undefined) register = oneProofLess(register);

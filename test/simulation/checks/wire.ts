@@ -6,6 +6,8 @@ import { Violation } from './state.ts';
 
 /** How long a queue that shows no token is given to show one before it may be started over. */
 const GRACE_MS = 2_000;
+/** How many foreign messages are looked into before a queue is purged with something ready in it. */
+const STRAYS_AT_MOST = 20;
 
 export const NEW_BOOK: WireBook = {
   goneAt: Number.NEGATIVE_INFINITY,
@@ -67,9 +69,12 @@ export function checkDeclare({ config, model }: World, { watched }: Contender): 
   watched.book = { ...watched.book, knows: false };
 }
 
-/** For want of a token a queue is purged only after two looks that showed nothing, a grace apart. */
+/**
+ * For want of a token a queue is purged only after two looks that showed nothing, a grace apart, or by whoever was handed
+ * one foreign message after the other, and so is the active consumer of a queue without a live token.
+ */
 export function checkPurge({ model }: World, { watched }: Contender): void {
-  if (watched.handedToken) return;
+  if (watched.handedToken || watched.strays > STRAYS_AT_MOST) return;
   const waited = model.now - watched.book.emptyAt;
   if (waited >= GRACE_MS) return;
   throw new Violation('the wire', `a queue is purged ${waited} ms after it was first seen empty`);

@@ -24,7 +24,7 @@ import { nackedOf, openChannel, type ServerFrame } from '../model/index.ts';
 import { instantOf, say, type World } from '../world.ts';
 import { LINE_LOST, QUEUE_GONE, request } from './calls.ts';
 import { needLine, write } from './lines.ts';
-import { justReleased, saw, watchName } from './record.ts';
+import { hearEnd, justReleased, know, saw, watchName } from './record.ts';
 import { limit, onRegister, readRegister } from './register.ts';
 import type { Client, Contender, OwnChannel } from './state.ts';
 
@@ -71,7 +71,9 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
       floor: 0n,
       fence: undefined,
       excuse: undefined,
+      unseatedAt: undefined,
       forgotten: false,
+      strays: 0,
       place: undefined,
       overlapMs: 0,
       hearingMs: 0,
@@ -103,6 +105,7 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
     highestSeen: record.highestSeen,
     ranLately: ranLately(client.pulse as Pulse | undefined, now),
     justReleased: justReleased(world, client),
+    queueEndedAt: record.queueEndedAt,
     ...recreation(VERSION_NUMBERS[world.config.version][0]),
   };
   const before = contender.state;
@@ -144,7 +147,9 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       break;
     case 'consume': {
       contender.watched.excuse = undefined;
+      contender.watched.unseatedAt = undefined;
       contender.watched.forgotten = false;
+      contender.watched.strays = 0;
       const own: OwnChannel = { line: effect.line, channel: undefined, state: 'waiting', barrier: false };
       contender.channels.push(own);
       attachChannel(world, client, own);
@@ -161,7 +166,7 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       saw(world, client, effect.fence);
       break;
     case 'know':
-      client.record.known = effect.known;
+      know(client, effect.known);
       break;
     case 'grant':
       onGrant(world, client, contender, effect.fence);
@@ -242,6 +247,8 @@ export function readOwn(
   frame: ServerFrame,
 ): void {
   const { line } = own;
+  const isCancel = frame.is === 'cancel' && frame.of === 'lock' && own.state === 'open';
+  if (isCancel || (frame.is === 'closed' && frame.code === 404)) hearEnd(world, client);
   if (frame.is === 'close-ok' || frame.is === 'cancel-ok')
     ended(world, client, contender, own, { scope: 'channel' });
   else if (frame.is === 'closed') {

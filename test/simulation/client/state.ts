@@ -24,6 +24,8 @@ export interface Line {
 export interface Request {
   readonly what: 'look' | 'declare' | 'seed' | 'purge' | 'probe' | 'declare-register' | 'write-register';
   readonly shared: boolean;
+  /** Whether the process had been in line when it asked. */
+  readonly wasInLine?: boolean;
   readonly callers: readonly { readonly contender: number; readonly call: number }[];
   /** Undefined while it waits for a connection. */
   channel: number | undefined;
@@ -87,8 +89,12 @@ export interface Watched {
   floor: bigint;
   fence: bigint | undefined;
   excuse: Excuse | undefined;
+  /** When the queue was deleted under it, on the world's clock. */
+  unseatedAt: number | undefined;
   /** On its channel there is a consumer that the broker has attached to another queue without a word (3.10). */
   forgotten: boolean;
+  /** How many messages that are no tokens it has been handed on its channel. */
+  strays: number;
   /** Place in the queue's line by the order of attaching; undefined while it has none or lost it by no fault of its own. */
   place: number | undefined;
   /** How long it has been valid together with others, in milliseconds. */
@@ -122,6 +128,10 @@ export interface NameRecord {
   highestSeen: bigint;
   known: boolean;
   registerKnown: boolean;
+  /** Somebody of this process has been in line. */
+  wasInLine: boolean;
+  /** When it heard last that the queue is no more, on its monotonic clock. */
+  queueEndedAt: number | undefined;
   vigil: Vigil;
   releasedAt: number;
 }
@@ -147,6 +157,8 @@ export interface Client {
   /** The highest fence that a caller in this process was given. */
   highestGranted: bigint;
   closing: boolean;
+  /** When it read last that the queue is no more, on the world's clock. */
+  toldOfEndAt: number;
 }
 
 const newLine = (role: Role): Line => ({
@@ -163,6 +175,8 @@ function newRecord(highestSeen: bigint): NameRecord {
     highestSeen,
     known: false,
     registerKnown: false,
+    wasInLine: false,
+    queueEndedAt: undefined,
     vigil: IDLE_VIGIL,
     releasedAt: Number.NEGATIVE_INFINITY,
   };
@@ -185,6 +199,7 @@ export function newClient(id: number, node: number, { acquires = 0, highestSeen 
     acquires,
     highestGranted: 0n,
     closing: false,
+    toldOfEndAt: Number.NEGATIVE_INFINITY,
   };
 }
 

@@ -1,0 +1,53 @@
+import type { Delivery } from '../../broker/port.ts';
+import { decodeMessage } from '../token.ts';
+import { delaying, parting } from './delaying.ts';
+import { granting, holding } from './holding.ts';
+import { renew } from './opening.ts';
+import type { At, ContenderEvent, Rules, Step, Surroundings } from './types.ts';
+import { isLive } from './waiting.ts';
+
+type WithToken = At<'granting' | 'delaying' | 'parting' | 'held' | 'verifying'>;
+
+/**
+ * A contender that has a token, or has asked for it, and is handed another one that is not to be granted: its own was
+ * destroyed, and this lay behind it. Closing would give it back, and a seed that has come back once looks live to
+ * everybody. So it is replaced, whatever else comes of the event.
+ */
+export function surfacing(state: WithToken, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
+  const [next, effects] = withToken(state, event, around, rules);
+  if (
+    event.type !== 'delivered' ||
+    event.line !== state.line ||
+    !isDead(state, event.delivery, around, rules)
+  )
+    return [next, effects];
+  const { turn, line, traits } = state;
+  const told = effects.filter((effect) => effect.do === 'saw' || effect.do === 'lose');
+  const waits = state.at === 'granting' || (state.at === 'delaying' && !state.abandoned);
+  const [replacing, more] = renew({ turn, line, traits }, event.delivery.deliveryTag, { abandoned: !waits });
+  return [replacing, [...told, ...more]];
+}
+
+function withToken(state: WithToken, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
+  switch (state.at) {
+    case 'granting':
+      return granting(state, event, around, rules);
+    case 'delaying':
+      return delaying(state, event, around, rules);
+    case 'parting':
+      return parting(state, event, around, rules);
+    default:
+      return holding(state, event, around, rules);
+  }
+}
+
+function isDead(
+  { hold }: WithToken,
+  { body, returns }: Delivery,
+  around: Surroundings,
+  { name }: Rules,
+): boolean {
+  if (Buffer.compare(body, hold.body) === 0) return false;
+  const message = decodeMessage(body, returns, name);
+  return message.kind === 'token' && message.token.id !== hold.id && !isLive(message, around);
+}
