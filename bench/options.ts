@@ -17,8 +17,8 @@ export const HELP = `npm run bench -- [options]
   --runs N            figures are medians over these (default: 3)
   --quick             a smoke test: one run, A to C, few cases, a tenth of the locks, RabbitMQ of the
                       machine only; nothing is written unless --out is given
-  --out FOLDER        where results.json, results.md and the charts go (default: bench/results)
-  --docs              writes them to docs/performance and into docs/performance.md
+  --out FOLDER        where results.json, results.md and the charts go (default: bench/results; what the
+                      documents link to is in evidence/bench)
   --help
 `;
 
@@ -31,7 +31,6 @@ export interface Options {
   readonly runs: number;
   readonly quick: boolean;
   readonly out: string | undefined;
-  readonly docs: boolean;
 }
 
 /** @throws Error with a sentence about the option that is wrong. */
@@ -47,13 +46,11 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       runs: { type: 'string' },
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },
-      docs: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return 'help';
-  const { quick, docs } = values;
-  if (quick && docs) throw new Error('--docs wants real figures, not those of --quick');
+  const { quick } = values;
   const brokers = pick('--brokers', values.brokers ?? (quick ? '3.10' : undefined), ['3.10', '4.3'], (it) => [
     it,
   ]);
@@ -71,8 +68,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     seconds: positive('--seconds', values.seconds),
     runs: positive('--runs', values.runs ?? (quick ? '1' : '3')),
     quick,
-    out: values.out ?? (quick || docs ? undefined : 'bench/results'),
-    docs,
+    out: values.out ?? (quick ? undefined : 'bench/results'),
   };
 }
 

@@ -4,7 +4,7 @@ import { measureAll } from './measure.ts';
 import { HELP, parseOptions } from './options.ts';
 import { terminalTable, terminalTables } from './report/tables.ts';
 import { targetTable } from './report/targets.ts';
-import { writeDocs, writeReport } from './report/write.ts';
+import { writeReport } from './report/write.ts';
 import { RuleSkippedError } from './scenarios/scenario.ts';
 
 const started = performance.now();
@@ -27,7 +27,6 @@ async function main(): Promise<void> {
     // The cases of a smoke test are not what the targets are about.
     if (!options.quick) console.log(terminalTable(targetTable(results)));
     if (options.out !== undefined) await writeReport(results, options.out, log);
-    if (options.docs) await writeDocs(results, log);
     if (results.failures.length > 0) process.exitCode = 1;
   } finally {
     await ground[Symbol.asyncDispose]();

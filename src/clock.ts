@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import type { Instant } from './protocol/instant.ts';
 
 /** Where time comes from: the system, or a test. */
@@ -10,6 +9,7 @@ export interface Clock {
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** By the globals, looked up at each call, so that all of it goes by a test's fake timers once they are there. */
 export const systemClock: Clock = {
   now: () => ({ mono: performance.now(), wall: Date.now() }),
   setTimer(atMono, callback) {

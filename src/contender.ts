@@ -1,11 +1,12 @@
 import { v7 as uuid } from 'uuid';
 import { Alarm } from './alarm.ts';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
+import { publish } from './callbacks.ts';
 import type { Context } from './context.ts';
 import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
-import { isInLine, vouchedMs } from './protocol/contender/step.ts';
+import { isBehindHolder, isInLine, vouchedMs } from './protocol/contender/step.ts';
 import type { ContenderState, Refusal, Rules } from './protocol/contender/types.ts';
 import type { Instant } from './protocol/instant.ts';
 import {
@@ -63,6 +64,11 @@ export class Contender {
     return isWithheld(this.#state) ? 'reading' : this.#state.contender.at;
   }
 
+  /** Whether it is known that somebody else has the lock. Who cannot read the register yet waits for a stale holder. */
+  get isBehindHolder(): boolean {
+    return isWithheld(this.#state) || isBehindHolder(this.#state.contender);
+  }
+
   /** The latest consumer tag: whose place in line, or hold, this is. */
   get tag(): string {
     return this.#tag;
@@ -113,8 +119,8 @@ export class Contender {
     if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
       this.#record.released();
     if (!isInLine(before) && isInLine(state)) this.#record.joined();
-    if (state.at === 'waiting' && before.at === 'opening' && waitingChannel.hasSubscribers) {
-      waitingChannel.publish({ lock: this.#owner.lock, service: this.#context.identity.service });
+    if (state.at === 'waiting' && before.at === 'opening') {
+      publish(waitingChannel, { lock: this.#owner.lock, service: this.#context.identity.service });
     }
     for (const effect of effects) this.#carryOut(effect, earlier, event);
     // Whoever replaces a token after a loss does it for others.
@@ -207,9 +213,7 @@ export class Contender {
 
   async #startOver(call: number, reason: StartOverTrace['reason']): Promise<StatefulEvent> {
     await this.#record.purge();
-    if (startOverChannel.hasSubscribers) {
-      startOverChannel.publish({ lock: this.#rules.name, service: this.#context.identity.service, reason });
-    }
+    publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
     return { type: 'purged', call };
   }
 

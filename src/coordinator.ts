@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import type { LockSession, SessionState, SessionStateChange } from './broker/port.ts';
+import { publish, tell } from './callbacks.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Context } from './context.ts';
 import { stateChannel } from './diagnostics.ts';
@@ -60,8 +61,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
     session.onStateChange((change) => {
       this.#publishState(change);
       settings.logger.info({ from: change.from, to: change.to, err: change.error }, 'session state');
-      // Not from inside the session's own step: a listener that throws must not get between it and its work.
-      queueMicrotask(() => this.emit('state', change));
+      tell(this, 'state', change);
     });
   }
 
@@ -111,11 +111,11 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
         logger: settings.logger,
         by: processName(identity),
         acquire: (signal) => lock.acquire({ signal }),
+        ended: () => this.#schedules.delete(schedule),
       },
       task,
     );
     this.#schedules.add(schedule);
-    schedule.once('ended', () => this.#schedules.delete(schedule));
     return schedule;
   }
 
@@ -152,8 +152,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   }
 
   #publishState(change: SessionStateChange): void {
-    if (!stateChannel.hasSubscribers) return;
-    stateChannel.publish({ ...change, service: this.#context.identity.service, session: this });
+    publish(stateChannel, { ...change, service: this.#context.identity.service, session: this });
   }
 
   #beat(): void {

@@ -19,7 +19,7 @@ export {
   UnsupportedBrokerError,
 } from './errors.ts';
 export type { ScheduleOptions } from './jobs/options.ts';
-export type { RunReport, Schedule, ScheduledRun, ScheduledTask } from './jobs/schedule.ts';
+export type { AheadReport, RunReport, Schedule, ScheduledRun, ScheduledTask } from './jobs/schedule.ts';
 export type { Lease } from './lease.ts';
 export type { Lock, Task } from './lock.ts';
 export type { Logger } from './logger.ts';

@@ -1,3 +1,4 @@
+import { publish, soon } from './callbacks.ts';
 import { CarriedState } from './carried-state.ts';
 import type { Context } from './context.ts';
 import { type LockTrace, traces } from './diagnostics.ts';
@@ -43,6 +44,7 @@ export class Lease<T = unknown> {
   readonly #verifying = new Set<{ since: number; resolve: () => void; reject: (error: Error) => void }>();
   #lost: LeaseLostError | undefined;
   #released: Promise<void> | undefined;
+  #givenBack: Promise<void> | undefined;
   #ended: (() => void) | undefined;
   #isEnded = false;
   #unannounce: () => void;
@@ -62,16 +64,14 @@ export class Lease<T = unknown> {
     this.#context = context;
     this.#state = new CarriedState(name, schema, hold, context.clock);
     this.#trace = { lock: name, service: context.identity.service, fence: String(fence), acquire };
-    if (traces.hold.hasSubscribers) traces.hold.start.publish(this.#trace);
+    publish(traces.hold.start, this.#trace);
     this.#unannounce = this.#announceSoon();
   }
 
   /** Aborts with a {@link LeaseLostError} when the hold is lost. A release does not abort it. */
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#lost !== undefined) this.#abort.abort(this.#lost);
-    }
+    this.#abort ??= new AbortController();
+    this.#tellLoss();
     return this.#abort.signal;
   }
 
@@ -118,8 +118,8 @@ export class Lease<T = unknown> {
    * the clocks, so it is right even when the event loop or the machine stood still and `signal` has had no chance yet.
    */
   throwIfLost(): void {
-    this.#hold.dispatch({ type: 'wake' });
-    if (this.#lost !== undefined) throw this.#lost;
+    const { loss } = this;
+    if (loss !== undefined) throw loss;
     if (this.#released !== undefined) throw this.#wasReleased();
   }
 
@@ -147,7 +147,12 @@ export class Lease<T = unknown> {
    */
   release(options?: ReleaseOptions<T>): Promise<void> {
     if (options !== undefined) return this.#releaseWith(options);
-    this.#released ??= this.#lost === undefined ? this.#release() : Promise.resolve();
+    if (this.#released !== undefined) return this.#released;
+    let settle: (outcome: Promise<void>) => void = () => {};
+    this.#released = new Promise((resolve) => {
+      settle = resolve; // first, because a subscriber to the trace may call back in
+    });
+    settle(this.#lost === undefined ? this.#release() : Promise.resolve());
     return this.#released;
   }
 
@@ -158,6 +163,7 @@ export class Lease<T = unknown> {
   /** @internal The loss, if there is one; reads the clocks. */
   get loss(): LeaseLostError | undefined {
     this.#hold.dispatch({ type: 'wake' });
+    this.#tellLoss();
     return this.#lost;
   }
 
@@ -198,18 +204,16 @@ export class Lease<T = unknown> {
     this.#lost = lost;
     logger.warn({ lock: this.name, fence: String(this.fence), reason }, 'lease lost');
     this.#rejectPending(() => lost);
-    if (traces.hold.hasSubscribers) {
-      this.#trace.error = lost;
-      traces.hold.error.publish(this.#trace);
-    }
-    this.#abort?.abort(lost);
+    this.#trace.error = lost;
+    publish(traces.hold.error, this.#trace);
+    soon(() => this.#tellLoss());
   }
 
   /** @internal */
   onEnded(): void {
     this.#isEnded = true;
     this.#unannounce();
-    if (traces.hold.hasSubscribers) traces.hold.end.publish(this.#trace);
+    publish(traces.hold.end, this.#trace);
     this.#ended?.();
   }
 
@@ -223,22 +227,27 @@ export class Lease<T = unknown> {
   }
 
   #release(): Promise<void> {
-    return traces.release.tracePromise(async () => {
-      this.#hold.dispatch({ type: 'release' });
-      this.#rejectPending(() => this.#wasReleased());
-      if (this.#isEnded) return;
-      const { clock } = this.#context;
-      await new Promise<void>((resolve, reject) => {
-        const cancel = clock.setTimer(clock.now().mono + RELEASE_CONFIRM_MS, () => {
-          const message = `the release of ${JSON.stringify(this.name)} was sent, but the broker did not answer within ${RELEASE_CONFIRM_MS} ms; it frees the lock when it notices the dead connection`;
-          reject(new BrokerUnreachableError(message));
-        });
-        this.#ended = () => {
-          cancel();
-          resolve();
-        };
-      });
+    return traces.release.tracePromise(() => {
+      this.#givenBack ??= this.#giveBack();
+      return this.#givenBack;
     }, this.#copyTrace());
+  }
+
+  async #giveBack(): Promise<void> {
+    this.#hold.dispatch({ type: 'release' });
+    this.#rejectPending(() => this.#wasReleased());
+    if (this.#isEnded) return;
+    const { clock } = this.#context;
+    await new Promise<void>((resolve, reject) => {
+      const cancel = clock.setTimer(clock.now().mono + RELEASE_CONFIRM_MS, () => {
+        const message = `the release of ${JSON.stringify(this.name)} was sent, but the broker did not answer within ${RELEASE_CONFIRM_MS} ms; it frees the lock when it notices the dead connection`;
+        reject(new BrokerUnreachableError(message));
+      });
+      this.#ended = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   async #releaseWith(options: ReleaseOptions<T>): Promise<void> {
@@ -257,6 +266,11 @@ export class Lease<T = unknown> {
     await Promise.allSettled([saving, releasing]);
     await saving;
     await releasing;
+  }
+
+  /** Never from inside a step: listeners of the signal are code of users. */
+  #tellLoss(): void {
+    if (this.#lost !== undefined) this.#abort?.abort(this.#lost);
   }
 
   /** An error costs more than the rest of a release, so it is made for those who get it. */

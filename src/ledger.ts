@@ -1,5 +1,6 @@
 import { v7 as uuid } from 'uuid';
 import type { LockBroker, QueueDepth } from './broker/port.ts';
+import { publish } from './callbacks.ts';
 import type { Clock } from './clock.ts';
 import { type LockTrace, probeChannel, seedChannel } from './diagnostics.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from './errors.ts';
@@ -26,7 +27,7 @@ import {
 /** Names remembered when nobody uses them; beyond it the longest unused is forgotten. About 1 MB. */
 const IDLE_NAMES = 10_000;
 
-/** How long after its own release a process does not take "nothing ready" for "somebody else holds it". */
+/** How long after its own release a process does not take "nothing ready" for "somebody else holds it"; opening.ts bounds it. */
 const JUST_RELEASED_MS = 250;
 
 type Calls = { look: QueueDepth | 'absent'; declare: QueueDepth; seed: undefined };
@@ -136,7 +137,7 @@ export class NameRecord {
       at,
     };
     await this.#parts.broker.publish(this.queue, encodeToken(token));
-    if (seedChannel.hasSubscribers) seedChannel.publish({ ...this.#trace(), again: this.highestSeen > 0n });
+    publish(seedChannel, { ...this.#trace(), again: this.highestSeen > 0n });
   }
 
   /** Makes sure that there is a register. Says whether it shows nothing and nobody; asks only if it is not known. */
@@ -212,7 +213,7 @@ export class NameRecord {
   #probe(): Promise<void> {
     const { broker, clock, settings } = this.#parts;
     settings.logger.info({ lock: this.name }, 'no token seen for healAfterMs: probing');
-    if (probeChannel.hasSubscribers) probeChannel.publish(this.#trace());
+    publish(probeChannel, this.#trace());
     const probe = { id: uuid(), name: this.name, by: this.#by(), at: clock.now().wall };
     return broker.publish(this.queue, encodeProbe(probe), { expirationMs: PROBE_TTL_MS });
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { guarded } from './callbacks.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import type { StateSchema } from './state.ts';
@@ -60,7 +61,7 @@ export interface ConnectOptions {
   connectTimeoutMs?: number | undefined;
   /** Passed to `net.connect` or `tls.connect` through amqplib: `ca`, `cert`, `key`, `credentials`, … `noDelay` is always on. */
   socketOptions?: object | undefined;
-  /** pino's call shape. Default: silent. */
+  /** pino's call shape. What it throws is ignored. Default: silent. */
   logger?: Logger | undefined;
 }
 
@@ -173,7 +174,7 @@ const connectSchema = z.strictObject({
   localBatch: localBatch.default(1),
   connectTimeoutMs: wholeMs(1).default(10_000),
   socketOptions: z.custom<object>(isObject, expects('an object')).default({}),
-  logger: logger.default(silentLogger),
+  logger: logger.transform(guarded).default(silentLogger),
 }) satisfies z.ZodType<Settings, ConnectOptions>;
 
 const stateSchema = z.custom<StateSchema<unknown>>(

@@ -1,3 +1,4 @@
+import { alone } from './callbacks.ts';
 import type { Clock } from './clock.ts';
 
 /** Into how many rounds `verifyEveryMs` is divided: one each 200 ms by default. */
@@ -61,17 +62,6 @@ export class Rounds {
       if (this.#clock.now().mono < at) return this.#await(at, round); // a timer may fire a little early
       this.#rounds.delete(at);
       for (const callback of round.members) alone(callback);
-    });
-  }
-}
-
-/** What one of them throws is nobody else's: it is thrown as from a timer of its own. */
-function alone(callback: () => void): void {
-  try {
-    callback();
-  } catch (error) {
-    setImmediate(() => {
-      throw error;
     });
   }
 }

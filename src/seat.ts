@@ -1,3 +1,4 @@
+import { publish } from './callbacks.ts';
 import { Contender, type ContenderOwner } from './contender.ts';
 import type { Context } from './context.ts';
 import { waitingChannel } from './diagnostics.ts';
@@ -94,16 +95,13 @@ export class Seat {
     this.#line.push(call);
     const { lock, context } = this.#home;
     if (this.#contender.at === 'idle') this.#contender.start();
-    else if (waitingChannel.hasSubscribers)
-      waitingChannel.publish({ lock, service: context.identity.service });
+    else publish(waitingChannel, { lock, service: context.identity.service });
   }
 
   /** The call's caller has gone: a timeout or an abort. */
   leave(call: Call): void {
     if (!this.#line.includes(call)) return;
-    const { at } = this.#contender;
-    // Whoever cannot read the register yet waits for a stale holder.
-    this.#wasInLine = this.#holder !== undefined || at === 'waiting' || at === 'delaying' || at === 'reading';
+    this.#wasInLine = this.#holder !== undefined || this.#contender.isBehindHolder;
     if (this.#line.length === 1 && this.#holder === undefined) {
       this.#contender.dispatch({ type: 'give-up' });
     } else {

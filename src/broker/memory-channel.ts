@@ -1,3 +1,4 @@
+import { soon } from '../callbacks.ts';
 import type { BatonError } from '../errors.ts';
 import { BrokerChannel, type ChannelHost } from './memory-broker-channel.ts';
 import type { Connection } from './memory-connection.ts';
@@ -76,7 +77,7 @@ export class MemoryChannel implements ConsumerChannel {
   close(): void {
     if (this.#state === 'waiting') {
       this.#state = 'closing';
-      queueMicrotask(() => this.end({ scope: 'channel' }));
+      soon(() => this.end({ scope: 'channel' }));
       return;
     }
     this.#send((far) => far.endWith());

@@ -1,3 +1,4 @@
+import { soon } from '../callbacks.ts';
 import type { Clock } from '../clock.ts';
 import type { BatonError } from '../errors.ts';
 import type { BrokerChannel } from './memory-broker-channel.ts';
@@ -45,7 +46,7 @@ export class Connection {
   destroy(error: BatonError): void {
     this.up.cut();
     this.down.cut();
-    queueMicrotask(() => this.events.lost(error));
+    soon(() => this.events.lost(error));
   }
 
   /**

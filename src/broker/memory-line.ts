@@ -1,3 +1,4 @@
+import { soon } from '../callbacks.ts';
 import type { Clock } from '../clock.ts';
 
 interface Frame {
@@ -64,7 +65,7 @@ export class Line {
     const next = this.#frames[0];
     if (next === undefined || this.#frozen || this.#waking) return;
     this.#waking = true;
-    if (next.dueMono <= this.#clock.now().mono) queueMicrotask(this.#wake);
+    if (next.dueMono <= this.#clock.now().mono) soon(this.#wake);
     else this.#cancelTimer = this.#clock.setTimer(next.dueMono, this.#wake);
   }
 

@@ -1,3 +1,4 @@
+import { soon } from '../callbacks.ts';
 import { type BatonError, BrokerUnreachableError, ClosedError } from '../errors.ts';
 import { absentQueue } from './memory-broker-channel.ts';
 import { MemoryChannel } from './memory-channel.ts';
@@ -89,7 +90,7 @@ export class MemorySession implements LockSession {
     const channel = new MemoryChannel(listener, (ended) => this.#channels.delete(ended));
     if (this.#closing !== undefined) {
       channel.mute();
-      queueMicrotask(() => channel.end({ scope: 'connection', error: closedError() }));
+      soon(() => channel.end({ scope: 'connection', error: closedError() }));
       return channel;
     }
     this.#channels.add(channel);
@@ -117,7 +118,7 @@ export class MemorySession implements LockSession {
       const cancelTimer = node.clock.setTimer(node.clock.now().mono + timeoutMs, () =>
         this.#finishClosing?.(),
       );
-      if (connection === undefined) queueMicrotask(() => this.#finishClosing?.());
+      if (connection === undefined) soon(() => this.#finishClosing?.());
       connection?.up.send(() => {
         node.hangUp([connection]);
         connection.down.send(() => this.#finishClosing?.());
@@ -245,7 +246,7 @@ export class MemorySession implements LockSession {
     const open = () => {
       if (this.#connection === undefined && this.#closing === undefined && !this.#frozen) this.#open();
     };
-    if (at <= this.#node.clock.now().mono) queueMicrotask(open);
+    if (at <= this.#node.clock.now().mono) soon(open);
     else if (this.#closing === undefined) this.#cancelReconnect = this.#node.clock.setTimer(at, open);
   }
 

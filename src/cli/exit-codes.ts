@@ -8,12 +8,14 @@ export const EXIT = {
   usage: 64,
   unreachable: 69,
   internal: 70,
+  output: 74,
   notAcquired: 75,
   protocol: 76,
   accessRefused: 77,
   lost: 79,
   notExecutable: 126,
   notFound: 127,
+  brokenPipe: 141,
 } as const;
 
 const BY_CODE: Record<BatonErrorCode, number> = {

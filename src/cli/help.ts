@@ -30,6 +30,8 @@ export const COMMON_CODES: readonly (readonly [string, string])[] = [
   ['64', 'wrong usage or options'],
   ['69', 'no broker answered'],
   ['70', 'a fault of baton itself'],
+  ['74', 'the output could not be written'],
   ['76', 'a broker that is not supported, a queue that is not a lock, or a newer token'],
   ['77', 'access refused: login, virtual host or permissions'],
+  ['141', 'nobody reads the output any more'],
 ];

@@ -1,7 +1,7 @@
 import type { LockSession } from '../broker/port.ts';
 import { connectSession } from '../broker/session.ts';
 import { parseConnectOptions, type Settings } from '../options.ts';
-import { lockPlace } from '../protocol/topology.ts';
+import { lockNameOf, lockPlace } from '../protocol/topology.ts';
 import {
   type Connection,
   connectArgs,
@@ -16,6 +16,12 @@ import { Management } from './management/client.ts';
 export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
 
 const FAREWELL_MS = 1_000;
+
+/** With slots the queue is not the lock's alone. */
+export interface Whereabouts {
+  readonly queue: string;
+  readonly lock: string;
+}
 
 /** A session with the broker, and its management API, which may turn out to be off. */
 export class Inspection implements AsyncDisposable {
@@ -48,9 +54,24 @@ export class Inspection implements AsyncDisposable {
     return this.settings.namespace;
   }
 
-  /** With slots it is not the lock's alone. */
-  queueOf(lock: string): string {
-    return lockPlace(this.namespace, lock, this.settings.slots).queue;
+  /**
+   * Where a lock is. Also taken is what `ls` prints where it knows no name: a queue's name, the hash and beginning of a
+   * long name, and `3-of-64` for a slot, unless there is a lock of that name.
+   */
+  async find(name: string): Promise<Whereabouts> {
+    const { queue } = lockPlace(this.namespace, name, this.settings.slots);
+    const listed = this.#listed(name);
+    const isListed = listed !== undefined && (await this.session.look(queue)) === 'absent';
+    return isListed
+      ? { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed }
+      : { queue, lock: name };
+  }
+
+  #listed(name: string): string | undefined {
+    const prefix = `baton.${this.namespace}`;
+    if (/^#[\w-]{43}\./.test(name)) return `${prefix}.lock.${name}`;
+    if (/^\d+-of-\d+$/.test(name)) return `${prefix}.slot.${name}`;
+    return name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`) ? name : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,8 +4,10 @@ import { InvalidOptionsError, isBatonError } from '../index.ts';
 import { inFlags } from './connect-flags.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { columns } from './help.ts';
+import { parseArgsProblem } from './parse-args-problem.ts';
 import { Interrupted } from './run/interrupts.ts';
-import { say } from './talk.ts';
+import { systemText } from './system-text.ts';
+import { allSaid, OutputError, printLines, say } from './talk.ts';
 import { UsageError } from './usage-error.ts';
 
 /** One folder for each; loaded when it is called. */
@@ -32,11 +34,12 @@ baton COMMAND --help tells the rest. baton --version names the version.
 `;
 
 async function main([name, ...argv]: readonly string[]): Promise<number> {
-  if (name === '--version') return print(`${version()}\n`);
+  if (name === '--version') return print(version());
   if (name === '--help' || name === '-h' || name === 'help') return print(HELP);
-  const command = name === undefined ? undefined : COMMANDS[name];
+  const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
-    const problem = name === undefined ? 'which command?' : `there is no command ${JSON.stringify(name)}`;
+    const problem =
+      name === undefined ? 'which command?' : `there is no command ${JSON.stringify(name)}; there are`;
     throw new UsageError(`${problem} ${Object.keys(COMMANDS).join(', ')}; see baton --help`);
   }
   const module = await command.load();
@@ -45,8 +48,8 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
   return own.includes('--help') || own.includes('-h') ? print(module.HELP) : module.main(argv);
 }
 
-function print(text: string): number {
-  process.stdout.write(text);
+async function print(text: string): Promise<number> {
+  await printLines(text.trimEnd().split('\n'));
   return EXIT.ok;
 }
 
@@ -58,24 +61,35 @@ function version(): string {
 /** Tells what went wrong, and with which code to exit. */
 function fail(error: unknown): number {
   if (error instanceof Interrupted) return error.exitCode;
+  if (error instanceof OutputError) return failOutput(error);
   const usage = wrongUsage(error);
   if (usage !== undefined) {
     say(usage);
     return EXIT.usage;
   }
-  if (isBatonError(error) || !(error instanceof Error))
-    say(error instanceof Error ? error.message : String(error));
-  else say(error.stack ?? error.message);
+  say(error instanceof Error ? error.message : String(error));
+  // A fault of ours. The stack begins with the message, which may have lines of its own.
+  if (!isBatonError(error) && error instanceof Error) {
+    const { stack = '' } = error;
+    for (const line of stack.slice(stack.indexOf(error.message) + error.message.length).split('\n'))
+      if (line !== '') say(line);
+  }
   return exitCodeOf(error);
+}
+
+function failOutput({ message, code }: OutputError): number {
+  if (code === 'EPIPE') return EXIT.brokenPipe; // as with `| head`: who read it has enough
+  say(`${message}: ${systemText(code)}`);
+  return EXIT.output;
 }
 
 function wrongUsage(error: unknown): string | undefined {
   if (error instanceof UsageError) return error.message;
   if (error instanceof InvalidOptionsError) return inFlags(error.message);
-  if (error instanceof TypeError && /^ERR_PARSE_ARGS_/.test(String(Reflect.get(error, 'code'))))
-    return error.message;
-  return undefined;
+  return parseArgsProblem(error, process.argv[2] ?? '');
 }
 
+const code = await main(process.argv.slice(2)).catch(fail);
+await allSaid();
 // Not by letting the event loop run empty: a broker that does not answer may not keep the command alive.
-process.exit(await main(process.argv.slice(2)).catch(fail));
+process.exit(code);

@@ -1,22 +1,27 @@
-/** Rows under headings, in columns two spaces apart; the last column is not padded. */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headings, ...rows];
-  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+import { displayWidth, visible } from './visible.ts';
+
+/** Lines of rows under headings, in columns two spaces apart; the last column is not padded. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const all = [headings, ...rows].map((row) => row.map(visible));
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => displayWidth(row[column] ?? ''))));
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - displayWidth(cell))))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Lines of names and their values. */
+export function facts(rows: readonly (readonly [name: string, value: string])[]): string[] {
+  return rows.map(([name, value]) => `${`${name}:`.padEnd(15)}${value}`);
 }
 
 /** `2026-03-01 12:00:00Z, 5 min`: a time as it is written in logs, and how long ago it was. */
 export function ago(iso: string | null, nowMs = Date.now()): string {
   if (iso === null) return '?';
   const seconds = Math.max(0, Math.round((nowMs - Date.parse(iso)) / 1_000));
-  return `${iso.slice(0, 19).replace('T', ' ')}Z, ${spanOf(seconds)}`;
+  return `${iso.replace(/\.\d+Z$/, 'Z').replace('T', ' ')}, ${spanOf(seconds)}`;
 }
 
 /** `12 min`: rounded down to a unit that says enough. */

@@ -1,8 +1,9 @@
 import type { Logger } from '../index.ts';
+import { log } from './talk.ts';
 
 /** Everything the library has to say, as JSON lines on stderr. */
 export async function verboseLogger(): Promise<Logger> {
-  const { destination, pino } = await import('pino');
-  const logger: Logger = pino({ name: 'baton', level: 'debug' }, destination({ fd: 2, sync: true }));
+  const { pino } = await import('pino');
+  const logger: Logger = pino({ name: 'baton', level: 'debug' }, { write: log });
   return logger;
 }

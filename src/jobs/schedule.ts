@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
+import { tell } from '../callbacks.ts';
 import type { Clock } from '../clock.ts';
 import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { type Policy, presentSince } from './decide.ts';
+import { Trouble } from './trouble.ts';
 import { type Ending, type JobLease, type Turn, takeTurn } from './turn.ts';
 
 /** What a scheduled task is given. */
@@ -28,11 +30,18 @@ export interface RunReport {
   readonly error?: unknown;
 }
 
-interface ScheduleEvents {
+/** The job is done up to an instant that is far ahead of this worker's clock. Nothing runs until then. */
+export interface AheadReport {
+  readonly doneUpTo: Date;
+  readonly aheadMs: number;
+}
+
+export interface ScheduleEvents {
   done: [RunReport];
   failed: [RunReport];
-  /** It cannot go on: the lock cannot be used. */
+  /** The lock cannot be used, or a tick not recorded. It goes on trying. */
   error: [unknown];
+  ahead: [AheadReport];
   ended: [];
 }
 
@@ -44,15 +53,19 @@ interface Parts {
   /** service@host/pid */
   readonly by: string;
   acquire(signal: AbortSignal): Promise<JobLease>;
+  ended(): void;
 }
 
 const BEAT_MS = 5_000;
-/** How soon a worker comes again whose tick could not be recorded. */
+/** How soon a worker comes again that could not use the lock, or not record a tick; twice as late each time. */
 const AGAIN_MS = 1_000;
+const AGAIN_AT_MOST_MS = 300_000;
 
 /**
- * A job on this worker, from `baton.schedule`. Emits `done` and `failed` for its own runs, `error` with what
- * ended it, and `ended`. It ends with `stop()` or with its coordinator.
+ * A job on this worker, from `baton.schedule`. Emits `done` and `failed` for its own runs; `error` when something keeps
+ * it from its work, once for each kind until that has changed; `ahead` when the job was done far ahead of this worker's
+ * clock; and `ended`. Whatever fails, it goes on trying, 1 s to 5 min apart: it ends with `stop()` or with its
+ * coordinator alone. `error` and `ahead` that nobody listens to become a warning of the process, once.
  */
 export class Schedule extends EventEmitter<ScheduleEvents> {
   readonly name: string;
@@ -66,18 +79,21 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
   #dueAt: number | undefined;
   #onDue: (() => void) | undefined;
   #cancelBeat: (() => void) | undefined;
+  readonly #trouble: Trouble;
 
   /** @internal Schedules come from `coordinator.schedule`. */
   constructor(parts: Parts, task: ScheduledTask) {
     super();
     this.name = parts.name;
     this.#parts = parts;
+    this.#trouble = new Trouble(parts.name, parts.logger, this);
     this.#task = task;
     this.#since = this.#seen = this.#now();
     this.#beat();
     this.#work = this.#attend().finally(() => {
       this.#cancelBeat?.();
-      this.emit('ended');
+      parts.ended();
+      tell(this, 'ended');
     });
   }
 
@@ -100,22 +116,29 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
 
   /** Attends every tick: whoever is granted the lock first runs it, the others find it done. */
   async #attend(): Promise<void> {
-    try {
-      for (;;) {
+    for (let failures = 0; !this.#isOver; ) {
+      try {
         const turn = await this.#turn();
-        const more = turn?.did === 'run' && turn.last.outcome === 'done';
-        if (!more && !(await this.#untilDue(turn?.done))) return;
-        if (this.#stop.signal.aborted || this.#isRetired) return;
+        failures = 0;
+        this.#trouble.over();
+        const more = turn.did === 'run' && turn.last.outcome === 'done';
+        if (!more && !(await this.#untilDue(turn))) return;
+      } catch (error) {
+        if (this.#isOver || error instanceof ClosedError) return;
+        this.#trouble.error(error);
+        await this.#rest(Math.min(AGAIN_MS * 2 ** failures, AGAIN_AT_MOST_MS));
+        this.#onDue = undefined;
+        failures += 1;
       }
-    } catch (error) {
-      if (this.#stop.signal.aborted || error instanceof ClosedError) return;
-      this.#parts.logger.error({ job: this.name, err: error }, 'schedule ended');
-      if (this.listenerCount('error') > 0) this.emit('error', error);
     }
   }
 
-  /** Undefined when the lock was lost on the way: then whoever has it now decides. */
-  async #turn(): Promise<Turn | undefined> {
+  get #isOver(): boolean {
+    return this.#stop.signal.aborted || this.#isRetired;
+  }
+
+  /** Rejects when the lock cannot be used, and when it was lost on the way: then whoever has it now decides. */
+  async #turn(): Promise<Turn> {
     const { policy, by, logger } = this.#parts;
     const lease = await this.#parts.acquire(this.#stop.signal);
     this.#look();
@@ -129,8 +152,20 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
     } catch (error) {
       await lease.release().catch(() => undefined);
       logger.warn({ job: this.name, err: error }, 'a tick was not recorded');
-      return undefined;
+      throw error;
     }
+  }
+
+  #rest(ms: number): Promise<void> {
+    const { clock } = this.#parts;
+    return new Promise((resolve) => {
+      const cancel = clock.setTimer(clock.now().mono + ms, resolve);
+      this.#onDue = () => {
+        cancel();
+        resolve();
+      };
+      if (this.#isOver) this.#onDue();
+    });
   }
 
   async #run(lease: JobLease, tick: number): Promise<Ending> {
@@ -155,11 +190,11 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
         throwIfLost: () => lease.throwIfLost(),
       });
       lease.throwIfLost();
-      this.emit('done', report());
+      tell(this, 'done', report());
       return { outcome: 'done' };
     } catch (error) {
       this.#parts.logger.warn({ job: this.name, tick: new Date(tick), err: error }, 'run failed');
-      this.emit('failed', { ...report(), error });
+      tell(this, 'failed', { ...report(), error });
       return { outcome: 'failed' };
     } finally {
       lease.signal.removeEventListener('abort', end);
@@ -168,16 +203,19 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
   }
 
   /** False when the schedule has no further tick. */
-  async #untilDue(done: number | undefined): Promise<boolean> {
+  async #untilDue(turn: Turn): Promise<boolean> {
     const { ticks } = this.#parts.policy;
     const now = this.#now();
-    const next = done === undefined ? now + AGAIN_MS : ticks.next(done);
+    const aheadMs = turn.did === 'nothing' ? turn.aheadMs : undefined;
+    this.#trouble.ahead(turn.done, aheadMs);
+    // Who is ahead comes for each tick all the same, so that it is noticed when the record is mended.
+    const next = ticks.next(aheadMs === undefined ? turn.done : now);
     this.#dueAt = next !== undefined && next > now ? next : ticks.next(now);
     if (this.#dueAt === undefined) return false;
     await new Promise<void>((resolve) => {
       this.#onDue = resolve;
       this.#beat();
-      if (this.#stop.signal.aborted || this.#isRetired) resolve();
+      if (this.#isOver) resolve();
     });
     this.#dueAt = this.#onDue = undefined;
     return true;

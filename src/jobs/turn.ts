@@ -1,3 +1,4 @@
+import { aheadMs } from './ahead.ts';
 import { decide, doneAfter, doneBefore, type Policy } from './decide.ts';
 import type { JobRecord, LastRun } from './record.ts';
 
@@ -17,7 +18,8 @@ export interface Ending extends Pick<LastRun, 'exitCode' | 'signal'> {
 }
 
 export type Turn =
-  | { readonly did: 'nothing'; readonly done: number }
+  /** `aheadMs`: it is done so far ahead of this worker's clock that somebody's clock was wrong. */
+  | { readonly did: 'nothing'; readonly done: number; readonly aheadMs: number | undefined }
   /** Began to remember; `memory-lost`: a tick that may have been run before was dropped. */
   | { readonly did: 'begin'; readonly done: number; readonly why: 'first' | 'memory-lost' }
   | { readonly did: 'run'; readonly done: number; readonly last: LastRun };
@@ -41,11 +43,14 @@ export async function takeTurn(
   run: (tick: number) => Promise<Ending>,
 ): Promise<Turn> {
   const record = lease.state;
-  const decision = decide(policy, { record, nowMs: now(), presentSinceMs });
+  const nowMs = now();
+  const decision = decide(policy, { record, nowMs, presentSinceMs });
   switch (decision.do) {
-    case 'leave':
+    case 'leave': {
       await lease.release();
-      return { did: 'nothing', done: record?.done ?? 0 };
+      const done = record?.done ?? 0;
+      return { did: 'nothing', done, aheadMs: aheadMs(policy.ticks, done, nowMs) };
+    }
     case 'begin':
       await lease.release({ state: { v: 1, done: decision.done } });
       return { did: 'begin', done: decision.done, why: decision.why };

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 
 const SHORTSTR_BYTES = 255;
 const READABLE_CHARS = 100;
+/** Four bytes of UTF-8, each `%` and two digits. */
+const LONGEST_CHARACTER = 12;
 
 /**
  * Arguments of a lock queue. They are a wire format: a client with others, `x-expires` included, is answered 406.
@@ -93,29 +95,50 @@ export function noticeQueueName(namespace: string, id: string): string {
 export interface ConsumerClaim extends ConsumerIdentity {
   /** When it took its place in line, epoch milliseconds of its own clock. Other clients may not say. */
   readonly since: number | undefined;
+  /** The lock's name; `…` at its end when the tag had no room for all of it. */
+  readonly lock: string;
 }
 
 /** Reads a tag of {@link consumerTag}; undefined for one that is nothing of the kind. */
 export function readConsumerTag(tag: string): ConsumerClaim | undefined {
-  const [, service, host, pid, id = ''] = /^(.*?)@([^/@]*)\/(\d+)\/([^/]*)\//.exec(tag) ?? [];
+  const [, service, host, pid, id = '', name = ''] =
+    /^(.*?)@([^/@]*)\/(\d+)\/([^/]*)\/(.*)$/s.exec(tag) ?? [];
   if (service === undefined || host === undefined) return undefined;
   const since = /^[0-9a-f]{18}$/.test(id) ? Number.parseInt(id.slice(0, 12), 16) : undefined;
-  return { service: unescapeName(service), host: unescapeName(host), pid: Number(pid), since };
+  const lock = tag.length < SHORTSTR_BYTES ? unescapeName(name) : `${unescapeBeginning(name)}…`;
+  return { service: unescapeName(service), host: unescapeName(host), pid: Number(pid), since, lock };
 }
 
-/** What lies behind the prefix of a lock queue's name: the lock's name, or the hash and beginning of a long one. */
+/** Of a name that was cut off, perhaps in the middle of a character. */
+function unescapeBeginning(escaped: string): string {
+  const lengths = Array.from({ length: LONGEST_CHARACTER }, (_, cut) => escaped.length - cut);
+  const whole = lengths.map((length) => escaped.slice(0, length)).find(isEscaped);
+  return whole === undefined ? escaped : decodeURIComponent(whole);
+}
+
+/**
+ * What lies behind the prefix of a lock queue's name: the lock's name, or the hash and beginning of a long one. Undefined
+ * for a queue that no lock of batonmq is in.
+ */
 export function lockNameOf(namespace: string, queue: string): string | undefined {
   const prefix = `baton.${namespace}.lock.`;
   if (!queue.startsWith(prefix)) return undefined;
   const escaped = queue.slice(prefix.length);
-  return escaped.startsWith('#') ? escaped : unescapeName(escaped);
+  if (escaped.startsWith('#')) return escaped;
+  const name = unescapeName(escaped);
+  return name.isWellFormed() && escapeName(name) === escaped ? name : undefined;
 }
 
 function unescapeName(escaped: string): string {
+  return isEscaped(escaped) ? decodeURIComponent(escaped) : escaped; // cut in the middle of a character
+}
+
+function isEscaped(text: string): boolean {
   try {
-    return decodeURIComponent(escaped);
+    decodeURIComponent(text);
+    return true;
   } catch {
-    return escaped; // cut in the middle of a character
+    return false;
   }
 }
 

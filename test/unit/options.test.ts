@@ -64,7 +64,6 @@ describe('options of connect', () => {
     ['slots', 10_000],
     ['connectTimeoutMs', 1],
     ['socketOptions', { ca: ['pem'], servername: 'rabbit' }],
-    ['logger', console],
   ])('%s takes %j', (option, value) => {
     expect(parseConnectOptions({ [option]: value })).toMatchObject({ [option]: value });
   });

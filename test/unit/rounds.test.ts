@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Rounds } from '../../src/rounds.ts';
 import { ManualClock } from '../../src/testing/index.ts';
+import { uncaughtDuring } from './uncaught.ts';
 
 const EVERY_MS = 5_000;
 
@@ -110,17 +111,7 @@ describe('the rounds of verifications', () => {
       throw thrown;
     });
     rounds.join(place, EVERY_MS, () => called.push('other'));
-    const uncaught: unknown[] = [];
-    const others = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException');
-    process.once('uncaughtException', (error) => uncaught.push(error));
-    try {
-      await clock.advance(EVERY_MS);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    } finally {
-      process.removeAllListeners('uncaughtException');
-      for (const listener of others) process.on('uncaughtException', listener);
-    }
+    const uncaught = await uncaughtDuring(() => clock.advance(EVERY_MS));
     expect(called).toEqual(['other']);
     expect(uncaught).toEqual([thrown]);
   });

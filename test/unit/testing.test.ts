@@ -94,6 +94,15 @@ describe('the limits of a wait', () => {
     expect(outcome.error).toMatchObject({ code: 'broker-unreachable', retryable: true });
   });
 
+  test('tryAcquire on a line that dies after it has shown a holder says undefined', async () => {
+    const { a, b } = await holderAndWaiter();
+    const outcome = watch(b.lock('jobs').tryAcquire());
+    await clock.advance(10);
+    for (const baton of [a, b]) broker.line(baton).freeze();
+    await clock.advance(990);
+    expect(outcome).toEqual({ value: undefined });
+  });
+
   test('tryAcquire with a timeout says undefined then, and acquire rejects', async () => {
     const { a } = await holderAndWaiter();
     const attempt = watch(a.lock('jobs').tryAcquire({ timeoutMs: 500 }));

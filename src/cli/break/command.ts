@@ -1,12 +1,12 @@
-import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';
+import type { LockState } from '../locks/report.ts';
 import { personText, sinceText } from '../locks/text.ts';
 import { nodesAway } from '../management/nodes.ts';
-import { say } from '../talk.ts';
+import { ask, say } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
 
 export { HELP } from './help.ts';
@@ -23,12 +23,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...surplus] = positionals;
   if (name === undefined || surplus.length > 0)
     throw new UsageError('baton break needs the name of one lock');
-  const lock = parseLockName(name);
+  const asked = parseLockName(name);
   if (values.yes !== true && process.stdin.isTTY !== true) {
     throw new UsageError('baton break asks before it deletes anything: call it on a terminal, or with --yes');
   }
   await using inspection = await Inspection.open(values);
-  const details = await readDetails(inspection, lock);
+  const details = await readDetails(inspection, asked);
+  const { lock } = details.report;
   if (details.report.state === 'absent') {
     say(`there is no lock ${JSON.stringify(lock)} in namespace ${inspection.namespace}`);
     return EXIT.no;
@@ -39,21 +40,29 @@ export async function main(argv: readonly string[]): Promise<number> {
     say(refusal(lock, away));
     return EXIT.no;
   }
-  if (values.yes !== true && !(await confirms(question(details)))) {
+  if (values.yes !== true && !isYes(await ask(question(details)))) {
     say('nothing was changed');
     return EXIT.no;
   }
   await inspection.session.remove(details.report.queue);
   say(
-    `lock ${JSON.stringify(lock)} is broken: who held it has been told, who waits makes it anew with higher fences`,
+    `lock ${JSON.stringify(lock)} was ${DONE[details.report.state]}, and the next one creates it with higher fences`,
   );
   return EXIT.ok;
 }
 
+const DONE: Readonly<Record<LockState, string>> = {
+  held: 'taken from its holder, who has been told',
+  free: 'deleted',
+  'no-token': 'deleted',
+  absent: 'deleted',
+  odd: 'deleted',
+};
+
 function question({ report }: Details): string {
   const { lock, state, holder, waiters } = report;
-  const held = holder === null ? 'held' : `held by ${personText(holder)} since ${sinceText(holder)}`;
-  const now = state === 'held' ? held : state === 'free' ? 'free' : 'without a token';
+  const held = holder === null ? 'held' : `held by ${personText(holder, report)} since ${sinceText(holder)}`;
+  const now = { held, free: 'free', 'no-token': 'without a token', absent: 'absent', odd: 'odd' }[state];
   const line = waiters === null ? '' : `, ${waiters.length} waiting`;
   return `Lock ${JSON.stringify(lock)} is ${now}${line}. Its holder loses it at once, and must stop by itself. Break it? [y/N] `;
 }
@@ -63,11 +72,4 @@ function refusal(lock: string, away: readonly string[]): string {
   return `lock ${JSON.stringify(lock)} was not broken, because ${away.join(', ')} does not run: once it is back, who takes this lock through it could wait for ever, hold up everybody, or be given an old fence. Break it when all nodes run; or end its holder (baton show says who), or his connection (rabbitmqctl close_connection). --anyway breaks it`;
 }
 
-async function confirms(text: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(text)).trim());
-  } finally {
-    terminal.close();
-  }
-}
+const isYes = (answer: string): boolean => /^y(es)?$/i.test(answer.trim());

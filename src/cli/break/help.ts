@@ -19,5 +19,5 @@ ${columns([
 ${connectionHelp()}
 
 Exit codes:
-${columns([['0', 'broken'], ['1', 'the answer was no, a node does not run, or there is no such lock'], ...COMMON_CODES])}
+${columns([['0', 'deleted'], ['1', 'the answer was no, a node does not run, or there is no such lock'], ...COMMON_CODES])}
 `;

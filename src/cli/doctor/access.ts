@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 import type { LockSession } from '../../broker/port.ts';
 import { AccessRefusedError, type BatonError, isBatonError } from '../../errors.ts';
 import { encodeProbe } from '../../protocol/token.ts';
+import { quote } from '../quote.ts';
 import type { Finding } from './finding.ts';
 
 /** A publish that takes longer than this is blocked. */
@@ -48,7 +49,7 @@ export async function accessFindings({ session, queue, lock, user, vhost }: Scen
     return [...findings, { check: 'permissions', level: 'ok', says }];
   }
   const says = `user '${user}' lacks ${denied.join('; ')}. A user with read alone can hold locks that exist`;
-  const fix = `rabbitmqctl set_permissions -p '${vhost}' '${user}' '^baton\\.' '^amq\\.default$' '^baton\\.'`;
+  const fix = `rabbitmqctl set_permissions -p ${quote(vhost)} ${quote(user)} '^baton\\.' '^amq\\.default$' '^baton\\.'`;
   const level = denied.some((it) => it.startsWith('read')) ? 'problem' : 'warning';
   return [...findings, { check: 'permissions', level, says, fix }];
 }

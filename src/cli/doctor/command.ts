@@ -11,6 +11,7 @@ import { inFlags } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
+import { printJson, printLines } from '../talk.ts';
 import { accessFindings } from './access.ts';
 import { clusterFindings, type Node } from './cluster.ts';
 import { consumerTimeoutFindings } from './consumer-timeout.ts';
@@ -19,6 +20,8 @@ import type { Finding, Level } from './finding.ts';
 import { latencyFindings } from './latency.ts';
 import { lineFindings, stillUnserved, unservedAfterMs, unservedIn } from './line.ts';
 import { policyFindings } from './policies.ts';
+import { priorityFindings } from './priority.ts';
+import { slotFindings } from './slots.ts';
 import { isSuspicious, tokenFindings, type Whereabouts } from './tokens.ts';
 import { versionFindings } from './version.ts';
 
@@ -39,7 +42,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return error;
   });
   if (!(inspection instanceof Inspection)) {
-    print(
+    await print(
       [{ check: 'connection', level: 'problem', says: inFlags(inspection.message) }],
       values.json === true,
     );
@@ -47,7 +50,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   await using _ = inspection;
   const findings = await examine(inspection, performance.now() - started);
-  print(findings, values.json === true);
+  await print(findings, values.json === true);
   const worst = worstOf(findings);
   return worst === 'problem' ? 2 : worst === 'warning' ? 1 : 0;
 }
@@ -123,11 +126,17 @@ async function examineTokens(
     suspects = new Set(still.map(({ name }) => name));
     unserved = stillUnserved(unserved, unservedIn(queues, await facts.consumers(where.namespace)));
   }
+  const { contestants } = await facts.consumers(where.namespace);
   // Only what was wrong at every look.
   const believed = queues.filter((queue) => !isSuspicious(queue) || suspects.has(queue.name));
   return {
     queues,
-    findings: [...tokenFindings(believed, where), ...lineFindings(unserved.values(), where)],
+    findings: [
+      ...tokenFindings(believed, where),
+      ...slotFindings(believed),
+      ...lineFindings(unserved.values(), where),
+      ...priorityFindings(contestants, where),
+    ],
   };
 }
 
@@ -153,14 +162,12 @@ function worstOf(findings: readonly Finding[]): Level {
   return LEVELS[Math.max(0, ...findings.map(({ level }) => LEVELS.indexOf(level)))] ?? 'ok';
 }
 
-function print(findings: readonly Finding[], asJson: boolean): void {
-  const text = asJson
-    ? JSON.stringify({ worst: worstOf(findings), findings })
-    : findings
-        .map(({ check, level, says, fix }) => {
-          const line = `${level.padEnd(8)} ${check.padEnd(16)} ${says}`;
-          return fix === undefined ? line : `${line}\n${' '.repeat(26)}${fix}`;
-        })
-        .join('\n');
-  process.stdout.write(`${text}\n`);
+async function print(findings: readonly Finding[], asJson: boolean): Promise<void> {
+  if (asJson) return printJson({ worst: worstOf(findings), findings });
+  await printLines(
+    findings.flatMap(({ check, level, says, fix }) => [
+      `${level.padEnd(8)} ${check.padEnd(16)} ${says}`,
+      ...(fix === undefined ? [] : [`${' '.repeat(26)}${fix}`]),
+    ]),
+  );
 }

@@ -1,7 +1,10 @@
+import type { z } from 'zod';
 import type { BrokerTraits, LockSession } from '../../broker/port.ts';
 import { lockNameOf } from '../../protocol/topology.ts';
 import { isBelow43 } from '../../protocol/versions.ts';
 import { type Consumers, readConsumers } from '../locks/consumers.ts';
+import { lookAt } from '../locks/look.ts';
+import { fields, flag, number, part, readRows, text, texts } from '../management/answers.ts';
 import { type Management, ManagementError } from '../management/client.ts';
 import type { Node } from './cluster.ts';
 import type { ConsumerTimeouts } from './consumer-timeout.ts';
@@ -9,11 +12,31 @@ import type { Finding } from './finding.ts';
 import type { Policy } from './policies.ts';
 import type { LockQueue } from './tokens.ts';
 
-type Row = Readonly<Record<string, unknown>>;
-
-const rowsOf = (answer: unknown): readonly Row[] => (Array.isArray(answer) ? (answer as Row[]) : []);
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
-const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
+const nodeSchema = part({
+  name: text,
+  running: flag,
+  mem_alarm: flag,
+  disk_free_alarm: flag,
+  partitions: texts,
+});
+const flagSchema = part({ name: text, state: text });
+const policySchema = part({
+  vhost: text,
+  name: text,
+  pattern: text,
+  priority: number,
+  'apply-to': text,
+  definition: fields,
+});
+const queueSchema = part({
+  name: text,
+  type: text,
+  arguments: fields,
+  messages_unacknowledged: number,
+  members: texts,
+  online: texts,
+});
+const timeoutSchema = part({ queue: part({ name: text }), consumer_timeout: number });
 
 function partOf(namespace: string, queue: string): Pick<LockQueue, 'part' | 'lock'> {
   const registers = `baton.${namespace}.state.`;
@@ -43,13 +66,11 @@ export class Facts {
 
   async nodes(): Promise<readonly Node[] | undefined> {
     const columns = 'name,running,mem_alarm,disk_free_alarm,partitions';
-    const rows = await this.#get('alarms and nodes', `nodes?columns=${columns}`);
-    return rows?.map((row) => ({
-      name: textOf(row.name),
-      running: row.running === true,
-      memoryAlarm: row.mem_alarm === true,
-      diskAlarm: row.disk_free_alarm === true,
-      partitions: rowsOf(row.partitions).map(String),
+    const rows = await this.#get('alarms and nodes', `nodes?columns=${columns}`, nodeSchema);
+    return rows?.map(({ mem_alarm: memoryAlarm, disk_free_alarm: diskAlarm, ...node }) => ({
+      ...node,
+      memoryAlarm,
+      diskAlarm,
     }));
   }
 
@@ -58,7 +79,7 @@ export class Facts {
     const [major, minor] = version;
     if (!isBelow43(version)) return 'raft';
     if (major < 3 || (major === 3 && minor < 13)) return 'mnesia';
-    const rows = await this.#get('feature flags', 'feature-flags?columns=name,state');
+    const rows = await this.#get('feature flags', 'feature-flags?columns=name,state', flagSchema);
     const enabled = rows?.some(({ name, state }) => name === 'khepri_db' && state === 'enabled');
     if (enabled === true) return 'raft';
     return major < 4 ? 'mnesia' : 'could-be-raft';
@@ -67,19 +88,14 @@ export class Facts {
   /** Policies and operator policies of the virtual host. */
   async policies(): Promise<readonly Policy[] | undefined> {
     const { vhost } = this.#management;
-    const [own, operators] = [
-      await this.#get('policies', `policies/${vhost}`),
-      await this.#get('operator policies', `operator-policies/${vhost}`),
-    ];
+    const own = await this.#get('policies', `policies/${vhost}`, policySchema);
+    const operators = await this.#get('operator policies', `operator-policies/${vhost}`, policySchema);
     if (own === undefined && operators === undefined) return undefined;
-    const read = (rows: readonly Row[] | undefined, operator: boolean) =>
-      (rows ?? []).map((row) => ({
-        vhost: textOf(row.vhost),
-        name: textOf(row.name),
-        pattern: textOf(row.pattern),
-        priority: numberOf(row.priority) ?? 0,
-        applyTo: textOf(row['apply-to']),
-        definition: (typeof row.definition === 'object' ? row.definition : {}) as Row,
+    const read = (rows: typeof own, operator: boolean) =>
+      (rows ?? []).map(({ 'apply-to': applyTo, priority = 0, ...row }) => ({
+        ...row,
+        priority,
+        applyTo,
         operator,
       }));
     return [...read(own, false), ...read(operators, true)];
@@ -93,28 +109,30 @@ export class Facts {
   ): Promise<readonly LockQueue[] | undefined> {
     const columns = 'name,type,arguments,messages_unacknowledged,members,online';
     const query = { name: `^baton\\.${namespace}\\.(?:lock|slot|state)\\.`, use_regex: 'true', columns };
-    const rows = await this.#told('locks', () =>
+    const answer = await this.#told('locks', () =>
       this.#management.list(`queues/${this.#management.vhost}`, query),
     );
-    if (rows === undefined) return undefined;
+    if (answer === undefined) return undefined;
+    const rows = new Map(readRows(queueSchema, answer).map((row) => [row.name, row]));
     const queues = await Promise.all(
-      (rows as readonly Row[]).map(async (row): Promise<LockQueue[]> => {
-        const name = textOf(row.name);
+      [...rows.values()].map(async (row): Promise<LockQueue[]> => {
+        const { name, members } = row;
         // What the API counts is up to 5 s old; this is the state of now.
-        const depth = await session.look(name);
+        const depth = await lookAt(session, name);
         if (depth === 'absent') return [];
-        const members = rowsOf(row.members).map(String);
+        const { ready, consumers, problem } = { ready: 0, consumers: 0, problem: undefined, ...depth };
         // Of a queue whose leader has changed it shows old news for minutes.
-        const online = new Set([...rowsOf(row.online).map(String), ...nodes]);
+        const online = new Set([...row.online, ...nodes]);
         return [
           {
             name,
             ...partOf(namespace, name),
-            type: textOf(row.type),
-            singleActiveConsumer: (row.arguments as Row | undefined)?.['x-single-active-consumer'] === true,
-            ready: depth.ready,
-            unacknowledged: numberOf(row.messages_unacknowledged),
-            used: depth.consumers > 0,
+            type: row.type,
+            singleActiveConsumer: row.arguments['x-single-active-consumer'] === true,
+            ready,
+            unacknowledged: row.messages_unacknowledged,
+            used: consumers > 0,
+            problem,
             members: members.length,
             online: members.filter((member) => online.has(member)).length,
           },
@@ -133,23 +151,20 @@ export class Facts {
   /** The shortest consumer timeouts of the namespace's consumers; empty when nothing tells (below 4.0). */
   async consumerTimeouts(namespace: string): Promise<ConsumerTimeouts | undefined> {
     const path = `consumers/${this.#management.vhost}?columns=queue.name,consumer_timeout`;
-    const rows = await this.#get('consumer timeouts', path);
+    const rows = await this.#get('consumer timeouts', path, timeoutSchema);
     if (rows === undefined) return undefined;
     const shortest = (...kinds: string[]) => {
       const timeouts = rows
-        .filter(({ queue }) => {
-          const name = textOf((queue as Row | undefined)?.name);
-          return kinds.some((kind) => name.startsWith(`baton.${namespace}.${kind}.`));
-        })
-        .flatMap(({ consumer_timeout }) => numberOf(consumer_timeout) ?? []);
+        .filter(({ queue: { name } }) => kinds.some((kind) => name.startsWith(`baton.${namespace}.${kind}.`)))
+        .flatMap(({ consumer_timeout }) => consumer_timeout ?? []);
       return timeouts.length === 0 ? undefined : Math.min(...timeouts);
     };
     return { locks: shortest('lock', 'slot'), registers: shortest('state') };
   }
 
-  async #get(what: string, path: string): Promise<readonly Row[] | undefined> {
+  async #get<T>(what: string, path: string, schema: z.ZodType<T>): Promise<readonly T[] | undefined> {
     const answer = await this.#told(what, () => this.#management.get(path));
-    return answer === undefined ? undefined : rowsOf(answer);
+    return answer === undefined ? undefined : readRows(schema, answer);
   }
 
   async #told<T>(what: string, ask: () => Promise<T>): Promise<T | undefined> {

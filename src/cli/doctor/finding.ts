@@ -10,4 +10,6 @@ export interface Finding {
   readonly says: string;
   /** A command that mends it. */
   readonly fix?: string;
+  /** All of what it was found, when it is of several. */
+  readonly all?: readonly string[];
 }

@@ -1,6 +1,8 @@
 import type { Consumers, Contestant } from '../locks/consumers.ts';
+import { quote } from '../quote.ts';
 import type { Finding } from './finding.ts';
-import { type LockQueue, quote, type Whereabouts } from './tokens.ts';
+import { grouped } from './grouped.ts';
+import type { LockQueue, Whereabouts } from './tokens.ts';
 
 /** Somebody whom the token does not seem to reach. */
 export interface Unserved {
@@ -63,19 +65,26 @@ export function lineFindings(unserved: Iterable<Unserved>, { vhost }: Whereabout
   const certain = [...unserved].filter(
     ({ how, queue }) => how === 'forgotten' || (queue.unacknowledged ?? 0) > 0,
   );
-  return certain.map((it) => {
-    const { queue, how, who } = it;
-    const check = 'line';
-    const says = `lock ${JSON.stringify(queue.lock)} ${how === 'silent' ? silent(it) : forgotten(it)}`;
-    if (queue.members < 2) return { check, level: how === 'silent' ? 'note' : 'warning', says };
-    const place = `--vhost ${quote(vhost)} ${quote(queue.name)} ${who.node}`;
-    const fix = `rabbitmq-queues delete_member ${place} && rabbitmq-queues add_member ${place}`;
-    return { check, level: 'warning', says, fix };
-  });
+  return grouped(
+    certain.map((it) => {
+      const { queue, how, who } = it;
+      const tell = how === 'silent' ? silent : forgotten;
+      const about = {
+        check: 'line',
+        of: `lock ${JSON.stringify(queue.lock)}`,
+        says: tell(it, who.tag),
+        saysOfMany: tell(it, 'somebody'),
+      };
+      if (queue.members < 2) return { ...about, level: how === 'silent' ? 'note' : 'warning' };
+      const place = `--vhost ${quote(vhost)} ${quote(queue.name)} ${quote(who.node)}`;
+      const fix = `rabbitmq-queues delete_member ${place} && rabbitmq-queues add_member ${place}`;
+      return { ...about, level: 'warning', fix };
+    }),
+  );
 }
 
-function silent({ queue, who }: Unserved): string {
-  const found = `was handed to ${who.tag}, who has not told that it holds it`;
+function silent({ queue, who }: Unserved, name: string): string {
+  const found = `was handed to ${name}, who has not told that it holds it`;
   const usual =
     'a client in another language and a user without configure tell nothing, nor does a program that stands still';
   return queue.members < 2
@@ -83,8 +92,8 @@ function silent({ queue, who }: Unserved): string {
     : `${found}. If that program says that it waits, ${oldMember(who)}. Else: ${usual}`;
 }
 
-function forgotten({ queue, who }: Unserved): string {
-  const found = `is free, and ${who.tag} waits for it in vain: `;
+function forgotten({ queue, who }: Unserved, name: string): string {
+  const found = `is free, and ${name} waits for it in vain: `;
   return queue.members < 2
     ? `${found}the lock was deleted and made anew, and it was not told. Restart that program`
     : `${found}${oldMember(who)}`;

@@ -1,3 +1,4 @@
+import { quote } from '../quote.ts';
 import type { Finding, Level } from './finding.ts';
 
 /** As the management API shows it. */
@@ -78,14 +79,14 @@ export function policyFindings(policies: readonly Policy[], queues: readonly Sub
 function dangersOf({ name, vhost, pattern, definition, operator }: Policy, leastMs: number): Finding[] {
   const what = operator ? 'operator policy' : 'policy';
   return Object.entries(definition).flatMap(([key, value]): Finding[] => {
-    const danger = DANGERS[key];
+    const danger = Object.hasOwn(DANGERS, key) ? DANGERS[key] : undefined;
     if (danger === undefined || danger.harms?.(value, leastMs) === false) return [];
     return [
       {
         check: 'policies',
         level: danger.level,
         says: `${what} ${JSON.stringify(name)} (${pattern}) sets ${key} to ${JSON.stringify(value)} on locks: it ${danger.does}`,
-        fix: `rabbitmqctl ${operator ? 'clear_operator_policy' : 'clear_policy'} -p '${vhost}' '${name}'`,
+        fix: `rabbitmqctl ${operator ? 'clear_operator_policy' : 'clear_policy'} -p ${quote(vhost)} ${quote(name)}`,
       },
     ];
   });

@@ -1,4 +1,6 @@
+import { quote } from '../quote.ts';
 import type { Finding } from './finding.ts';
+import { grouped, type Judgement } from './grouped.ts';
 
 /** A queue under the name of a lock, or of its state. What is unacknowledged is up to 5 s old, and undefined until it is known. */
 export interface LockQueue {
@@ -13,6 +15,8 @@ export interface LockQueue {
   readonly used: boolean;
   readonly members: number;
   readonly online: number;
+  /** Why it cannot be looked at. */
+  readonly problem?: string | undefined;
 }
 
 const MANY_QUEUES = 5_000;
@@ -45,7 +49,7 @@ export interface Whereabouts {
 }
 
 export function tokenFindings(queues: readonly LockQueue[], where: Whereabouts): Finding[] {
-  const findings = queues.flatMap((queue) => judge(queue, where));
+  const findings = grouped(queues.flatMap((queue) => judge(queue, where) ?? []));
   const count = queues.length;
   const locks = queues.filter(({ part }) => part === 'lock').length;
   if (count > MANY_QUEUES) {
@@ -69,63 +73,54 @@ export function tokenFindings(queues: readonly LockQueue[], where: Whereabouts):
       ];
 }
 
-function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Finding[] {
-  const { part, lock, name, type, used, members, online } = queue;
-  const called =
-    part === 'lock' ? `lock ${JSON.stringify(lock)}` : `the state of lock ${JSON.stringify(lock)}`;
+function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Judgement | undefined {
+  const { part, lock, name, type, used, members, online, problem } = queue;
+  const of = part === 'lock' ? `lock ${JSON.stringify(lock)}` : `the state of lock ${JSON.stringify(lock)}`;
+  const about = { check: 'tokens', of } as const;
   const remove = `rabbitmqctl delete_queue -p ${quote(vhost)} ${quote(name)}`;
   // A slot has no name of its own, and a register is none of break's business.
   const fix =
     lock === name || part === 'register'
       ? remove
       : `baton break ${quote(lock)} --namespace ${namespace} --yes`;
+  if (problem !== undefined) {
+    const says = `cannot be looked at, so nobody can use it: ${problem}`;
+    const look = `rabbitmqctl list_queues -p ${quote(vhost)} name type exclusive owner_pid state`;
+    return { ...about, level: 'problem', says, saysOfMany: 'cannot be looked at', fix: look };
+  }
   if (!isLock(queue)) {
     const kind = type === 'quorum' ? 'a quorum queue without single active consumer' : `a ${type} queue`;
-    const says = `${called} is ${kind}: whoever wants it is refused. Delete the queue if nobody needs it`;
-    return [
-      {
-        check: 'tokens',
-        level: 'problem',
-        says,
-        fix: remove,
-      },
-    ];
+    const says = `is ${kind}: who wants it is refused. Delete the queue if nobody needs it`;
+    return { ...about, level: 'problem', says, fix: remove };
   }
   if (members > 0 && online <= members / 2) {
-    const says = `${called} has ${online} of ${members} members online, no majority: nobody can acquire or release it`;
-    return [
-      {
-        check: 'tokens',
-        level: 'problem',
-        says,
-        fix: `rabbitmq-queues quorum_status --vhost ${quote(vhost)} ${quote(name)}`,
-      },
-    ];
+    const says = `has ${online} of ${members} members online, no majority: nobody can acquire or release it`;
+    const status = `rabbitmq-queues quorum_status --vhost ${quote(vhost)} ${quote(name)}`;
+    return { ...about, level: 'problem', says, fix: status };
   }
   if (isSilent(queue)) {
     const cause =
       'RabbitMQ 3.10 and 4.0 bring it up like this, for good, when its nodes are killed within a second of its making';
     const what = part === 'lock' ? 'breaking it makes it anew' : 'what it held is lost; delete it';
-    const says = `${called} has no leader: whoever wants it waits for ever. ${cause}. Nothing is in it, and ${what}`;
-    return [{ check: 'tokens', level: 'problem', says, fix }];
+    const says = `has no leader: who wants it waits for ever. ${cause}. Nothing is in it, and ${what}`;
+    return { ...about, level: 'problem', says, fix };
   }
-  if (part === 'register') return []; // how many messages it has is its holder's business
+  if (part === 'register') return undefined; // how many messages it has is its holder's business
   const messages = messagesOf(queue);
   if (messages === 0 && used) {
-    const says = `${called} has no token, and somebody waits for it, who mends it after --heal-after. Breaking it is faster`;
-    return [{ check: 'tokens', level: 'warning', says, fix }];
+    const says =
+      'has no token, and somebody waits for it, who mends it after --heal-after. Breaking it is faster';
+    return { ...about, level: 'warning', says, fix };
   }
   if (messages === 0) {
-    const says = `${called} has no token, and nobody waits for it: the next who comes makes it anew`;
-    return [{ check: 'tokens', level: 'note', says }];
+    const says = 'has no token, and nobody waits for it: the next who comes makes it anew';
+    return { ...about, level: 'note', says };
   }
   if (messages > 1) {
-    const says = `${called} has ${messages} messages where one token belongs: a second token (two made the lock at once) or something foreign. It is inert while the token is there; breaking the lock removes it`;
-    return [{ check: 'tokens', level: 'note', says, fix }];
+    // No command: to break the lock takes it from its holder, for something that harms nobody.
+    const says =
+      'has more than one message where one token belongs: a second token (two made the lock at once) or something foreign. It is inert while the token is there, and needs nothing';
+    return { ...about, level: 'note', says };
   }
-  return [];
+  return undefined;
 }
-
-/** For a shell. */
-export const quote = (text: string): string =>
-  /^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,3 +1,4 @@
+import { isoOf, number, part, readRows, text } from '../management/answers.ts';
 import type { Management } from '../management/client.ts';
 
 export interface ConnectionFacts {
@@ -7,20 +8,26 @@ export interface ConnectionFacts {
   readonly since: string | null;
 }
 
+const MOST_LABEL = 200;
+const rowSchema = part({
+  name: text,
+  connected_at: number,
+  client_properties: part({ baton_label: text }),
+});
+
 /** What the broker knows of the connections of the virtual host, by their names. */
 export async function readConnections(management: Management): Promise<ReadonlyMap<string, ConnectionFacts>> {
   const columns = 'name,connected_at,client_properties.baton_label';
   const rows = await management.get(`vhosts/${management.vhost}/connections?columns=${columns}`);
+  return connectionsIn(rows);
+}
+
+/** In what the management API has answered. */
+export function connectionsIn(answer: unknown): ReadonlyMap<string, ConnectionFacts> {
   return new Map(
-    (Array.isArray(rows) ? rows : []).map((row): [string, ConnectionFacts] => {
-      const { name, connected_at, client_properties } = row as {
-        name?: unknown;
-        connected_at?: unknown;
-        client_properties?: { baton_label?: unknown };
-      };
-      const label = client_properties?.baton_label;
-      const since = typeof connected_at === 'number' ? new Date(connected_at).toISOString() : null;
-      return [String(name), { label: typeof label === 'string' ? label : null, since }];
-    }),
+    readRows(rowSchema, answer).map(({ name, connected_at, client_properties: { baton_label: label } }) => [
+      name,
+      { label: label === '' ? null : label.slice(0, MOST_LABEL), since: isoOf(connected_at) },
+    ]),
   );
 }

@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { type ConsumerClaim, readConsumerTag } from '../../protocol/topology.ts';
+import { fields, flag, number, part, readRows, text } from '../management/answers.ts';
 import type { Management } from '../management/client.ts';
 
 /** Somebody who holds a lock or waits for it, as the broker and the consumer's own tag tell. */
@@ -12,6 +14,8 @@ export interface Contestant {
   readonly node: string;
   /** Undefined for a consumer that is not of batonmq. */
   readonly claim: ConsumerClaim | undefined;
+  /** Its `x-priority`, which no client of batonmq gives. */
+  readonly priority: number | undefined;
 }
 
 /** What a holder has put up about its hold. */
@@ -28,48 +32,47 @@ export interface Consumers {
   readonly notices: readonly Notice[];
 }
 
+const rowSchema = part({
+  consumer_tag: text,
+  active: flag,
+  arguments: fields,
+  queue: part({ name: text }),
+  channel_details: part({ connection_name: text, node: text }),
+});
+const noticeSchema = z.object({
+  queue: z.string(),
+  consumer: z.string(),
+  fence: z.string().regex(/^\d{1,19}$/),
+  since: z.number(),
+});
+
 /** The consumers of a namespace's locks, and the notices of its holders. New ones are missing for up to 5 s. */
 export async function readConsumers(management: Management, namespace: string): Promise<Consumers> {
   const columns =
     'consumer_tag,active,arguments,queue.name,channel_details.connection_name,channel_details.node';
-  const rows = await management.get(`consumers/${management.vhost}?columns=${columns}`);
-  const read = (Array.isArray(rows) ? rows : []).map(readRow);
+  return consumersIn(await management.get(`consumers/${management.vhost}?columns=${columns}`), namespace);
+}
+
+/** In what the management API has answered. */
+export function consumersIn(answer: unknown, namespace: string): Consumers {
+  const rows = readRows(rowSchema, answer);
   const within = (...kinds: string[]) =>
-    read.filter(({ queue }) => kinds.some((kind) => queue.startsWith(`baton.${namespace}.${kind}.`)));
-  const contestants = within('lock', 'slot').map(({ arguments: _, ...row }) => ({
-    ...row,
-    claim: readConsumerTag(row.tag),
+    rows.filter(({ queue }) => kinds.some((kind) => queue.name.startsWith(`baton.${namespace}.${kind}.`)));
+  const contestants = within('lock', 'slot').map((row) => ({
+    queue: row.queue.name,
+    tag: row.consumer_tag,
+    active: row.active,
+    connection: row.channel_details.connection_name,
+    node: row.channel_details.node,
+    claim: readConsumerTag(row.consumer_tag),
+    priority: number.parse(row.arguments['x-priority']),
   }));
   const since = ({ claim }: Contestant) => claim?.since ?? Number.POSITIVE_INFINITY;
   return {
     contestants: contestants.sort((a, b) => (since(a) === since(b) ? 0 : since(a) - since(b))),
-    notices: within('notices').flatMap(({ arguments: it }) => {
-      const { queue, consumer, fence, since } = it;
-      const complete =
-        [queue, consumer, fence].every((text) => typeof text === 'string') && typeof since === 'number';
-      return complete
-        ? [{ queue: String(queue), consumer: String(consumer), fence: String(fence), since }]
-        : [];
-    }),
-  };
-}
-
-function readRow(row: unknown) {
-  const { consumer_tag, active, queue, channel_details, ...rest } = row as {
-    consumer_tag?: unknown;
-    active?: unknown;
-    arguments?: unknown;
-    queue?: { name?: unknown };
-    channel_details?: { connection_name?: unknown; node?: unknown };
-  };
-  return {
-    queue: String(queue?.name ?? ''),
-    tag: String(consumer_tag ?? ''),
-    active: active === true,
-    connection: String(channel_details?.connection_name ?? ''),
-    node: String(channel_details?.node ?? ''),
-    arguments: (typeof rest.arguments === 'object' ? rest.arguments : {}) as Readonly<
-      Record<string, unknown>
-    >,
+    notices: readRows(
+      noticeSchema,
+      within('notices').map((row) => row.arguments),
+    ),
   };
 }

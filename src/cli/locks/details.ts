@@ -12,13 +12,13 @@ export interface Details {
   readonly withoutManagement: string | undefined;
 }
 
-export async function readDetails(inspection: Inspection, lock: string): Promise<Details> {
+export async function readDetails(inspection: Inspection, name: string): Promise<Details> {
   const { session, management, namespace } = inspection;
-  const queue = inspection.queueOf(lock);
+  const { queue, lock } = await inspection.find(name);
   const read = async (from: typeof management | undefined): Promise<LockReport> => {
     const [report] = await reportOn([queue], { session, management: from, namespace });
     // A long name is only a hash in the name of the queue, and with slots there is none.
-    return { ...(report ?? { queue, state: 'absent', holder: null, waiters: null }), lock };
+    return { ...(report ?? { queue, state: 'absent', problem: null, holder: null, waiters: null }), lock };
   };
   try {
     const report = await read(management);

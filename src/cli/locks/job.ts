@@ -3,6 +3,7 @@ import { isBatonError } from '../../index.ts';
 import { type JobRecord, jobRecordSchema, type LastRun } from '../../jobs/record.ts';
 import { registerQueueName } from '../../protocol/topology.ts';
 import type { Inspection } from '../inspection.ts';
+import { isoOf } from '../management/answers.ts';
 import { ago, spanOf } from '../table.ts';
 import type { LockReport } from './report.ts';
 
@@ -85,4 +86,3 @@ function endText({ outcome, exitCode, signal }: LastRun): string {
 
 const tookText = (ms: number): string =>
   ms < 120_000 ? `${(ms / 1_000).toFixed(1)} s` : spanOf(Math.round(ms / 1_000));
-const isoOf = (ms: number): string => new Date(ms).toISOString();

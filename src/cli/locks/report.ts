@@ -1,19 +1,23 @@
 import type { LockSession } from '../../broker/port.ts';
 import { lockNameOf } from '../../protocol/topology.ts';
+import { isoOf, part, readRows, text } from '../management/answers.ts';
 import type { Management } from '../management/client.ts';
 import { type Consumers, type Contestant, type Notice, readConsumers } from './consumers.ts';
+import { lookAt, type Odd } from './look.ts';
 
 /**
  * `held`: somebody has a place in line, and the token is not in the queue. `free`: it is. `no-token`: it is nowhere.
- * `absent`: nobody has ever used this lock, or it was deleted.
+ * `absent`: nobody has ever used this lock, or it was deleted. `odd`: the queue of that name cannot be looked at.
  */
-export type LockState = 'held' | 'free' | 'no-token' | 'absent';
+export type LockState = 'held' | 'free' | 'no-token' | 'absent' | 'odd';
 
 /** Who holds or waits. What is not known is null. Times are ISO 8601, of the contestant's own clock. */
 export interface Person {
   readonly service: string | null;
   readonly host: string | null;
   readonly pid: number | null;
+  /** The name that it asked for, which tells in a slot; `…` at its end: cut off. */
+  readonly lock: string | null;
   readonly inLineSince: string | null;
   readonly consumerTag: string;
   readonly connection: string;
@@ -30,19 +34,22 @@ export interface LockReport {
   readonly lock: string;
   readonly queue: string;
   readonly state: LockState;
+  /** Why it is odd; else null. */
+  readonly problem: string | null;
   /** Null when nobody holds it, and when it is not known who does. */
   readonly holder: Holder | null;
   /** In line, first come first. Null without the management API. */
   readonly waiters: readonly Person[] | null;
 }
 
+const rowSchema = part({ name: text });
 const NOBODY: Consumers = { contestants: [], notices: [] };
 
 /** The queues of all locks and slots of a namespace. */
 export async function listLocks(management: Management, namespace: string): Promise<string[]> {
   const query = { name: `^baton\\.${namespace}\\.(?:lock|slot)\\.`, use_regex: 'true', columns: 'name' };
   const rows = await management.list(`queues/${management.vhost}`, query);
-  return rows.map((row) => String((row as { name?: unknown }).name)).sort();
+  return [...new Set(readRows(rowSchema, rows).map(({ name }) => name))].sort();
 }
 
 /**
@@ -62,13 +69,15 @@ export async function reportOn(
   for (const contestant of consumers.contestants) inLine.get(contestant.queue)?.push(contestant);
   return Promise.all(
     queues.map(async (queue): Promise<LockReport> => {
-      const state = stateOf(await session.look(queue));
+      const depth = await lookAt(session, queue);
+      const state = stateOf(depth);
       const line = inLine.get(queue) ?? [];
       const active = state === 'free' ? undefined : line.find((it) => it.active);
       return {
         lock: lockNameOf(namespace, queue) ?? queue,
         queue,
         state,
+        problem: isOdd(depth) ? depth.problem : null,
         holder: active === undefined ? null : holderOf(active, consumers.notices),
         waiters: management === undefined ? null : line.filter((it) => it !== active).map(personOf),
       };
@@ -76,9 +85,14 @@ export async function reportOn(
   );
 }
 
+type Depth = Awaited<ReturnType<typeof lookAt>>;
+
+const isOdd = (depth: Depth): depth is Odd => depth !== 'absent' && 'problem' in depth;
+
 /** `consumers` counts the active one alone; something ready behind it is not the token, or is on its way to it. */
-function stateOf(depth: Awaited<ReturnType<LockSession['look']>>): LockState {
+function stateOf(depth: Depth): LockState {
   if (depth === 'absent') return 'absent';
+  if (isOdd(depth)) return 'odd';
   if (depth.consumers > 0) return 'held';
   return depth.ready > 0 ? 'free' : 'no-token';
 }
@@ -88,6 +102,7 @@ function personOf({ claim, tag, connection }: Contestant): Person {
     service: claim?.service ?? null,
     host: claim?.host ?? null,
     pid: claim?.pid ?? null,
+    lock: claim?.lock ?? null,
     inLineSince: isoOf(claim?.since),
     consumerTag: tag,
     connection,
@@ -99,6 +114,3 @@ function holderOf(active: Contestant, notices: readonly Notice[]): Holder {
   const notice = notices.find(({ queue, consumer }) => queue === active.queue && consumer === active.tag);
   return { ...personOf(active), heldSince: isoOf(notice?.since), fence: notice?.fence ?? null };
 }
-
-const isoOf = (ms: number | undefined): string | null =>
-  ms === undefined ? null : new Date(ms).toISOString();

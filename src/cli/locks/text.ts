@@ -6,14 +6,22 @@ const STATES: Readonly<Record<LockState, string>> = {
   free: 'free',
   'no-token': 'no token',
   absent: 'absent',
+  odd: 'odd',
 };
 
 export const stateText = ({ state }: LockReport): string => STATES[state];
 
-/** `billing@web-1/4711`, or the tag of a consumer that is not of batonmq. */
-export function personText({ service, host, pid, consumerTag }: Person): string {
-  return service === null || host === null ? consumerTag : `${service}@${host}/${pid}`;
+/** `billing@web-1/4711`, with what it asked for if that is a slot; or the tag of a consumer that is not of batonmq. */
+export function personText(
+  { service, host, pid, consumerTag, lock }: Person,
+  { queue }: Pick<LockReport, 'queue'>,
+): string {
+  if (service === null || host === null) return consumerTag;
+  const who = `${service}@${host}/${pid}`;
+  return isSlot(queue) ? `${who} for ${lock}` : who;
 }
+
+const isSlot = (queue: string): boolean => /^baton\.[^.]*\.slot\./.test(queue);
 
 /** Since when a lock is held, or, where its holder has not told, since when it has been in line. */
 export function sinceText({ heldSince, inLineSince }: Holder): string {

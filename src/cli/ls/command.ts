@@ -2,17 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
 import { EXIT } from '../exit-codes.ts';
-import { Inspection, inspectionArgs } from '../inspection.ts';
+import { Inspection, inspectionArgs, type Whereabouts } from '../inspection.ts';
 import { type LockReport, listLocks, reportOn } from '../locks/report.ts';
 import { personText, sinceText, stateText } from '../locks/text.ts';
 import { ManagementError } from '../management/client.ts';
 import { table } from '../table.ts';
-import { say } from '../talk.ts';
+import { printJson, printLines, say } from '../talk.ts';
 
 export { HELP } from './help.ts';
 
 const REDRAW_MS = 2_000;
-const CLEAR = '\x1b[H\x1b[2J';
 
 const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' }, watch: { type: 'boolean' } } as const;
 
@@ -37,10 +36,8 @@ export async function main(argv: readonly string[]): Promise<number> {
       return EXIT.unreachable;
     }
     if (reason !== undefined) say(`holders and waiters are unknown: ${reason}`);
-    const redraw = values.watch === true && values.json !== true && process.stdout.isTTY;
-    process.stdout.write(
-      `${redraw ? CLEAR : ''}${values.json ? json(listing, inspection) : text(listing)}\n`,
-    );
+    if (values.json === true) await printJson(json(listing, inspection));
+    else await printLines(lines(listing), { redraw: values.watch === true });
     if (values.watch !== true) return EXIT.ok;
     await pause(REDRAW_MS);
   }
@@ -48,38 +45,37 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function list(inspection: Inspection, names: readonly string[]): Promise<Listing> {
   const { session, management, namespace } = inspection;
-  const asked = names.map((name) => inspection.queueOf(name));
+  const asked = await Promise.all(names.map((name) => inspection.find(name)));
+  const queuesAsked = asked.map(({ queue }) => queue);
   try {
-    const queues = names.length > 0 ? asked : await listLocks(management, namespace);
+    const queues = names.length > 0 ? queuesAsked : await listLocks(management, namespace);
     const locks = await reportOn(queues, { session, management, namespace });
-    return { locks: names.length > 0 ? named(locks, names) : locks, withoutManagement: undefined };
+    return { locks: names.length > 0 ? named(locks, asked) : locks, withoutManagement: undefined };
   } catch (error) {
     if (!(error instanceof ManagementError)) throw error;
-    const locks = await reportOn(asked, { session, management: undefined, namespace });
-    return { locks: named(locks, names), withoutManagement: error.message };
+    const locks = await reportOn(queuesAsked, { session, management: undefined, namespace });
+    return { locks: named(locks, asked), withoutManagement: error.message };
   }
 }
 
 /** The queue of a slot does not tell the name that was asked for. */
-function named(reports: readonly LockReport[], names: readonly string[]): LockReport[] {
-  return reports.map((report, index) =>
-    report.lock === report.queue ? { ...report, lock: names[index] ?? report.lock } : report,
-  );
+const named = (reports: readonly LockReport[], asked: readonly Whereabouts[]): LockReport[] =>
+  reports.map((report, index) => ({ ...report, lock: asked[index]?.lock ?? report.lock }));
+
+function json({ locks, withoutManagement }: Listing, { namespace }: Inspection): object {
+  return { namespace, management: withoutManagement === undefined, locks };
 }
 
-function json({ locks, withoutManagement }: Listing, { namespace }: Inspection): string {
-  return JSON.stringify({ namespace, management: withoutManagement === undefined, locks });
-}
-
-function text({ locks, withoutManagement }: Listing): string {
+function lines({ locks, withoutManagement }: Listing): string[] {
   const rows = locks.map((lock) => [
     lock.lock,
     stateText(lock),
-    lock.holder === null ? (lock.state === 'held' ? '?' : '-') : personText(lock.holder),
+    lock.holder === null ? (lock.state === 'held' ? '?' : '-') : personText(lock.holder, lock),
     lock.holder === null ? '-' : sinceText(lock.holder),
     lock.holder?.fence ?? '-',
     lock.waiters === null ? '?' : String(lock.waiters.length),
   ]);
-  if (rows.length === 0 && withoutManagement === undefined) return 'no locks in this namespace';
-  return table(['LOCK', 'STATE', 'HOLDER', 'HELD SINCE', 'FENCE', 'WAITERS'], rows);
+  if (rows.length === 0 && withoutManagement === undefined) return ['no locks in this namespace'];
+  const odd = locks.flatMap(({ lock, problem }) => (problem === null ? [] : [`${lock} is odd: ${problem}`]));
+  return [...table(['LOCK', 'STATE', 'HOLDER', 'HELD SINCE', 'FENCE', 'WAITERS'], rows), ...odd];
 }

@@ -2,7 +2,9 @@ import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { type BrokerAddress, labelOf, parseAddresses, withLogin } from '../../broker/address.ts';
 import type { Connection, Given } from '../connect-flags.ts';
+import { quote } from '../quote.ts';
 import { UsageError } from '../usage-error.ts';
+import { readPage } from './answers.ts';
 
 /** Nobody there, or nobody who may be asked: what the management API could have told stays unknown. */
 export class ManagementError extends Error {
@@ -57,16 +59,14 @@ export class Management {
     throw new ManagementError(failures.join('. '));
   }
 
-  /** Every item of a list that RabbitMQ gives in pages. */
+  /** Every item of a list that RabbitMQ gives in pages; some twice, when queues come and go in between. */
   async list(path: string, query: Readonly<Record<string, string>>): Promise<readonly unknown[]> {
-    const items: unknown[] = [];
+    const all: unknown[] = [];
     for (let page = 1; ; page += 1) {
       const search = new URLSearchParams({ ...query, page: String(page), page_size: String(PAGE_SIZE) });
-      const answer = (await this.get(`${path}?${search}`)) as
-        | { items?: unknown[]; page_count?: number }
-        | undefined;
-      items.push(...(answer?.items ?? []));
-      if (page >= (answer?.page_count ?? 0)) return items;
+      const { items, pages } = readPage(await this.get(`${path}?${search}`));
+      all.push(...items);
+      if (page >= pages || items.length === 0) return all;
     }
   }
 
@@ -92,10 +92,11 @@ export class Management {
         `the management API does not answer at ${where} (${reasonOf(error)}): enable it with "rabbitmq-plugins enable rabbitmq_management", or say where it is with --management-url`,
       );
     });
-    if (status === 404) return undefined;
+    // RabbitMQ answers 400 for a page that is not there any more.
+    if (status === 404 || (status === 400 && text.includes('page_out_of_range'))) return undefined;
     if (status === 401 || status === 403) {
       throw new ManagementError(
-        `the management API at ${where} refused user '${user}': give it the tag "monitoring" with "rabbitmqctl set_user_tags ${user} monitoring"`,
+        `the management API at ${where} refused user '${user}': give it the tag "monitoring" with "rabbitmqctl set_user_tags ${quote(user)} monitoring"`,
       );
     }
     try {

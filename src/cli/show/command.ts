@@ -6,8 +6,8 @@ import { type Details, readDetails } from '../locks/details.ts';
 import { type Job, jobFacts, jobJson, readJob } from '../locks/job.ts';
 import type { LockReport, Person } from '../locks/report.ts';
 import { personText, stateText } from '../locks/text.ts';
-import { ago, table } from '../table.ts';
-import { say } from '../talk.ts';
+import { ago, facts, table } from '../table.ts';
+import { printJson, printLines, say } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
 
 export { HELP } from './help.ts';
@@ -25,7 +25,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { withoutManagement: reason } = details;
   if (reason !== undefined) say(`holder and waiters are unknown: ${reason}`);
   const job = await readJob(inspection, details.report);
-  process.stdout.write(`${values.json ? json(details, job, inspection) : text(details, job)}\n`);
+  if (values.json === true) await printJson(json(details, job, inspection));
+  else await printLines(lines(details, job));
   return details.report.state === 'absent' ? EXIT.no : EXIT.ok;
 }
 
@@ -33,52 +34,58 @@ function json(
   { report, connections, withoutManagement }: Details,
   job: Job,
   { namespace }: Inspection,
-): string {
+): object {
   const full = <P extends Person>(person: P) => ({
     ...person,
     label: connections.get(person.connection)?.label ?? null,
     connectedSince: connections.get(person.connection)?.since ?? null,
   });
   const { holder, waiters } = report;
-  return JSON.stringify({
+  return {
     namespace,
     management: withoutManagement === undefined,
     ...report,
     holder: holder && full(holder),
     waiters: waiters?.map(full) ?? null,
     job: jobJson(job),
-  });
+  };
 }
 
-function text({ report, connections, withoutManagement }: Details, job: Job): string {
+function lines({ report, connections, withoutManagement }: Details, job: Job): string[] {
   const { lock, queue, holder, waiters } = report;
   const labelOf = ({ connection }: Person) => connections.get(connection)?.label ?? '-';
-  const facts = [
+  const known: [string, string][] = [
     ['lock', lock],
     ['queue', queue],
-    ['state', EXPLAINED[report.state] ?? stateText(report)],
+    [
+      'state',
+      report.problem === null ? (EXPLAINED[report.state] ?? stateText(report)) : `odd: ${report.problem}`,
+    ],
   ];
   if (holder !== null) {
-    facts.push(['holder', personText(holder)], ['label', labelOf(holder)], ['connection', holder.connection]);
-    facts.push(['in line since', ago(holder.inLineSince)]);
-    facts.push(['held since', holder.heldSince === null ? 'its holder has not told' : ago(holder.heldSince)]);
-    facts.push(['fence', holder.fence ?? 'its holder has not told']);
+    known.push(
+      ['holder', personText(holder, report)],
+      ['label', labelOf(holder)],
+      ['connection', holder.connection],
+    );
+    known.push(['in line since', ago(holder.inLineSince)]);
+    known.push(['held since', holder.heldSince === null ? 'its holder has not told' : ago(holder.heldSince)]);
+    known.push(['fence', holder.fence ?? 'its holder has not told']);
   } else if (report.state === 'held') {
     const why = withoutManagement === undefined ? 'unknown yet: it came less than 5 s ago' : 'unknown';
-    facts.push(['holder', why]);
+    known.push(['holder', why]);
   }
-  facts.push(...jobFacts(job));
-  const head = facts.map(([what = '', value = '']) => `${`${what}:`.padEnd(15)}${value}`).join('\n');
-  if (waiters === null || waiters.length === 0)
-    return waiters === null ? head : `${head}\nwaiters:       none`;
+  known.push(...jobFacts(job));
+  if (waiters === null) return facts(known);
+  if (waiters.length === 0) return facts([...known, ['waiters', 'none']]);
   const rows = waiters.map((waiter, index) => [
     String(index + 1),
-    personText(waiter),
+    personText(waiter, report),
     labelOf(waiter),
     ago(waiter.inLineSince),
     waiter.connection,
   ]);
-  return `${head}\n\n${table(['#', 'WAITER', 'LABEL', 'IN LINE SINCE', 'CONNECTION'], rows)}`;
+  return [...facts(known), '', ...table(['#', 'WAITER', 'LABEL', 'IN LINE SINCE', 'CONNECTION'], rows)];
 }
 
 const EXPLAINED: Readonly<Partial<Record<LockReport['state'], string>>> = {

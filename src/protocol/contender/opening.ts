@@ -8,6 +8,12 @@ const REST_MAX_MS = 1_000;
 const QUICK_FAILURES = 3;
 /** When a try looks again. */
 const TRY_AGAIN_MS = 25;
+/**
+ * How long a try of a process that has just released the lock does not take "nothing ready" for an answer, from its first
+ * look on: ten times what the token needs at worst to be back. Not from the release on: a process that releases again
+ * and again would never be answered.
+ */
+const TRY_LOOKS_MS = 75;
 
 type Opening = At<'opening'>;
 type Call = 'look' | 'declare' | 'seed';
@@ -19,7 +25,7 @@ interface From {
   readonly turn: number;
   readonly failures?: number;
   readonly refused?: BatonError | undefined;
-  readonly lookedAgain?: boolean;
+  readonly seenHeldAt?: number | undefined;
 }
 
 function opened(from: From, phase: Opening['phase'], more: Partial<Opening> = {}): Opening {
@@ -33,7 +39,7 @@ function opened(from: From, phase: Opening['phase'], more: Partial<Opening> = {}
     failures: from.failures ?? 0,
     refused: from.refused,
     unchecked: false,
-    lookedAgain: from.lookedAgain ?? false,
+    seenHeldAt: from.seenHeldAt,
     ...more,
   };
 }
@@ -45,8 +51,8 @@ export function ask(call: Call, from: From, more?: Partial<Opening>): Step {
 }
 
 /** Takes a new place in line, on a channel that nobody has used. */
-export function consume({ turn, failures = 0 }: From): Step {
-  const state = opened({ turn, failures }, 'consuming', { line: turn + 1 });
+export function consume({ turn, failures = 0, seenHeldAt }: From): Step {
+  const state = opened({ turn, failures, seenHeldAt }, 'consuming', { line: turn + 1 });
   return [state, [{ do: 'consume', line: turn + 1 }]];
 }
 
@@ -74,7 +80,8 @@ export function renew(
 
 /** Makes a queue that was deleted, or may just have been. */
 export function recreate(from: From, { now, recreateAfterMs }: Surroundings): Step {
-  return [opened(from, 'resting', { until: now.mono + recreateAfterMs, next: 'declare' }), []];
+  const gone: From = { ...from, seenHeldAt: undefined };
+  return [opened(gone, 'resting', { until: now.mono + recreateAfterMs, next: 'declare' }), []];
 }
 
 /** The caller is told, and what is open is closed. */
@@ -150,7 +157,8 @@ export function opening(
         const [next, effects] = recreate({ turn: state.turn, failures: state.failures + 1 }, around);
         return [next, [{ do: 'know', known: false }, ...effects]];
       }
-      if (event.error === undefined || event.scope === 'connection') return consume(state);
+      if (event.error === undefined || event.scope === 'connection')
+        return consume({ turn: state.turn, failures: state.failures });
       return retryOrFail({ ...state, line: undefined }, event.error, around);
     case 'wake':
       if (state.until === undefined || around.now.mono < state.until || state.next === undefined)
@@ -171,14 +179,17 @@ function enter(
   mode: 'wait' | 'try',
   { now, justReleased }: Surroundings,
 ): Step {
-  if (ready > 0) return consume(state);
+  const { turn, failures } = state;
+  if (ready > 0) return consume({ turn, failures });
   // Nobody there and nothing ready: no token. Two clients may both seed; the second seed is inert.
-  if (consumers === 0) return ask('seed', state);
-  if (mode === 'wait') return consume(state);
+  if (consumers === 0) return ask('seed', { ...state, seenHeldAt: undefined });
+  const seenHeldAt = state.seenHeldAt ?? now.mono;
+  if (mode === 'wait') return consume({ turn, failures, seenHeldAt });
   // Held, or just released: close-ok comes before the token is back (0.7 ms, 7.6 at worst, all versions).
-  if (state.lookedAgain && !justReleased) return leave(state, { why: 'unavailable' });
+  const isAnswer = state.seenHeldAt !== undefined && (!justReleased || now.mono >= seenHeldAt + TRY_LOOKS_MS);
+  if (isAnswer) return leave(state, { why: 'unavailable' });
   const until = now.mono + TRY_AGAIN_MS;
-  return [opened(state, 'resting', { until, next: 'look', lookedAgain: true }), []];
+  return [opened({ ...state, seenHeldAt }, 'resting', { until, next: 'look' }), []];
 }
 
 function retryOrFail(state: Opening, error: BatonError, around: Surroundings): Step {

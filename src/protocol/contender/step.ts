@@ -60,6 +60,15 @@ export function wakeAt(state: ContenderState, rules: Rules): number | undefined 
 export const isInLine = (state: ContenderState): boolean =>
   ['idle', 'opening', 'waiting'].includes(state.at) || (state.at === 'renewing' && !state.abandoned);
 
+/**
+ * Whether the broker has answered that somebody else has the lock, or may believe so: it is in line, a look has shown the
+ * holder, or it waits out a lease. What was seen before a connection was lost does not count.
+ */
+export const isBehindHolder = (state: ContenderState): boolean =>
+  state.at === 'waiting' ||
+  state.at === 'delaying' ||
+  (state.at === 'opening' && state.seenHeldAt !== undefined);
+
 /** How long the hold can still be vouched for without a further answer, in milliseconds. 0 when it is not held. */
 export function vouchedMs(state: ContenderState, rules: Rules, now: Surroundings['now']): number {
   return state.at === 'held' || state.at === 'verifying' ? remainingMs(state, rules, now) : 0;

@@ -104,8 +104,11 @@ export type ContenderState =
       readonly refused: BatonError | undefined;
       /** The look under way only finds out whether there is a queue; its arguments are still to be compared. */
       readonly unchecked: boolean;
-      /** A try has rested and asked once more, because a token that was just released may not be back yet. */
-      readonly lookedAgain: boolean;
+      /**
+       * When a look first showed a consumer and nothing ready. That is an answer: somebody has the lock. A try rests and
+       * asks once more, because a token that was just released may not be back yet.
+       */
+      readonly seenHeldAt: number | undefined;
     }
   | {
       readonly at: 'waiting';

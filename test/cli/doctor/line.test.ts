@@ -26,6 +26,7 @@ describe('of who is in line', () => {
     connection: 'a -> b',
     node: 'rabbit@n3',
     claim: undefined,
+    priority: undefined,
     ...more,
   });
   const seen = (queue: LockQueue, contestants: Contestant[], notices: Notice[] = []) =>

@@ -19,7 +19,9 @@ test('--yes takes the lock: the holder is told, the waiter is granted, the fence
     ...management(),
   ]);
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-  expect(stderr).toMatch(/^baton: lock "x" is broken: /);
+  expect(stderr).toMatch(
+    /^baton: lock "x" was taken from its holder, who has been told, and the next one creates it/,
+  );
   await until(() => expect(lease.signal.aborted).toBe(true));
   expect(lease.signal.reason).toMatchObject({ code: 'lease-lost', reason: 'queue-deleted' });
   const next = await waiting;
@@ -35,7 +37,7 @@ test('without the management API it says that it could not find out whether all 
   const { code, stderr } = await batonResult(['break', 'x', '--namespace', ns, '--yes', ...off]);
   expect(code).toBe(0);
   expect(stderr).toMatch(
-    /^baton: whether all nodes of the cluster run could not be found out\nbaton: lock "x" is broken/m,
+    /^baton: whether all nodes of the cluster run could not be found out\nbaton: lock "x" was deleted/m,
   );
 });
 
@@ -103,7 +105,7 @@ function onTerminal(args: readonly string[]): { program: Program; type: (text: s
 test.each([
   ['n', 1, /nothing was changed/, true],
   ['', 1, /nothing was changed/, true],
-  ['y', 0, /is broken/, false],
+  ['y', 0, /was taken from its holder/, false],
 ])(
   'on a terminal it says who holds the lock and asks; the answer %j ends with %i',
   async (answer, code, said, still) => {

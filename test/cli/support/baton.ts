@@ -24,9 +24,8 @@ export interface BatonOptions {
 
 /** Starts `baton` with these arguments; it is killed at the end of the test. */
 export function baton(args: readonly string[], { env = {}, input }: BatonOptions = {}): Program {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('BATON_'));
   const child = spawn(process.execPath, [COMMAND, ...args], {
-    env: { ...Object.fromEntries(inherited), BATON_URL: BROKER.url, ...env },
+    env: { ...environment(), BATON_URL: BROKER.url, ...env },
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   child.stdin?.end(input);
@@ -48,6 +47,27 @@ export async function batonResult(args: readonly string[], options?: BatonOption
   const { code } = await program.exit;
   return { code, stdout: program.stdout, stderr: program.stderr };
 }
+
+/** Runs a shell script in which `baton` is the command, in a folder of its own with the broker in BATON_URL. */
+export async function shellResult(script: string): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), 'batonmq-cli-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const program = new Program(
+    'sh',
+    spawn('sh', ['-c', `baton() { '${process.execPath}' '${COMMAND}' "$@"; }\n${script}`], {
+      cwd: folder,
+      env: { ...environment(), BATON_URL: BROKER.url },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+  onTestFinished(() => program.signal('SIGKILL'));
+  const { code } = await program.exit;
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+/** Without any `BATON_` variable. */
+const environment = () =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BATON_')));
 
 /** A lock name of its own; its queue is removed at the end of the test. */
 export async function lockName(what = 'cli'): Promise<string> {

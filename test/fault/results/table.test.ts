@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { check } from '../checker/index.ts';
 import { Story } from '../checker/story.ts';
 import { type RunSummary, summarise, summarySchema } from './summary.ts';
-import { BEGIN, END, nameOf, render, replaceBetween } from './table.ts';
+import { nameOf, render } from './table.ts';
 
 const hit = (who: string, phase: 'holding' | 'releasing', held?: true) => ({ who, lock: 'a', phase, held });
 
@@ -88,12 +88,4 @@ it('reads back what it keeps', () => {
   const summary = run();
   expect(summarySchema.parse(JSON.parse(JSON.stringify(summary)))).toEqual(summary);
   expect(nameOf(summary)).toBe('baton-4.0.5-cluster-verified-seed1-1min');
-});
-
-it('replaces what is between the marks and nothing else', () => {
-  const text = `before\n${BEGIN}\nold\n${END}\nafter`;
-  const once = replaceBetween(text, 'new');
-  expect(once).toBe(`before\n${BEGIN}\n\nnew\n\n${END}\nafter`);
-  expect(replaceBetween(once, 'new')).toBe(once);
-  expect(() => replaceBetween('nothing', 'new')).toThrow(BEGIN);
 });

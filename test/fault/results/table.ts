@@ -1,10 +1,7 @@
 import { PHASES } from '../history.ts';
 import { type FaultFigures, merge, type RunSummary } from './summary.ts';
 
-export const BEGIN = '<!-- chaos:begin -->';
-export const END = '<!-- chaos:end -->';
-
-/** The tables of docs/guarantees.md. */
+/** The tables of all runs. */
 export function render(runs: readonly RunSummary[]): string {
   const ours = runs.filter(({ build }) => build === 'baton');
   const naive = runs.filter(({ build }) => build === 'naive');
@@ -21,13 +18,6 @@ export function render(runs: readonly RunSummary[]): string {
           runTable(naive),
         ]),
   ].join('\n\n');
-}
-
-/** @throws Error when the text has no place for it. */
-export function replaceBetween(text: string, content: string, [begin, finish] = [BEGIN, END]): string {
-  const [start, end] = [text.indexOf(begin), text.indexOf(finish)];
-  if (start < 0 || end < start) throw new Error(`no ${begin} … ${finish} in it`);
-  return `${text.slice(0, start)}${begin}\n\n${content}\n\n${text.slice(end)}`;
 }
 
 interface Row {

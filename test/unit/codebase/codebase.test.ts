@@ -115,6 +115,12 @@ const CASES: Readonly<Record<string, Case>> = {
     refused: { 'src/a.ts': 'x;\n'.repeat(301) },
     accepted: { 'src/a.ts': 'x;\n'.repeat(300) },
   },
+  'no dump lies in the tree': {
+    rule: rules.noDumps,
+    files: () => filesOf(['.'], (path) => !path.endsWith('.tgz')),
+    refused: { 'erl_crash.dump': '', 'test/unit/x.cpuprofile': '' },
+    accepted: { 'docs/dumps.md': '' },
+  },
   'file names are in kebab-case': {
     rule: rules.namesAreKebabCase,
     files: everything,
@@ -134,8 +140,53 @@ const CASES: Readonly<Record<string, Case>> = {
   'the library prints nothing': {
     rule: rules.libraryPrintsNothing,
     files: sourceFiles,
-    refused: { 'src/a.ts': 'console.log(1);', 'src/b.ts': "process.stderr.write('x');" },
-    accepted: { 'src/a.ts': '// no console here', 'src/cli/main.ts': "process.stdout.write('x');" },
+    refused: {
+      'src/a.ts': 'console.log(1);',
+      'src/b.ts': "process.stderr.write('x');",
+      'src/jobs/schedule.ts': "process.emitWarning('x');",
+    },
+    accepted: {
+      'src/a.ts': '// no console here',
+      'src/cli/main.ts': "process.stdout.write('x');",
+      'src/jobs/trouble.ts': "process.emitWarning('x');",
+    },
+  },
+  'code of users is called in one place': {
+    rule: rules.usersAreCalledInOnePlace,
+    files: sourceFiles,
+    refused: {
+      'src/a.ts': "this.emit('done', report);",
+      'src/b.ts': 'if (seedChannel.hasSubscribers) go();',
+      'src/c.ts': 'seedChannel.publish({ lock });',
+      'src/d.ts': 'traces.hold.start.publish(trace);',
+    },
+    accepted: {
+      'src/callbacks.ts': 'if (channel.hasSubscribers) soon(() => channel.publish({ lock }));',
+      'src/broker/a.ts': 'await channel.publish(queue, body);',
+      'src/b.ts': "tell(this, 'done', report);",
+    },
+  },
+  'fake timers stop nothing but the clock': {
+    rule: rules.nothingWaitsForFakes,
+    files: sourceFiles,
+    refused: {
+      'src/a.ts': 'queueMicrotask(go);',
+      'src/testing/b.ts': 'setImmediate(resolve);',
+      'src/broker/memory-line.ts': 'process.nextTick(go);',
+      'src/c.ts': `import { performance } ${from('node:perf_hooks')}`,
+      'src/jobs/d.ts': 'setTimeout(go, 1);',
+    },
+    accepted: { 'src/clock.ts': 'setTimeout(go, 1);', 'src/broker/link.ts': 'setImmediate(go);' },
+  },
+  'the command prints in one place': {
+    rule: rules.commandPrintsInOnePlace,
+    files: sourceFiles,
+    refused: {
+      'src/cli/a.ts': "process.stdout.write('x');",
+      'src/cli/b.ts': "writeSync(2, 'x');",
+      'src/cli/c.ts': 'const { stderr } = process;',
+    },
+    accepted: { 'src/cli/talk.ts': "writeSync(2, 'x');", 'src/cli/d.ts': 'process.stdin.isTTY' },
   },
   'the library reads no environment': {
     rule: rules.libraryReadsNoEnvironment,

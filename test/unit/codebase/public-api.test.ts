@@ -19,6 +19,7 @@ const VALUES = [
 
 const TYPES = [
   'AcquireOptions',
+  'AheadReport',
   'BatonErrorCode',
   'BrokerUrls',
   'CloseOptions',

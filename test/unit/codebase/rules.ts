@@ -33,6 +33,7 @@ const inFolder = (path: string, folder: string) => path.startsWith(`${folder}/`)
 const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
   amqplib: (path) => path === 'src/broker/amqp.ts',
   zod: (path) =>
+    inFolder(path, 'src/cli') ||
     [
       'src/options.ts',
       'src/validation.ts',
@@ -117,6 +118,12 @@ export const noFileOverThreeHundredLines: Rule = (files) =>
     return lines > 300 ? [`${path}: at most 300 lines, found ${lines}`] : [];
   });
 
+/** What a broker or a profiler of a test left behind: it belongs into that test's own folder. */
+export const noDumps: Rule = (files) =>
+  files
+    .filter(({ path }) => /\.(?:dump|core|cpuprofile|heapsnapshot)$/.test(path))
+    .map(({ path }) => `${path}: is a dump`);
+
 export const namesAreKebabCase: Rule = (files) =>
   files
     .filter(({ path }) => {
@@ -131,10 +138,39 @@ export const noDefaultExports = forbids(/\bexport\s+default\b|\bas\s+default\b/,
 
 const inLibrary = (path: string) => !inFolder(path, 'src/cli');
 
-export const libraryPrintsNothing = forbids(
-  /\bconsole\b|\bprocess\.(?:stdout|stderr|emitWarning)\b/,
+const printsNothing = forbids(
+  /\bconsole\b|\bprocess\.(?:stdout|stderr)\b/,
   'the library prints nothing',
   inLibrary,
+);
+/** A job that cannot run, and nobody listens: that is worth a word on the user's screen, and nothing else is. */
+const warnsInOnePlace = forbids(
+  /\bemitWarning\b/,
+  'only a schedule in trouble warns',
+  (path) => inLibrary(path) && path !== 'src/jobs/trouble.ts',
+);
+
+export const libraryPrintsNothing: Rule = (files) => [...printsNothing(files), ...warnsInOnePlace(files)];
+
+/** Inside a step of ours a listener's exception would end it half-way, and a call back would find it half done. */
+export const usersAreCalledInOnePlace = forbids(
+  /\bthis\.emit\(|\bhasSubscribers\b|\b\w*[cC]hannel\.publish\(\{|\.(?:start|end|error|asyncStart|asyncEnd)\.publish\(/,
+  'callbacks.ts alone emits and publishes',
+  (path) => inLibrary(path) && path !== 'src/callbacks.ts',
+);
+
+/** What the broker in memory runs through goes on under fake timers: clock.ts alone follows them. */
+export const nothingWaitsForFakes = forbids(
+  /\b(?:queueMicrotask|setImmediate|nextTick|setTimeout|setInterval)\b|\bnode:(?:timers|perf_hooks)\b/,
+  'fake timers would stop this',
+  (path) => inLibrary(path) && !/^src\/(?:callbacks|clock)\.ts$|^src\/broker\/(?!memory)/.test(path),
+);
+
+/** What others wrote is made visible there, and nothing is cut off at the end. */
+export const commandPrintsInOnePlace = forbids(
+  /\bconsole\b|\bprocess\.(?:stdout|stderr)\b|\{[^}]*\b(?:stdout|stderr)\b[^}]*\}\s*=\s*process\b|\bwriteSync\b/,
+  'the command prints by talk.ts',
+  (path) => inFolder(path, 'src/cli') && path !== 'src/cli/talk.ts',
 );
 
 export const libraryReadsNoEnvironment = forbids(

@@ -141,6 +141,7 @@ describe('the session', () => {
           value,
         ]),
       );
+    await settle();
     expect(await states()).toEqual({ open: 1, blocked: 0, reconnecting: 0 });
     broker.line(baton).disconnect();
     await settle();

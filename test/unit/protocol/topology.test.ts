@@ -258,7 +258,17 @@ describe('what a tag tells', () => {
           const claim = readConsumerTag(consumerTag({ service, host, pid }, id, name));
           // A long service is cut, perhaps in the middle of a character.
           if (encodeURIComponent(service).length > 96) return;
-          expect(claim).toEqual({ service, host, pid, since: 1_893_456_000_123 });
+          expect(claim).toEqual({
+            service,
+            host,
+            pid,
+            since: 1_893_456_000_123,
+            lock: expect.any(String),
+          });
+          // And with the lock's name, or its beginning.
+          const lock = claim?.lock ?? '';
+          if (lock !== name)
+            expect(`${name}…`.startsWith(lock.slice(0, -1)) && lock.endsWith('…')).toBe(true);
         },
       ),
     );
@@ -270,6 +280,7 @@ describe('what a tag tells', () => {
       host: 'web-1',
       pid: 4711,
       since: undefined,
+      lock: 'x',
     });
     for (const tag of ['amq.ctag-1', 'doctor/1', 'a@b', 'a@b/c/d/e', ''])
       expect(readConsumerTag(tag)).toBeUndefined();

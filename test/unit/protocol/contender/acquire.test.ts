@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { AccessRefusedError } from '../../../../src/errors.ts';
-import { IDLE, wakeAt } from '../../../../src/protocol/contender/step.ts';
+import { IDLE, isBehindHolder, wakeAt } from '../../../../src/protocol/contender/step.ts';
 import {
   delivered,
   feed,
@@ -177,20 +177,39 @@ describe('try', () => {
     expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }, { do: 'end' }]);
   });
 
-  test('looks again and again while this process has just released: the token may not be back yet', () => {
-    const justReleased = { justReleased: true };
+  test('looks again while this process has just released, and is answered 75 ms after its first look whatever that does', () => {
+    let state = resting;
+    const looksAt = [];
+    for (let ms = 25; place(state) !== 'released'; ms += 25) {
+      const justReleased = { justReleased: true, now: later(ms) };
+      const [again, asked] = feed(state, { type: 'wake' }, justReleased, TRY);
+      looksAt.push(ms);
+      expect(names(asked)).toBe('look');
+      [state] = feed(again, looked(0, 1, again.turn), justReleased, TRY);
+    }
+    expect(looksAt).toEqual([25, 50, 75]);
+  });
+
+  test('knows that somebody has the lock from the first look that shows it, until a look fails', () => {
+    expect(isBehindHolder(opening('looking'))).toBe(false);
+    expect(isBehindHolder(resting)).toBe(true);
     const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
-    const [state, effects] = feed(again, looked(0, 1, LINE + 2), { ...justReleased, now: later(25) }, TRY);
-    expect([place(state), names(effects)]).toEqual(['opening/resting', '']);
-    expect(wakeAt(state, TRY)).toBe(later(50).mono);
-    const [third] = feed(state, { type: 'wake' }, { ...justReleased, now: later(50) }, TRY);
-    const [end, refusal] = feed(third, looked(0, 1, LINE + 4), { now: later(50) }, TRY);
-    expect([place(end), names(refusal)]).toEqual(['released', 'refuse end']);
+    expect(isBehindHolder(again)).toBe(true);
+    const failed = { type: 'call-failed', call: again.turn, error: retryable } as const;
+    expect(isBehindHolder(feed(again, failed, {}, TRY)[0])).toBe(false);
+  });
+
+  test('a wait that has seen a holder knows it while it consumes, and no longer once its connection is lost', () => {
+    const [consuming, effects] = feed(opening('looking'), looked(0, 1));
+    expect([names(effects), isBehindHolder(consuming)]).toEqual(['consume', true]);
+    const closed = { type: 'closed', line: LINE + 1, scope: 'connection', error: retryable } as const;
+    expect(isBehindHolder(feed(consuming, closed)[0])).toBe(false);
+    expect(isBehindHolder(feed(opening('looking'), looked(1, 0))[0])).toBe(false);
   });
 
   test('that has met failures before rests and looks once more all the same', () => {
     const [rested] = feed(opening('looking', { failures: 2 }), looked(0, 1), {}, TRY);
-    expect(rested).toMatchObject({ phase: 'resting', next: 'look', lookedAgain: true, failures: 2 });
+    expect(rested).toMatchObject({ phase: 'resting', next: 'look', seenHeldAt: NOW.mono, failures: 2 });
     expect(wakeAt(rested, TRY)).toBe(NOW.mono + 25);
   });
 

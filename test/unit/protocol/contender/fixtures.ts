@@ -111,7 +111,7 @@ export function opening(phase: Phase, changes: Partial<At<'opening'>> = {}): At<
     failures: 0,
     refused: undefined,
     unchecked: false,
-    lookedAgain: false,
+    seenHeldAt: undefined,
     ...changes,
   };
 }

@@ -1,0 +1,3 @@
+/** For a shell. */
+export const quote = (text: string): string =>
+  /^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
