@@ -154,9 +154,10 @@ export class NameRecord {
     return broker.publish(this.register, encodeEntry({ id: uuid(), ...entry }, origin));
   }
 
-  /** Drops what is ready; what somebody holds stays. */
-  purge(): Promise<void> {
-    return this.#parts.broker.purge(this.queue);
+  /** Drops what is ready; what somebody holds stays. Nothing is dropped when no token could be made afterwards. */
+  async purge(): Promise<void> {
+    this.#nextBase(this.#parts.clock.now().wall);
+    await this.#parts.broker.purge(this.queue);
   }
 
   /** Like the call itself, but a thousand contenders that open at once share one look, one declare and one seed. */
@@ -186,7 +187,7 @@ export class NameRecord {
     try {
       return nextBase(wallMs, this.highestSeen);
     } catch (cause) {
-      const message = `lock ${JSON.stringify(this.name)} had a token with a fence at the end of int64, so no higher one can be made; use another name`;
+      const message = `no fence is left for lock ${JSON.stringify(this.name)}: its token or its register (queue ${this.register}) had one at the end of int64, ${this.highestSeen}; nothing was changed. Delete the queue that has it, and start this process again, or use another name`;
       throw new QueueMismatchError(message, { cause });
     }
   }

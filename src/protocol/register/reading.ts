@@ -1,5 +1,6 @@
-import { type BatonError, TokenVersionError } from '../../errors.ts';
+import { type BatonError, QueueMismatchError, TokenVersionError } from '../../errors.ts';
 import type { Effect } from '../contender/types.ts';
+import { BASE_MAX } from '../fence.ts';
 import { decodeEntry, type Entry } from './entry.ts';
 import { keep } from './keeping.ts';
 import type { InHand, Place, RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
@@ -77,7 +78,7 @@ export function reading(state: Reading, event: RegisterEvent, nowMono: number, n
         return { state, effects: [], verdict: { is: 'refused', error } };
       }
       const { entry } = message;
-      return handed(state, { entry, deliveryTag, returns, wasHeld: returns > 0 }, nowMono);
+      return handed(state, { entry, deliveryTag, returns, wasHeld: returns > 0 }, nowMono, name);
     }
     case 'register-not-written':
       return { state: { ...state, unseeded: event.error.retryable ? undefined : event.error }, effects: [] };
@@ -105,7 +106,7 @@ export function wakeReading(state: RegisterState, nowMono: number): Turn {
 }
 
 /** The first entry is given back at once: when it is here again, so is everything that was in the register before. */
-function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
+function handed(state: Reading, arrived: InHand, nowMono: number, name: string): Turn {
   const { away, best, place } = state;
   if (away === undefined) return giveBack(state, arrived, nowMono);
   if (arrived.entry.id !== away.entry.id) {
@@ -122,6 +123,9 @@ function handed(state: Reading, arrived: InHand, nowMono: number): Turn {
   if (!state.cameBack) return giveBack({ ...state, cameBack: true }, returned, nowMono);
   const [kept, lower] = best === undefined ? [returned, undefined] : byRank(best, returned);
   const acks = lower === undefined ? [] : [ack(place, lower)];
+  // Before the process remembers it: above the largest base it could make no token, for this name, any more.
+  if (kept.entry.fence >= BASE_MAX)
+    return { state, effects: acks, verdict: { is: 'refused', error: noBaseAbove(name, kept.entry.fence) } };
   if (kept.entry.fence >= place.fence) {
     const overtaken: RegisterState = { at: 'overtaken', place, proofs: 0 };
     return {
@@ -159,6 +163,12 @@ const ack = ({ line }: Place, { deliveryTag }: InHand): Effect => ({ do: 'ack', 
 function seed({ line }: Place): RegisterEffect {
   const nothing: Omit<Entry, 'id'> = { fence: 0n, seq: 0, state: undefined };
   return { do: 'register-write', line, ...nothing };
+}
+
+function noBaseAbove(name: string, fence: bigint): QueueMismatchError {
+  return new QueueMismatchError(
+    `the register of lock ${JSON.stringify(name)} has an entry with fence ${fence}, above which no fence is left; nothing was changed. Delete the queue of the register, or use another name`,
+  );
 }
 
 function newerState(name: string, version: number): TokenVersionError {

@@ -16,6 +16,9 @@ import { QueueBook } from './queue-book.ts';
 /** How long a queue that shows no token is given to show one before it may be started over. */
 const GRACE_MS = 2_000;
 
+/** What puts a new token in the place of one that must not be given back. */
+const REPLACES = new Set(['purge', 'ack', 'look', 'seed', 'saw', 'know', 'end']);
+
 export type Call = Extract<Effect, { call: number }>;
 
 /** Runs one contender as src/contender.ts does, and checks every rule that must hold after each event. */
@@ -48,6 +51,8 @@ export class WatchedContender {
   #arrived: Arrival | undefined;
   /** When looks behind a stray showed nothing ready, on the line that is open. */
   #emptyLooks: number[] = [];
+  /** It has lost its hold to a token that must not be given back, and replaces that for others. */
+  #replacesForOthers = false;
   /** What was ready has been purged, on the line that is open. */
   #purged = false;
 
@@ -142,7 +147,9 @@ export class WatchedContender {
   }
 
   #watch(effect: Effect, before: ContenderState): void {
-    rule(this.ends + this.losses === 0 || effect.do === 'close', `${effect.do} after the end`);
+    const isOver = this.ends + this.losses > 0 && effect.do !== 'close';
+    const mayReplace = this.#replacesForOthers && REPLACES.has(effect.do);
+    rule(!isOver || mayReplace, `${effect.do} after the end`);
     switch (effect.do) {
       case 'look':
       case 'declare':
@@ -206,9 +213,10 @@ export class WatchedContender {
       case 'lose':
         rule(this.granted.length === 1, 'lost without a grant');
         this.losses += 1;
+        this.#replacesForOthers = this.state.at === 'renewing';
         break;
       case 'end':
-        this.ends += 1;
+        if (!this.#replacesForOthers) this.ends += 1;
         break;
       default:
         throw new Violation(`an effect that no protocol has: ${JSON.stringify(effect)}`);
@@ -269,8 +277,9 @@ export class WatchedContender {
     rule(this.#awaited() <= 1, 'two service calls are awaited at once');
     if (!this.isOver) return;
     rule(this.granted.length + this.refusals === 1, 'over, but the caller was never told');
-    rule((state.at === 'lost') === (this.losses === 1), 'lost without saying so');
-    rule((state.at === 'released') === (this.ends === 1), 'released without an end');
+    const isLost = state.at === 'lost' || this.#replacesForOthers;
+    rule(isLost === (this.losses === 1), 'lost without saying so');
+    rule(!isLost === (this.ends === 1), 'released without an end');
     rule(![...this.lines.values()].includes('open'), 'over, but a channel was left open');
   }
 
