@@ -21,6 +21,7 @@ export type Fault =
   | 'limit' // a delivery-limit policy destroys what is returned next
   | 'delete' // an operator deletes the queue
   | 'second-seed' // somebody publishes a token of his own (a seed that was stuck, a script)
+  | 'stale-seed' // one that was stuck for two minutes lands
   | 'junk' // somebody publishes what nobody can read
   | 'lazy-close'; // an operator closes a channel
 
@@ -60,8 +61,12 @@ export interface Config {
   readonly faultRate?: number;
   /** In the phase without faults somebody publishes what nobody can read, so often. */
   readonly chatterMs?: number;
+  /** In the phase without faults one more such message lands whenever somebody has one in hand and nothing is ready. */
+  readonly flood?: boolean;
   /** Every process has seen a token of this lock, also after a crash. */
   readonly veterans?: boolean;
+  /** Nothing keeps a client from replacing a seed that is too old to be granted, so it never gives one back. */
+  readonly keepsNoStaleSeeds?: boolean;
   /** Nobody goes without releasing here, so nobody may have to wait for the end of a lease. */
   readonly noDelays?: boolean;
   /** When faults have ended, callers give up after so long and come again. */

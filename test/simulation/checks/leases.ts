@@ -57,6 +57,10 @@ export function onRead(
   watched.read = numberOf(message);
   watched.handedToken = message.startsWith('token');
   if (!watched.handedToken) watched.strays += 1;
+  const bornAt = world.minted[watched.read]?.at ?? Number.POSITIVE_INFINITY;
+  const isStale =
+    watched.handedToken && returns === 0 && instantOf(world, client).wall - bornAt > STALE_SEED_MS;
+  watched.staleTag = isStale ? watched.deliveryTag : undefined;
   if (contender.state.at !== 'waiting' && contender.state.at !== 'renewing') return;
   watched.floor = world.checks.highestResolved;
   watched.token = watched.read;

@@ -86,6 +86,15 @@ export function checkAck({ watched }: Contender, deliveryTag: number): void {
   throw new Violation('the wire', 'a token is acked without a purge');
 }
 
+/**
+ * A seed that nobody has had, and that is too old to be granted, has come back once when its channel is closed, and looks
+ * live to everybody. A coordinator that closes, and a purge that fails, leave it so.
+ */
+export function checkGivenUp({ config }: World, { watched }: Contender): void {
+  if (watched.staleTag === undefined || !config.keepsNoStaleSeeds) return;
+  throw new Violation('the wire', 'a seed that is too old to be granted is given back');
+}
+
 /** Whatever happens to a lost lease, its release included, touches nothing at the broker. */
 export function checkAbsorbs(
   before: ContenderState,

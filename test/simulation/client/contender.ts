@@ -15,8 +15,8 @@ import {
   checkAck,
   checkBarrier,
   checkDeclare,
+  checkGivenUp,
   checkPurge,
-  NEW_BOOK,
   noted,
 } from '../checks/wire.ts';
 import { LOCK, TIMES, VERSION_NUMBERS } from '../config.ts';
@@ -27,6 +27,7 @@ import { needLine, write } from './lines.ts';
 import { hearEnd, justReleased, know, saw, watchName } from './record.ts';
 import { limit, onRegister, readRegister } from './register.ts';
 import type { Client, Contender, OwnChannel } from './state.ts';
+import { newWatched } from './watched.ts';
 
 /** A try without a timeout settles after this long (src/lock.ts). */
 const TRY_ANSWER_MS = 1_000;
@@ -54,30 +55,7 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
     granted: false,
     refused: false,
     answerBy: mode === 'try' ? instantOf(world, client).mono + TRY_ANSWER_MS : undefined,
-    watched: {
-      sentAt: undefined,
-      provenAt: undefined,
-      handOut: 0,
-      grantedHandOut: 0,
-      handedToken: false,
-      deliveryTag: 0,
-      keptSince: 0,
-      keptTag: 0,
-      read: 0,
-      rival: undefined,
-      token: 0,
-      surfaced: false,
-      book: NEW_BOOK,
-      floor: 0n,
-      fence: undefined,
-      excuse: undefined,
-      unseatedAt: undefined,
-      forgotten: false,
-      strays: 0,
-      place: undefined,
-      overlapMs: 0,
-      hearingMs: 0,
-    },
+    watched: newWatched(),
   };
   client.contenders.push(contender);
   watchName(world, client, { type: 'joined' });
@@ -150,6 +128,7 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       contender.watched.unseatedAt = undefined;
       contender.watched.forgotten = false;
       contender.watched.strays = 0;
+      contender.watched.staleTag = undefined;
       const own: OwnChannel = { line: effect.line, channel: undefined, state: 'waiting', barrier: false };
       contender.channels.push(own);
       attachChannel(world, client, own);
@@ -213,11 +192,13 @@ function useChannel(
       break;
     case 'ack':
       checkAck(contender, effect.deliveryTag);
+      if (effect.deliveryTag === contender.watched.staleTag) contender.watched.staleTag = undefined;
       if (own.state !== 'open') break;
       write(world, line, channelOf(own), { do: 'ack', deliveryTag: effect.deliveryTag });
       break;
     case 'close':
       if (own.state === 'open') {
+        checkGivenUp(world, contender);
         own.state = 'closing';
         write(world, line, channelOf(own), { do: 'close' });
       } else if (own.state === 'waiting') {

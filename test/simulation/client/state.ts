@@ -84,6 +84,8 @@ export interface Watched {
   rival: ResolvedGrant | undefined;
   /** Number of the token that was read last while waiting, and the highest fence that any caller had by then. */
   token: number;
+  /** The delivery tag of a seed in hand that is older than a minute, and that nobody has had. */
+  staleTag: number | undefined;
   /** It had never come back, and was older than a minute by the reader's clock. */
   surfaced: boolean;
   floor: bigint;

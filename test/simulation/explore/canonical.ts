@@ -156,6 +156,7 @@ function contenderOf(
     watched.read,
     watched.token,
     watched.surfaced,
+    watched.staleTag,
     String((watched.rival?.fence ?? zero) - zero),
     watched.rival && world.model.handOuts - watched.rival.handOuts,
   );

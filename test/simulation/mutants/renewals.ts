@@ -1,4 +1,4 @@
-import { OPENING, one, type RuleMutant } from './mutant.ts';
+import { OPENING, one, type RuleMutant, WAITING } from './mutant.ts';
 
 const RENEWING = 'src/protocol/contender/renewing.ts';
 const WIRE = 'test/simulation/checks/wire.ts';
@@ -34,6 +34,30 @@ export const RENEWALS: readonly RuleMutant[] = [
       "      return event.depth === 'absent' || event.depth.ready > 0",
       '      return event.depth',
     ),
+  },
+  {
+    name: 'who has no caller gives any token back',
+    world: 'stale seeds',
+    edits: one(WAITING, 'const [next, effects] = live\n', 'const [next, effects] = live || abandoned\n'),
+  },
+  {
+    name: 'who has a token gives any other back',
+    world: 'stale seeds',
+    edits: one(
+      'src/protocol/contender/surfacing.ts',
+      "message.kind === 'token' && message.token.id !== hold.id",
+      'message.kind === undefined',
+    ),
+  },
+  {
+    name: 'foreign messages are looked into without end',
+    world: 'a flood of strays',
+    edits: one(WAITING, 'if (state.strays >= STRAYS_AT_MOST)', 'if (state.strays < 0)'),
+  },
+  {
+    name: 'the first foreign message is enough to start over',
+    world: 'a flood of strays',
+    edits: one(WAITING, 'if (state.strays >= STRAYS_AT_MOST)', 'if (state.strays >= 0)'),
   },
   {
     name: 'what comes after the ack is kept',

@@ -236,8 +236,8 @@ export const TRAPS: readonly RuleMutant[] = [
     name: 'the grace begins anew with each stray',
     edits: one(
       WAITING,
-      'return look(forgetOldGrace(state, around.now.mono), delivery.deliveryTag);',
-      'return look({ ...state, graceUntil: undefined }, delivery.deliveryTag);',
+      'forgetOldGrace({ ...state, strays: state.strays + 1 }, around.now.mono)',
+      '{ ...state, graceUntil: undefined }',
     ),
   },
   {
