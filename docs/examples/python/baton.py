@@ -24,12 +24,12 @@ import pika
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 ARGUMENTS = {"x-queue-type": "quorum", "x-single-active-consumer": True, "x-delivery-limit": 1_000_000_000}
-INT64_MAX = 2**63 - 1
-BASE_MAX = INT64_MAX - 2**40
+BASE_MAX = 2**63 - 1 - 2**40
 STRIDE = 1024  # fences for each return
 RECREATE_AFTER_S = 0.1  # what RabbitMQ 3 needs; 4 needs half of it
 PROBE_TTL_S = 3.0
 GRACE_S = 2.0
+STRAYS_AT_MOST = 20  # looked into in one place in line; then the lock is started over, whatever is ready
 LONG_LOG = 100_000
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 # By queue, over all attempts of this process:
@@ -112,7 +112,7 @@ class Message:
             and isinstance(stride, (int, float))
             and not isinstance(stride, bool)
             and stride in range(1, STRIDE + 1)
-            and int(base) + int(stride) * self.returns <= INT64_MAX
+            and int(base) + int(stride) * self.returns <= BASE_MAX
         )
 
 
@@ -182,17 +182,21 @@ class Lock:
             self.seed()
 
     def seed(self):
-        now_ms = int(time.time() * 1000)
-        base = max(now_ms << 20, highest_seen.get(self.queue, -1) + 1)
-        if base > BASE_MAX:
-            raise LockError("no fence is left in int64")
-        self.publish({"kind": "token", "base": str(base), "stride": STRIDE, "at": now_ms})
+        base = self.next_base()
+        self.publish({"kind": "token", "base": str(base), "stride": STRIDE, "at": int(time.time() * 1000)})
 
-    def start_over(self, channel, tag):
+    def next_base(self):
+        base = max(int(time.time() * 1000) << 20, highest_seen.get(self.queue, -1) + 1)
+        if base > BASE_MAX:
+            raise LockError(f"no fence is left in int64 for lock {self.name!r}")
+        return base
+
+    def start_over(self, channel, tag, crowded=False):
         """Puts a new token in the place of what that channel has in hand. The order matters."""
+        self.next_base()  # or an error, before anything is destroyed
         self.ask(lambda service: service.queue_purge(self.queue))
         channel.basic_ack(tag)
-        depth = self.look()
+        depth = (0, 0) if crowded else self.look()
         if depth is not None and depth[0] == 0:
             self.seed()
 
@@ -302,7 +306,7 @@ class Contender(threading.Thread):
         connection = self.lock.connect("locks")
         try:
             self.inbox, self.cancelled, self.hold, self.asked_at = [], False, None, None
-            self.stray, self.grace_until = None, None  # the grace belongs to this place in line
+            self.stray, self.grace_until, self.strays = None, None, 0  # they belong to this place in line
             self.channel = connection.channel()
             self.channel.basic_qos(prefetch_count=1)
             self.channel.add_on_cancel_callback(lambda _: setattr(self, "cancelled", True))
@@ -336,10 +340,16 @@ class Contender(threading.Thread):
                 seen = highest_seen.get(self.lock.queue, -1)
                 highest_seen[self.lock.queue] = max(seen, message.fence)
                 empty_since.pop(self.lock.queue, None)
-            if self.hold is not None:
+            # Before anything else: a seed that is given back by a close has come back once, and looks live.
+            own = self.hold is not None and message.kind == "token" and message.id == self.hold.id
+            if message.kind == "token" and not own and not self.is_live(message, seen):
+                self.lock.start_over(self.channel, method.delivery_tag)
+                if self.hold is not None:
+                    self.on_answer(method, message)
+            elif self.hold is not None:
                 self.on_answer(method, message)
             elif message.kind == "token":
-                self.on_token(method, message, seen)
+                self.on_token(method, message)
             elif message.kind == "newer":
                 raise LockError("the token is of a newer protocol; it was given back")
             else:
@@ -347,17 +357,22 @@ class Contender(threading.Thread):
 
     # Waiting: a token, or a stray that only comes when there is no live token.
 
-    def on_token(self, method, message, seen):
+    @staticmethod
+    def is_live(message, seen):
+        surfaced_seed = message.returns == 0 and time.time() - message.at / 1000 > 60
+        return not surfaced_seed and message.fence > seen
+
+    def on_token(self, method, message):
         if self.leave.is_set():
             raise Replace  # nobody wants it any more
-        surfaced_seed = message.returns == 0 and time.time() - message.at / 1000 > 60
-        if surfaced_seed or message.fence <= seen:
-            return self.lock.start_over(self.channel, method.delivery_tag)
         self.hold, self.tag = message, method.delivery_tag
         self.granted_fence = message.fence
         self.verify()
 
     def on_stray(self, method):
+        self.strays += 1
+        if self.strays > STRAYS_AT_MOST:
+            return self.lock.start_over(self.channel, method.delivery_tag, crowded=True)
         self.stray = method.delivery_tag
         if self.grace_until is not None and time.monotonic() > self.grace_until + GRACE_S:
             self.grace_until = None  # that one was about other strays
@@ -458,5 +473,5 @@ class Contender(threading.Thread):
             return  # with a question under way it is not in hand: the next release will do
         try:
             self.lock.start_over(self.channel, self.tag)
-        except (AMQPError, OSError):
+        except (AMQPError, OSError, LockError):
             return  # before the ack an ordinary release; after it, whoever waits finds out by a probe
