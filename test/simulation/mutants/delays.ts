@@ -89,22 +89,13 @@ export const DELAYS: readonly RuleMutant[] = [
   },
   {
     name: 'who gives up before the proof of a token that was made anew takes its mark away',
-    world: 'two veterans, 4.3, verified',
+    world: 'veterans, 4.3, verified',
     edits: one(HOLDING, 'isKept(state, around, rules) ||', ''),
   },
   {
     name: 'nobody waits for the holder of a queue that is no more',
     world: 'in line at a deletion',
     edits: one(DELAYING, 'return isAsked && queueEndedAt', 'return isAsked && leaseMs < 0 && queueEndedAt'),
-  },
-  {
-    name: 'the end of a queue is waited out by the token alone',
-    world: 'in line at a deletion',
-    edits: one(
-      HOLDING,
-      'const until = keptUntil(state.isAnew, answer.hold',
-      'const until = state.hold.nacked ? 0 : keptUntil(state.isAnew, answer.hold',
-    ),
   },
   {
     name: 'a lock that is closed during the delay loses its mark',
