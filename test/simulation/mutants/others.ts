@@ -112,6 +112,6 @@ export const OTHERS: readonly RuleMutant[] = [
   },
   {
     name: 'no seed after a declaration that found nothing',
-    edits: one(OPENING, "if (consumers === 0) return ask('seed', state);", ''),
+    edits: one(OPENING, "if (consumers === 0) return ask('seed', { ...state, seenHeldAt: undefined });", ''),
   },
 ];

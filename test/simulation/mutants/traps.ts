@@ -117,8 +117,8 @@ export const TRAPS: readonly RuleMutant[] = [
       ),
       ...one(
         WAITING,
-        'if (isLive(message, around)) return grant(',
-        'if (message.token.base === 0n || isLive(message, around)) return grant(',
+        'if (live && !state.abandoned) return grant(',
+        'if (message.token.base === 0n || (live && !state.abandoned)) return grant(',
       ),
     ],
   },
