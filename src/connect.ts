@@ -1,14 +1,15 @@
 import { connectSession } from './broker/session.ts';
 import { Coordinator } from './coordinator.ts';
-import { type BrokerUrls, type ConnectOptions, parseConnectOptions } from './options.ts';
+import { type ConnectOptions, parseConnectOptions } from './options.ts';
+import type { BrokerUrls } from './urls.ts';
 
 /**
  * Connects to RabbitMQ 3.10 or newer and resolves with a {@link Coordinator}.
  *
- * @param urls one `amqp:` or `amqps:` URL; several, tried in turn; or a function that returns them before every
- * connection (expiring credentials)
- * @throws InvalidOptionsError, BrokerUnreachableError, AccessRefusedError, UnsupportedBrokerError: the first connection
- * fails within `connectTimeoutMs`; later ones are retried for ever, 0.05 to 5 s apart
+ * @param urls one `amqp:` or `amqps:` URL; several, tried in turn; or a function that returns them, which is called
+ * before every connection and before credentials expire
+ * @throws InvalidOptionsError, AccessRefusedError, UnsupportedBrokerError at once; BrokerUnreachableError when no broker
+ * was there within `connectTimeoutMs`. Later connections are retried for ever, 0.05 to 5 s apart
  *
  * @example
  * await using baton = await connect('amqp://localhost', { service: 'billing' });

@@ -3,7 +3,7 @@ import { Alarm } from './alarm.ts';
 import type { ConsumerChannel, ConsumerListener } from './broker/port.ts';
 import { publish } from './callbacks.ts';
 import type { Context } from './context.ts';
-import { type StartOverTrace, startOverChannel, waitingChannel } from './diagnostics.ts';
+import { startOverChannel, waitingChannel } from './diagnostics.ts';
 import type { BatonError, LostReason } from './errors.ts';
 import { asBatonError, type NameRecord } from './ledger.ts';
 import { isBehindHolder, isInLine, vouchedMs } from './protocol/contender/step.ts';
@@ -16,9 +16,11 @@ import {
   type StatefulEvent,
   type StatefulState,
   statefulStep,
+  whyStartOver,
 } from './protocol/register/step.ts';
 import type { Handed, RegisterEffect } from './protocol/register/types.ts';
 import { consumerTag, contenderId, recreation } from './protocol/topology.ts';
+import { Throws } from './throws.ts';
 
 /** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
 const REGISTER_PREFETCH = 16;
@@ -46,6 +48,7 @@ export class Contender {
   readonly #channels = new Map<number, ConsumerChannel>();
   readonly #queued: StatefulEvent[] = [];
   readonly #alarm: Alarm;
+  readonly #throws = new Throws();
   #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
@@ -122,20 +125,20 @@ export class Contender {
     if (state.at === 'waiting' && before.at === 'opening') {
       publish(waitingChannel, { lock: this.#owner.lock, service: this.#context.identity.service });
     }
-    for (const effect of effects) this.#carryOut(effect, earlier, event);
-    // Whoever replaces a token after a loss does it for others.
-    if (state.at === 'lost' || effects.some((effect) => effect.do === 'lose')) this.#end();
+    for (const effect of effects) this.#carryOut(effect, earlier);
+    if (state.at === 'lost') this.#end();
   }
 
-  #carryOut(effect: StatefulEffect, earlier: StatefulState, event: StatefulEvent): void {
+  #carryOut(effect: StatefulEffect, earlier: StatefulState): void {
     switch (effect.do) {
       case 'look':
       case 'declare':
       case 'seed':
+      case 'probe':
         this.#call(effect.call, this.#ask(effect.do, effect.call));
         break;
       case 'purge':
-        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier, event)));
+        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier, this.#state)));
         break;
       case 'consume':
         this.#consume(effect.line);
@@ -194,7 +197,7 @@ export class Contender {
     );
   }
 
-  async #ask(what: 'look' | 'declare' | 'seed', call: number): Promise<StatefulEvent> {
+  async #ask(what: 'look' | 'declare' | 'seed' | 'probe', call: number): Promise<StatefulEvent> {
     switch (what) {
       case 'look': {
         // While opening, an answer that is a moment old will do; a decision to start over needs one of its own.
@@ -208,12 +211,17 @@ export class Contender {
       case 'seed':
         await this.#record.shared('seed');
         return { type: 'seeded', call };
+      case 'probe':
+        await this.#record.shared('probe');
+        return { type: 'probed', call };
     }
   }
 
-  async #startOver(call: number, reason: StartOverTrace['reason']): Promise<StatefulEvent> {
+  async #startOver(call: number, reason: ReturnType<typeof whyStartOver>): Promise<StatefulEvent> {
     await this.#record.purge();
-    publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
+    if (reason !== undefined) {
+      publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
+    }
     return { type: 'purged', call };
   }
 
@@ -232,7 +240,8 @@ export class Contender {
       case 'register-consume': {
         const { line } = effect;
         this.#channels.get(line)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
-          delivered: (delivery) => this.dispatch({ type: 'register-delivered', line, delivery }),
+          delivered: (delivery) =>
+            this.#throws.note(() => this.dispatch({ type: 'register-delivered', line, delivery })),
           cancelled: () => this.dispatch({ type: 'register-cancelled', line }),
         });
         break;
@@ -258,7 +267,7 @@ export class Contender {
     this.#tag = this.#newTag();
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
-      delivered: (delivery) => this.dispatch({ type: 'delivered', line, delivery }),
+      delivered: (delivery) => this.#throws.note(() => this.dispatch({ type: 'delivered', line, delivery })),
       cancelled: () => {
         this.#record.queueEnded();
         this.dispatch({ type: 'cancelled', line });
@@ -266,7 +275,7 @@ export class Contender {
       closed: (end) => {
         this.#channels.delete(line);
         if (end.absent) this.#record.queueEnded();
-        this.dispatch({ type: 'closed', line, ...end });
+        this.dispatch({ type: 'closed', line, ...end, ...this.#throws.take(this.queue) });
       },
     };
     this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag, listener));
@@ -282,12 +291,4 @@ export class Contender {
     this.#ended = true;
     this.#owner.ended();
   }
-}
-
-function whyStartOver(
-  { contender, register }: StatefulState,
-  event: StatefulEvent,
-): StartOverTrace['reason'] {
-  if (register?.at === 'overtaken') return 'state-ahead';
-  return contender.at === 'waiting' || event.type === 'delivered' ? 'no-live-token' : 'long-log';
 }

@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts';
 import { Lock } from './lock.ts';
 import {
   type CloseOptions,
+  checkTask,
   type LockOptions,
   parseCloseOptions,
   parseLockName,
@@ -27,6 +28,8 @@ import { Rounds } from './rounds.ts';
 import { Seats } from './seats.ts';
 
 const LEAVE_MS = 2_000;
+/** Of these, for a token that is owed. */
+const OWED_MS = 500;
 
 /** One session with the broker, from `connect`. Emits `state` with `{ from, to, error }`. */
 export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
@@ -101,6 +104,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
    */
   schedule(name: string, when: string, task: ScheduledTask, options?: ScheduleOptions): Schedule {
     const policy = parsePolicy(when, options);
+    checkTask('schedule', task);
     const lock = this.lock<JobRecord>(name, { state: jobRecordSchema });
     const { clock, settings, identity } = this.#context;
     const schedule = new Schedule(
@@ -121,12 +125,13 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
 
   /**
    * Takes no new calls, ends every wait with ClosedError, waits up to `drainMs` (default 10000) for holders to
-   * release, then leaves; what is still held is lost with `coordinator-closed`. Idempotent, never rejects for a
-   * broker that does not answer, and takes at most `drainMs` + 2 s.
+   * release and for tokens that are being replaced, then leaves; what is still held is lost with
+   * `coordinator-closed`. Idempotent, never rejects for a broker that does not answer, and takes at most `drainMs` + 2 s.
    */
-  close(options?: CloseOptions): Promise<void> {
-    this.#closed ??= this.#close(parseCloseOptions(options).drainMs);
-    return this.#closed;
+  async close(options?: CloseOptions): Promise<void> {
+    const { drainMs } = parseCloseOptions(options);
+    this.#closed ??= this.#close(drainMs);
+    await this.#closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -134,21 +139,27 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   }
 
   async #close(drainMs: number): Promise<void> {
-    const { clock, session, ledger } = this.#context;
+    const { session, ledger } = this.#context;
     for (const schedule of this.#schedules) schedule.retire();
     this.#seats.retire();
-    if (drainMs > 0) {
-      let cancel = () => {};
-      const over = new Promise<void>((resolve) => {
-        cancel = clock.setTimer(clock.now().mono + drainMs, resolve);
-      });
-      await Promise.race([this.#seats.idle(), over]);
-      cancel();
-    }
+    await this.#within(drainMs, () => this.#seats.idle());
     this.#seats.shutDown();
-    await session.close(LEAVE_MS);
+    // On 3.x a release that ends a long log acks its token before there is another one.
+    await this.#within(OWED_MS, () => this.#seats.replaced());
+    await session.close(LEAVE_MS - OWED_MS);
     ledger.dispose();
     this.#cancelBeat?.();
+  }
+
+  async #within(ms: number, work: () => Promise<void>): Promise<void> {
+    if (ms === 0) return;
+    const { clock } = this.#context;
+    let cancel = () => {};
+    const over = new Promise<void>((resolve) => {
+      cancel = clock.setTimer(clock.now().mono + ms, resolve);
+    });
+    await Promise.race([work(), over]);
+    cancel();
   }
 
   #publishState(change: SessionStateChange): void {

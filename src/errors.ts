@@ -17,6 +17,7 @@ export type BatonErrorCode =
   | 'unsupported-broker'
   | 'access-refused'
   | 'queue-mismatch'
+  | 'resource-limit'
   | 'token-version'
   | 'state'
   | 'invalid-options'
@@ -84,6 +85,12 @@ export class AccessRefusedError extends BatonError {
 export class QueueMismatchError extends BatonError {
   readonly code = 'queue-mismatch';
   readonly retryable = false;
+}
+
+/** A limit that an operator set is reached: of queues, channels or connections. The message names it. Free some, or raise it. */
+export class ResourceLimitError extends BatonError {
+  readonly code = 'resource-limit';
+  readonly retryable = true;
 }
 
 /** The lock's token or state was written by a newer batonmq; it was given back untouched. Upgrade this client. */

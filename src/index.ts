@@ -14,6 +14,7 @@ export {
   LeaseLostError,
   type LostReason,
   QueueMismatchError,
+  ResourceLimitError,
   StateError,
   TokenVersionError,
   UnsupportedBrokerError,
@@ -25,7 +26,6 @@ export type { Lock, Task } from './lock.ts';
 export type { Logger } from './logger.ts';
 export type {
   AcquireOptions,
-  BrokerUrls,
   CloseOptions,
   ConnectOptions,
   GrantMode,
@@ -35,3 +35,4 @@ export type {
   StatefulLockOptions,
 } from './options.ts';
 export type { StateSchema } from './state.ts';
+export type { BrokerUrls, ExpiringUrls } from './urls.ts';

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { publish, soon } from './callbacks.ts';
 import { CarriedState } from './carried-state.ts';
 import type { Context } from './context.ts';
@@ -100,7 +101,8 @@ export class Lease<T = unknown> {
    * Replaces the state. Resolves when the broker has it and has shown that this is still its holder: then it is
    * never undone, except by destruction of the register. Concurrent saves count in the order of their calls.
    *
-   * Rejects with StateError (no JSON, over 4 KiB, does not fit the schema: nothing was sent), with LeaseLostError or
+   * Rejects with StateError (not kept by JSON as it is, such as NaN or a whole number beyond 2^53; over 4 KiB; does not fit the
+   * schema: nothing was sent), with LeaseLostError or
    * ClosedError when the lease ends first, and with BrokerUnreachableError after `timeoutMs` (default 5000), for
    * example during a memory alarm. A save that was sent and not confirmed may still come into effect, but never
    * after a later holder has been granted the lock.
@@ -165,6 +167,11 @@ export class Lease<T = unknown> {
     this.#hold.dispatch({ type: 'wake' });
     this.#tellLoss();
     return this.#lost;
+  }
+
+  /** @internal For `baton run`: what the broker would see closed if this process died. */
+  get sockets(): readonly Socket[] {
+    return this.#context.session.lockSockets ?? [];
   }
 
   /** @internal */
@@ -258,6 +265,7 @@ export class Lease<T = unknown> {
       () =>
         this.#state.save(state as T, timeoutMs, () => {
           if (this.loss !== undefined) throw this.loss;
+          if (this.#givenBack !== undefined) throw this.#wasReleased();
         }),
       this.#copyTrace(),
     );

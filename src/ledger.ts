@@ -30,7 +30,7 @@ const IDLE_NAMES = 10_000;
 /** How long after its own release a process does not take "nothing ready" for "somebody else holds it"; opening.ts bounds it. */
 const JUST_RELEASED_MS = 250;
 
-type Calls = { look: QueueDepth | 'absent'; declare: QueueDepth; seed: undefined };
+type Calls = { look: QueueDepth | 'absent'; declare: QueueDepth; seed: undefined; probe: undefined };
 
 interface Parts {
   readonly settings: Settings;
@@ -140,6 +140,13 @@ export class NameRecord {
     publish(seedChannel, { ...this.#trace(), again: this.highestSeen > 0n });
   }
 
+  /** Publishes what does no harm: nobody is handed it while there is a token, and it expires. */
+  async probe(): Promise<undefined> {
+    const { broker, clock } = this.#parts;
+    const probe = { id: uuid(), name: this.name, by: this.#by(), at: clock.now().wall };
+    await broker.publish(this.queue, encodeProbe(probe), { expirationMs: PROBE_TTL_MS });
+  }
+
   /** Makes sure that there is a register. Says whether it shows nothing and nobody; asks only if it is not known. */
   async declareRegister(): Promise<{ empty: boolean }> {
     if (this.registerKnown) return { empty: false };
@@ -203,7 +210,7 @@ export class NameRecord {
     });
     this.#vigil = vigil;
     if (todo === 'look') this.#inBackground(this.look());
-    if (todo === 'probe') this.#inBackground(this.#probe());
+    if (todo === 'probe') this.#inBackground(this.#probeForToken());
     const at = vigilWakeAt(vigil);
     if (at === before && event.type !== 'wake') return;
     this.#cancelTimer?.();
@@ -211,12 +218,10 @@ export class NameRecord {
       at === undefined ? undefined : clock.setTimer(at, () => this.#watch({ type: 'wake' }));
   }
 
-  #probe(): Promise<void> {
-    const { broker, clock, settings } = this.#parts;
-    settings.logger.info({ lock: this.name }, 'no token seen for healAfterMs: probing');
+  #probeForToken(): Promise<undefined> {
+    this.#parts.settings.logger.info({ lock: this.name }, 'no token seen for healAfterMs: probing');
     publish(probeChannel, this.#trace());
-    const probe = { id: uuid(), name: this.name, by: this.#by(), at: clock.now().wall };
-    return broker.publish(this.queue, encodeProbe(probe), { expirationMs: PROBE_TTL_MS });
+    return this.probe();
   }
 
   /** The vigil asks again later, so a failure only needs to be told. */

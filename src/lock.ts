@@ -1,8 +1,10 @@
+import { onAbort, reasonOf } from './abort.ts';
 import type { Context } from './context.ts';
 import { type LockTrace, traces } from './diagnostics.ts';
 import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from './errors.ts';
 import { Lease } from './lease.ts';
-import { type AcquireOptions, parseAcquireOptions, type StatefulLockOptions } from './options.ts';
+import { type AcquireOptions, checkTask, parseAcquireOptions, type StatefulLockOptions } from './options.ts';
+import { by, heldByCaller, queueOf, warnOfOwnHold, within } from './own-holds.ts';
 import type { Refusal } from './protocol/contender/types.ts';
 import type { Call } from './seat.ts';
 import type { Seats, Wish } from './seats.ts';
@@ -26,7 +28,8 @@ export type Task<R, T = unknown> = (lease: Lease<T>) => R | Promise<R>;
 
 /**
  * A name. Cheap to make, holds nothing at the broker. Not reentrant: acquiring a name twice in one process waits
- * for the first lease like anyone else, and for ever if the same code holds it.
+ * for the first lease like anyone else, and without end if the same code holds it. Inside `run` that is said: in the error
+ * of a timeout, and without a timeout by the logger and a process warning, once.
  */
 export class Lock<T = unknown> {
   readonly name: string;
@@ -54,9 +57,12 @@ export class Lock<T = unknown> {
     const { timeoutMs = Number.POSITIVE_INFINITY, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome instanceof Lease) return outcome;
-      const held = outcome === 'held' ? 'somebody else holds it' : 'the broker did not answer';
+      const { obstacle } = this.#home.context.session;
+      const cause = outcome === 'held' ? undefined : obstacle;
+      const why = outcome === 'held' ? this.#whoHolds() : (cause?.message ?? 'the broker did not answer');
       throw new AcquireTimeoutError(
-        `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${held}`,
+        `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${why}`,
+        { cause },
       );
     });
   }
@@ -69,8 +75,11 @@ export class Lock<T = unknown> {
     const { timeoutMs = 0, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome !== 'unanswered') return outcome === 'held' ? undefined : outcome;
+      const cause = this.#home.context.session.obstacle;
+      const advice = cause?.message ?? 'Check that the broker is reachable and not blocked by an alarm';
       throw new BrokerUnreachableError(
-        `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. Check that the broker is reachable and not blocked by an alarm`,
+        `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. ${advice}`,
+        { cause },
       );
     });
   }
@@ -85,18 +94,20 @@ export class Lock<T = unknown> {
    * await baton.lock('invoice:42').run(async ({ fence, signal }) => writeReport({ fence, signal }));
    */
   async run<R>(task: Task<R, T>, options?: AcquireOptions): Promise<R> {
+    checkTask('run', task);
     return this.#use(await this.acquire(options), task);
   }
 
   /** Like `run`, but resolves with `undefined`, without running the task, when somebody else holds the lock. */
   async tryRun<R>(task: Task<R, T>, options?: AcquireOptions): Promise<R | undefined> {
+    checkTask('tryRun', task);
     const lease = await this.tryAcquire(options);
     return lease === undefined ? undefined : this.#use(lease, task);
   }
 
   async #use<R>(lease: Lease<T>, task: Task<R, T>): Promise<R> {
     try {
-      const result = await task(lease);
+      const result = await within(this.#home.context, lease, () => task(lease));
       const loss = lease.loss;
       if (loss !== undefined) throw loss;
       return result;
@@ -114,9 +125,26 @@ export class Lock<T = unknown> {
     settle: (outcome: Outcome<T>) => R,
   ): Promise<R> {
     this.#home.assertOpen();
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw reasonOf(signal);
+    this.#warnOfOwnHold(timeoutMs);
     const trace = { lock: this.name, service: this.#home.context.identity.service };
     return traces.acquire.tracePromise(async () => settle(await this.#wait(timeoutMs, signal, trace)), trace);
+  }
+
+  #warnOfOwnHold(timeoutMs: number): void {
+    if (Number.isFinite(timeoutMs)) return;
+    const { context } = this.#home;
+    const held = heldByCaller(context, this.name);
+    if (held !== undefined) warnOfOwnHold(context, this.name, held);
+  }
+
+  #whoHolds(): string {
+    const { context, seats } = this.#home;
+    const held = heldByCaller(context, this.name);
+    if (held !== undefined) return `the caller itself holds it${by(this.name, held)}`;
+    return seats.holdsQueue(queueOf(context, this.name))
+      ? 'this process itself holds it'
+      : 'somebody else holds it';
   }
 
   #wait(timeoutMs: number, signal: AbortSignal | undefined, trace: LockTrace): Promise<Outcome<T>> {
@@ -147,7 +175,7 @@ export class Lock<T = unknown> {
         },
         refused: (refusal, wasInLine) => {
           stopWaiting();
-          if (refusal.why === 'gave-up' && signal?.aborted) return reject(signal.reason);
+          if (refusal.why === 'gave-up' && signal?.aborted) return reject(reasonOf(signal));
           const outcome = outcomeOf(refusal, wasInLine);
           return outcome instanceof Error ? reject(outcome) : resolve(outcome);
         },
@@ -159,9 +187,9 @@ export class Lock<T = unknown> {
         : undefined;
       const stopWaiting = () => {
         cancelTimer?.();
-        signal?.removeEventListener('abort', giveUp);
+        cancelAbort?.();
       };
-      signal?.addEventListener('abort', giveUp, { once: true });
+      const cancelAbort = signal && onAbort(signal, giveUp);
       try {
         seats.take(wish, call);
       } catch (error) {

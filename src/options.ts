@@ -1,18 +1,13 @@
 import { z } from 'zod';
+import { isAbortSignal } from './abort.ts';
 import { guarded } from './callbacks.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
-import type { StateSchema } from './state.ts';
+import { isStandardSchema, type StateSchema } from './state.ts';
 import { expects, isFunction, isObject, MAX_TIMER_MS, parse, show, wholeMs } from './validation.ts';
 
 /** When a grant is given to the caller: see {@link ConnectOptions.grant}. */
 export type GrantMode = 'auto' | 'verified' | 'immediate';
-
-/** One broker URL, several that are tried in turn, or a function that returns them before every connection. */
-export type BrokerUrls =
-  | string
-  | readonly string[]
-  | (() => string | readonly string[] | Promise<string | readonly string[]>);
 
 /** Options of {@link connect}. Leaving one out and passing `undefined` are the same. */
 export interface ConnectOptions {
@@ -57,10 +52,16 @@ export interface ConnectOptions {
    * Not for locks with state. Default: 1, strictly first in, first out.
    */
   localBatch?: number | undefined;
-  /** How long the first connection may take over all URLs, in milliseconds. Later ones are retried for ever. Default: 10000. */
+  /**
+   * How long the first connection may take over all URLs, in milliseconds: a broker that is not up yet is tried again
+   * until then, a refused login is not. Later connections are retried for ever. Default: 10000.
+   */
   connectTimeoutMs?: number | undefined;
-  /** Passed to `net.connect` or `tls.connect` through amqplib: `ca`, `cert`, `key`, `credentials`, … `noDelay` is always on. */
-  socketOptions?: object | undefined;
+  /**
+   * Passed to `net.connect` or `tls.connect` through amqplib: `ca`, `cert`, `key`, `credentials`, … `noDelay` is always on.
+   * A function that returns them is called before every connection: for certificates that are rotated.
+   */
+  socketOptions?: object | (() => object | Promise<object>) | undefined;
   /** pino's call shape. What it throws is ignored. Default: silent. */
   logger?: Logger | undefined;
 }
@@ -173,7 +174,12 @@ const connectSchema = z.strictObject({
   slots: z.number(slotsRule).int(slotsRule).min(1, slotsRule).max(10_000, slotsRule).optional(),
   localBatch: localBatch.default(1),
   connectTimeoutMs: wholeMs(1).default(10_000),
-  socketOptions: z.custom<object>(isObject, expects('an object')).default({}),
+  socketOptions: z
+    .custom<Settings['socketOptions']>(
+      (value) => isObject(value) || isFunction(value),
+      expects('an object, or a function that returns one'),
+    )
+    .default({}),
   logger: logger.transform(guarded).default(silentLogger),
 }) satisfies z.ZodType<Settings, ConnectOptions>;
 
@@ -193,7 +199,7 @@ const timeoutRule = expects('0 or more milliseconds, or Infinity');
 const timeout = z.custom<number>((value) => typeof value === 'number' && value >= 0, timeoutRule);
 const acquireSchema = z.strictObject({
   timeoutMs: timeout.optional(),
-  signal: z.instanceof(AbortSignal, expects('an AbortSignal')).optional(),
+  signal: z.custom<AbortSignal>(isAbortSignal, expects('an AbortSignal')).optional(),
 }) satisfies z.ZodType<AcquireOptions, AcquireOptions>;
 
 const SAVE_MS = 5_000;
@@ -274,6 +280,12 @@ export const parseReleaseOptions = (options: unknown): { timeoutMs: number; stat
 export const parseCloseOptions = (options: unknown): { drainMs: number } =>
   parse(closeSchema, options, 'close');
 
+/** Throws {@link InvalidOptionsError} for a task that cannot be called. */
+export function checkTask(call: string, task: unknown): void {
+  if (!isFunction(task))
+    throw new InvalidOptionsError([`${call}: task must be a function, got ${show(task)}`]);
+}
+
 /** Validates a lock name. Throws {@link InvalidOptionsError}. */
 export function parseLockName(name: unknown): string {
   if (typeof name === 'string' && name.isWellFormed()) {
@@ -282,11 +294,4 @@ export function parseLockName(name: unknown): string {
     throw new InvalidOptionsError([`lock name must be 1 to 255 characters, got ${characters}`]);
   }
   throw new InvalidOptionsError([`lock name must be a string of well-formed Unicode, got ${show(name)}`]);
-}
-
-/** Function or object: arktype's schemas are functions. */
-function isStandardSchema(value: unknown): boolean {
-  if (!isObject(value) && !isFunction(value)) return false;
-  const { '~standard': standard } = value as Record<string, unknown>;
-  return isObject(standard) && isFunction((standard as Record<string, unknown>).validate);
 }

@@ -67,7 +67,7 @@ export class Seat {
       granted: (fence, handed) => this.#granted(fence, handed),
       refused: (refusal) => this.#refuseAll(refusal),
       proven: (sentAt) => this.#holder?.onProven(sentAt),
-      lost: (reason, cause) => this.#holder?.onLost(reason, cause),
+      lost: (reason, cause) => this.#lost(reason, cause),
       saved: (ticket) => this.#holder?.onSaved(ticket),
       saveFailed: (ticket, error) => this.#holder?.onSaveFailed(ticket, error),
       ended: () => {
@@ -85,9 +85,22 @@ export class Seat {
     return this.#places > 0 && !this.#retired && !isLeaving(at) && at !== 'released' && at !== 'lost';
   }
 
+  get queue(): string {
+    return this.#contender.queue;
+  }
+
+  get isLeased(): boolean {
+    return this.#holder !== undefined && this.#contender.vouchedMs > 0;
+  }
+
   get holds(): boolean {
     const { at } = this.#contender;
-    return at === 'held' || at === 'verifying' || isLeaving(at);
+    return at === 'held' || at === 'verifying' || this.replaces || isLeaving(at);
+  }
+
+  /** A new token takes the place of the old one. */
+  get replaces(): boolean {
+    return this.#contender.at === 'renewing';
   }
 
   join(call: Call): void {
@@ -145,6 +158,17 @@ export class Seat {
       queue: contender.queue,
       tag: contender.tag,
     };
+  }
+
+  #lost(reason: LostReason, cause: BatonError | undefined): void {
+    const before = this.#holder;
+    before?.onLost(reason, cause);
+    if (!this.replaces) return;
+    // What it was handed in the place of its token is replaced for others.
+    this.#places = 0;
+    this.#holder = undefined;
+    before?.onEnded();
+    this.#leaveLine();
   }
 
   #passOn(): void {

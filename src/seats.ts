@@ -18,7 +18,8 @@ export class Seats {
   /** The latest seat of each wish that can be shared: the ones before it are full. */
   readonly #open = new Map<string, Seat>();
   readonly #seatOf = new WeakMap<Call, Seat>();
-  #onIdle: (() => void) | undefined;
+  /** Called whenever a seat has ended. */
+  #onEnded: (() => void) | undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -39,6 +40,12 @@ export class Seats {
     this.#seatOf.get(call)?.leave(call);
   }
 
+  /** Whether a lease of this process has that queue's token. */
+  holdsQueue(queue: string): boolean {
+    for (const seat of this.#all) if (seat.isLeased && seat.queue === queue) return true;
+    return false;
+  }
+
   /** Ends every wait; leases go on. */
   retire(): void {
     for (const seat of this.#all) seat.retire();
@@ -49,10 +56,19 @@ export class Seats {
   }
 
   /** Resolves when nothing is held or on its way back. */
-  async idle(): Promise<void> {
-    if (this.#isIdle()) return;
+  idle(): Promise<void> {
+    return this.#until(() => !this.#some((seat) => seat.holds));
+  }
+
+  /** After a shutdown: resolves when no lock is without a token because of this coordinator. */
+  replaced(): Promise<void> {
+    return this.#until(() => !this.#some((seat) => seat.replaces));
+  }
+
+  async #until(isSo: () => boolean): Promise<void> {
+    if (isSo()) return;
     await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
+      this.#onEnded = () => isSo() && resolve();
     });
   }
 
@@ -73,7 +89,7 @@ export class Seats {
         ledger.leave(record);
         this.#all.delete(ended);
         if (key !== undefined && this.#open.get(key) === ended) this.#open.delete(key);
-        if (this.#onIdle !== undefined && this.#isIdle()) this.#onIdle();
+        this.#onEnded?.();
       },
     });
     this.#all.add(seat);
@@ -90,7 +106,7 @@ export class Seats {
     }
   }
 
-  #isIdle(): boolean {
-    return ![...this.#all].some((seat) => seat.holds);
+  #some(is: (seat: Seat) => boolean): boolean {
+    return [...this.#all].some(is);
   }
 }

@@ -34,10 +34,26 @@ interface ConnectionInternals {
   readonly channelMax: number;
   readonly stream: Socket;
   /** By number; nothing at that of a channel that is closed. */
-  readonly channels: readonly unknown[];
+  readonly channels: readonly (ChannelSlot | null | undefined)[];
   /** Takes what the channels have to say, in turn, and writes it to the socket. */
   readonly muxer: { readonly newStreams: readonly unknown[]; _readIncoming(): void };
-  accept(frame: { readonly channel: number }): void;
+  accept(frame: Frame): void;
+  /** What was read from the socket and is no frame yet. */
+  rest: Buffer;
+  /** Takes a frame off `rest`, and then decodes it. */
+  recvFrame(): Frame | false;
+}
+
+interface Frame {
+  readonly channel: number;
+  readonly id?: number;
+  readonly fields?: { readonly consumerTag?: string };
+}
+
+interface ChannelSlot {
+  readonly channel: { closeWithError(id: undefined, reason: string, code: number, error: Error): void };
+  /** Of the latest basic.deliver. */
+  consumerTag?: string | undefined;
 }
 
 /** How amqplib hands a frame to a channel; `channel.close` is class 20, method 40. */
@@ -45,6 +61,20 @@ interface ChannelInternals {
   accept(frame: { readonly id?: number }): void;
 }
 const CHANNEL_CLOSE = (20 << 16) | 40;
+const BASIC_DELIVER = (60 << 16) | 60;
+const FRAME_OVERHEAD = 8;
+const SYNTAX_ERROR = 502;
+
+/** What ended a channel of which one frame could not be decoded: the properties of a message, as far as is known. */
+export class UndecodableError extends Error {
+  /** Whose message it is. */
+  readonly consumerTag: string | undefined;
+
+  constructor(consumerTag: string | undefined, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause));
+    this.consumerTag = consumerTag;
+  }
+}
 
 /**
  * channel.close, ahead of any call that waits for its turn. The promise may never settle. amqplib formats a stack trace
@@ -83,7 +113,52 @@ export function onCrossingClose(channel: Channel, crossed: () => void): void {
 function dropFramesOfClosedChannels(connection: ConnectionInternals): void {
   const accept = connection.accept;
   connection.accept = (frame) => {
-    if (frame.channel === 0 || connection.channels[frame.channel]) accept.call(connection, frame);
+    const slot = connection.channels[frame.channel];
+    if (frame.channel !== 0 && !slot) return;
+    if (frame.id === BASIC_DELIVER && slot) slot.consumerTag = frame.fields?.consumerTag;
+    accept.call(connection, frame);
+  };
+}
+
+/**
+ * amqplib ends the connection for a frame that it cannot decode, with everybody's leases, and the message that it came
+ * with goes back to the head of its queue, for the next one. (A header table nested 6,000 deep, which RabbitMQ accepts,
+ * is too deep for amqplib 2.3.1, which decodes it by recursion; a kind of field that it does not know is another.) Only
+ * the channel is closed here: amqplib drops what else comes on it.
+ */
+function closeChannelsOfUndecodableFrames(connection: ConnectionInternals): void {
+  const { recvFrame } = connection;
+  let { rest } = connection;
+  let before = rest;
+  Object.defineProperty(connection, 'rest', {
+    get: () => rest,
+    set(value: Buffer) {
+      before = rest;
+      rest = value;
+    },
+  });
+  connection.recvFrame = () => {
+    for (;;) {
+      try {
+        return recvFrame.call(connection);
+      } catch (error) {
+        const wasTaken = before.length - rest.length >= FRAME_OVERHEAD;
+        const slot = wasTaken ? connection.channels[before.readUInt16BE(1)] : undefined;
+        // Without a channel of its own to close, it concerns the connection.
+        if (!wasTaken || before.readUInt16BE(1) === 0) throw error;
+        const reason = 'a frame cannot be decoded';
+        try {
+          slot?.channel.closeWithError(
+            undefined,
+            reason,
+            SYNTAX_ERROR,
+            new UndecodableError(slot.consumerTag, error),
+          );
+        } catch {
+          // It is being closed already, and its frames are dropped.
+        }
+      }
+    }
   };
 }
 
@@ -134,6 +209,7 @@ export async function dialAmqp(options: DialOptions): Promise<Dialled> {
   const model = await connect(target, socketOptions as SocketOptions);
   const internals = model.connection as unknown as ConnectionInternals;
   dropFramesOfClosedChannels(internals);
+  closeChannelsOfUndecodableFrames(internals);
   writeTogether(internals);
   const { product, version } = model.connection.serverProperties;
   return {

@@ -1,23 +1,32 @@
 import { type BatonError, ClosedError } from '../errors.ts';
 import type { LinkChannel } from './channel.ts';
+import type { ChannelBudget } from './channel-budget.ts';
 import type { Link } from './link.ts';
 import type { LinkKeeper } from './link-keeper.ts';
 
 const MOST_AT_ONCE = 8;
 
+interface Entry<C> {
+  readonly link: Link;
+  readonly channel: C;
+}
+
 /**
  * Channels for one call at a time each: a 403, 404, 405 or 406 closes the channel that it answers, and would take
- * every other call on it along. At most 8 at once, or as many as the connection allows; other calls wait.
+ * every other call on it along. At most 8 at once, or as many as the connection allows; other calls wait. One for a user
+ * whose limit of channels has shown.
  */
 export class CallPool<C extends LinkChannel> {
   readonly #keeper: LinkKeeper;
+  readonly #budget: ChannelBudget;
   readonly #open: (link: Link) => Promise<C>;
-  #idle: { link: Link; channel: C }[] = [];
+  #idle: Entry<C>[] = [];
   #active = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(keeper: LinkKeeper, open: (link: Link) => Promise<C>) {
+  constructor(keeper: LinkKeeper, budget: ChannelBudget, open: (link: Link) => Promise<C>) {
     this.#keeper = keeper;
+    this.#budget = budget;
     this.#open = open;
   }
 
@@ -26,45 +35,55 @@ export class CallPool<C extends LinkChannel> {
    * dies under the call, and with whatever the work rejects with otherwise.
    */
   async run<T>(work: (channel: C) => Promise<T>): Promise<T> {
-    // How many channels there may be is known once there is a connection.
-    await this.#keeper.current();
-    while (this.#active >= this.#limit()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#active += 1;
-    try {
-      const { link, channel } = await this.#take();
+    for (;;) {
+      // How many channels there may be is known once there is a connection; another one may have shown that it is fewer.
+      await this.#keeper.current();
+      while (this.#active >= this.#limit()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      this.#active += 1;
       try {
-        return await work(channel);
-      } catch (error) {
-        throw channel.end?.scope === 'connection' ? lostUnder(channel.end.error) : error;
+        const entry = await this.#take();
+        if (entry !== undefined) return await this.#runOn(entry, work);
       } finally {
-        // A channel that erred is gone; so is everything that idled on a link before.
-        this.#idle = this.#idle.filter((entry) => entry.channel.end === undefined);
-        if (channel.end === undefined) this.#idle.push({ link, channel });
+        this.#active -= 1;
+        this.#waiting.shift()?.();
       }
-    } finally {
-      this.#active -= 1;
-      this.#waiting.shift()?.();
     }
   }
 
-  async #take(): Promise<{ link: Link; channel: C }> {
-    for (;;) {
-      const link = await this.#keeper.current();
-      const idle = this.#idle.pop();
-      if (idle !== undefined) {
-        if (idle.channel.end === undefined) return idle;
-        continue;
-      }
-      try {
-        return { link, channel: await this.#open(link) };
-      } catch (error) {
-        // Nothing was asked yet, so a connection that died meanwhile is waited for like any other.
-        if (!link.ended) throw error;
-      }
+  /** Closes idle channels when there may be fewer of them than there are. */
+  trim(): void {
+    while (this.#idle.length > this.#limit()) this.#idle.pop()?.channel.close();
+  }
+
+  async #runOn<T>({ link, channel }: Entry<C>, work: (channel: C) => Promise<T>): Promise<T> {
+    try {
+      return await work(channel);
+    } catch (error) {
+      throw channel.end?.scope === 'connection' ? lostUnder(channel.end.error) : error;
+    } finally {
+      // A channel that erred is gone; so is everything that idled on a link before.
+      this.#idle = this.#idle.filter((entry) => entry.channel.end === undefined);
+      if (channel.end === undefined) this.#idle.push({ link, channel });
+      this.trim();
+    }
+  }
+
+  /** Undefined when the connection died: nothing was asked yet, so another one is waited for like at first. */
+  async #take(): Promise<Entry<C> | undefined> {
+    const link = await this.#keeper.current();
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (idle.channel.end === undefined) return idle;
+    }
+    try {
+      return { link, channel: await this.#open(link) };
+    } catch (error) {
+      if (!link.ended) throw error;
+      return undefined;
     }
   }
 
   #limit(): number {
+    if (this.#budget.limit !== undefined) return 1;
     return Math.max(1, Math.min(MOST_AT_ONCE, this.#keeper.link?.dialled.channelMax ?? MOST_AT_ONCE));
   }
 }

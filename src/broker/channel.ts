@@ -23,11 +23,13 @@ export type ChannelReleased = (faulty: boolean) => void;
  */
 export class LinkChannel {
   readonly #raw: Channel;
+  readonly #closing: () => void;
   #end: ChannelEnd | undefined;
   #listener: ((end: ChannelEnd) => void) | undefined;
 
-  constructor(raw: Channel, released: ChannelReleased) {
+  constructor(raw: Channel, released: ChannelReleased, closing: () => void = () => {}) {
     this.#raw = raw;
+    this.#closing = closing;
     let faulty = false;
     raw.on('error', (fault: unknown) => {
       faulty = true;
@@ -125,6 +127,7 @@ export class LinkChannel {
 
   /** Puts channel.close on the wire, ahead of any call that waits for its turn. Its promise may never settle. */
   close(): void {
+    this.#closing();
     quietly(() => {
       closeChannel(this.#raw).catch(ignore);
       onCrossingClose(this.#raw, () => this.finish({ scope: 'channel' }));
@@ -136,8 +139,8 @@ export class LinkChannel {
 export class ConfirmLinkChannel extends LinkChannel {
   readonly #confirming: ConfirmChannel;
 
-  constructor(raw: ConfirmChannel, released: ChannelReleased) {
-    super(raw, released);
+  constructor(raw: ConfirmChannel, released: ChannelReleased, closing?: () => void) {
+    super(raw, released, closing);
     this.#confirming = raw;
   }
 

@@ -1,5 +1,5 @@
 import { forgetsConsumers, isBelow43 } from '../protocol/versions.ts';
-import type { ConsumeMessage } from './amqp.ts';
+import { type ConsumeMessage, UndecodableError } from './amqp.ts';
 import type { ChannelEnd, LinkChannel } from './channel.ts';
 import { channelFault, contenderAction, isAbsence, isFailedConsume } from './faults.ts';
 import type {
@@ -37,6 +37,8 @@ type Closed = Parameters<ConsumerListener['closed']>[0];
 export class Consumer implements ConsumerChannel {
   readonly queue: string;
   readonly #tag: string;
+  /** By consumer tag. */
+  readonly #queues = new Map<string | undefined, string>();
   readonly #listener: ConsumerListener;
   readonly #owner: ConsumerOwner;
   #state: 'waiting' | 'open' | 'closing' | 'closed' = 'waiting';
@@ -66,7 +68,7 @@ export class Consumer implements ConsumerChannel {
     this.#state = 'open';
     this.#channel = channel;
     this.#traits = traits;
-    channel.onEnd((end) => this.end(toClosed(end, this.queue)));
+    channel.onEnd((end) => this.end(toClosed(end, this.#queueOf(end))));
     this.#consume(channel, this.queue, this.#tag, (message) => this.#message(message, traits)).then(
       () => this.#announce(traits),
       // The channel's own end says why; and a consume that is refused never leaves its channel open.
@@ -154,9 +156,17 @@ export class Consumer implements ConsumerChannel {
     onMessage: (message: ConsumeMessage | null) => void,
   ): Promise<void> {
     this.#asked.add(queue);
+    this.#queues.set(tag, queue);
     await channel.consume(queue, tag, onMessage);
     this.#asked.delete(queue);
     this.#owner.answered(queue);
+  }
+
+  #queueOf(end: ChannelEnd): string {
+    const fault = end.scope === 'channel' ? end.fault : undefined;
+    return (
+      (fault instanceof UndecodableError ? this.#queues.get(fault.consumerTag) : undefined) ?? this.queue
+    );
   }
 
   #announce(traits: BrokerTraits): void {

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   AccessRefusedError,
   type BatonError,
@@ -9,15 +10,20 @@ import {
   isBatonError,
   UnsupportedBrokerError,
 } from '../errors.ts';
-import type { BrokerUrls, Settings } from '../options.ts';
-import { type BrokerAddress, labelOf, parseAddresses, withLogin } from './address.ts';
+import type { Settings } from '../options.ts';
+import type { BrokerUrls } from '../urls.ts';
+import { type BrokerAddress, labelOf } from './address.ts';
 import { dialAmqp } from './amqp.ts';
-import { dialFault } from './faults.ts';
+import { backoffMs } from './backoff.ts';
+import { Bound } from './bound.ts';
+import { Destination } from './destination.ts';
+import { dialFault, isRefusedLogin, mayPass } from './faults.ts';
 import { Link } from './link.ts';
 import type { BrokerTraits } from './port.ts';
+import { keepRenewed } from './renewal.ts';
 
 /** What a connection is for; part of the name that the broker's own tools show. */
-export type Role = 'locks' | 'service' | 'publisher';
+export type Role = 'locks' | 'service' | 'publisher' | 'trial';
 
 const DEFAULT_HEARTBEAT_MS = 10_000;
 const OLDEST: readonly [number, number] = [3, 10];
@@ -36,14 +42,38 @@ export interface CheckedLink {
   readonly traits: BrokerTraits;
 }
 
-/** Turns URLs and settings into links: each dial asks for the URLs anew and tries them in turn. */
+/** A round that has less time would tell nothing of the broker. */
+const LEAST_ROUND_MS = 250;
+
+/** Turns URLs and settings into links: each dial asks for URLs and socketOptions again and tries the hosts in turn. */
 export class Dialer {
-  readonly #urls: BrokerUrls;
+  readonly #destination: Destination;
   readonly #settings: Settings;
 
   constructor(urls: BrokerUrls, settings: Settings) {
-    this.#urls = urls;
+    this.#destination = new Destination(urls, settings.socketOptions);
     this.#settings = settings;
+  }
+
+  /**
+   * Dials again and again until a host takes us or the time is over; rejects at once for what does not pass by itself.
+   * The error names the last failure of each host, and how long was tried.
+   */
+  async reach(role: Role, signal: AbortSignal, deadline: number): Promise<CheckedLink> {
+    const started = performance.now();
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.dial(role, signal, deadline);
+      } catch (error) {
+        const now = performance.now();
+        const left = deadline - LEAST_ROUND_MS - now;
+        if (!mayPass(error) || left <= 0)
+          throw attempt === 0 ? error : triedFor(error, attempt + 1, now - started);
+        this.#settings.logger.warn({ err: error, role }, 'cannot connect to the broker; trying again');
+        await delay(Math.min(backoffMs(attempt), left), undefined, { signal }).catch(() => {});
+        if (signal.aborted) throw closed();
+      }
+    }
   }
 
   /**
@@ -51,15 +81,15 @@ export class Dialer {
    * (default: `connectTimeoutMs` from now). Aborting the signal rejects with ClosedError at once.
    */
   async dial(role: Role, signal: AbortSignal, deadline = this.deadline()): Promise<CheckedLink> {
-    const credentials = Reflect.get(this.#settings.socketOptions, 'credentials') as unknown;
-    const given = await this.#addresses(signal, deadline);
-    const addresses = given.map((address) => withLogin(address, credentials));
+    const { addresses, socketOptions } = await this.#destination.ask(signal, deadline - performance.now());
     const failures: BatonError[] = [];
     for (const [index, address] of addresses.entries()) {
       // A host that swallows packets must leave time for the hosts after it.
       const share = Math.max(0, deadline - performance.now()) / (addresses.length - index);
       try {
-        return await this.#dialOne(address, role, signal, share);
+        const checked = await this.#dialOne(address, socketOptions, role, signal, share);
+        this.#renew(checked.link);
+        return checked;
       } catch (error) {
         failures.push(dialFault(error, address));
         if (signal.aborted) throw closed();
@@ -73,31 +103,32 @@ export class Dialer {
     return performance.now() + this.#settings.connectTimeoutMs;
   }
 
-  async #addresses(signal: AbortSignal, deadline: number): Promise<BrokerAddress[]> {
-    const urls = this.#urls;
-    if (typeof urls !== 'function') return parseAddresses(urls);
-    const bound = new Bound(signal, deadline - performance.now());
+  /** What a link shall have from now on, tried on a connection of its own. */
+  async #freshCredentials(held: BrokerAddress, signal: AbortSignal, mostMs: number): Promise<BrokerAddress> {
+    const deadline = Math.min(this.deadline(), performance.now() + mostMs);
+    const { addresses, socketOptions } = await this.#destination.ask(signal, deadline - performance.now());
+    const address = addresses.find((it) => labelOf(it) === labelOf(held)) ?? addresses[0];
+    if (address === undefined || address.password === held.password) return address ?? held;
     try {
-      return parseAddresses(await Promise.race([bound.expired, Promise.resolve().then(urls)]));
+      const timeoutMs = deadline - performance.now();
+      const { link } = await this.#dialOne(address, socketOptions, 'trial', signal, timeoutMs);
+      await link.close(FAREWELL_MS);
     } catch (error) {
-      if (signal.aborted) throw closed();
-      if (isBatonError(error)) throw error;
-      const why = bound.signal.aborted ? 'did not answer in time' : 'failed; see the cause';
-      throw new BrokerUnreachableError(`The function that returns the broker's URLs ${why}`, {
-        cause: error,
-      });
-    } finally {
-      bound.release();
+      // The old credentials are good for some time yet, and a refused secret would end the connection (3.10.8 to 4.3.6).
+      // Any other failure, such as a limit of connections, says nothing about the new ones.
+      if (isRefusedLogin(error)) throw dialFault(error, address);
     }
+    return address;
   }
 
   async #dialOne(
     address: BrokerAddress,
+    socketOptions: object,
     role: Role,
     signal: AbortSignal,
     timeoutMs: number,
   ): Promise<CheckedLink> {
-    const { service, socketOptions, heartbeatMs } = this.#settings;
+    const { service, heartbeatMs } = this.#settings;
     const bound = new Bound(signal, timeoutMs);
     let link: Link;
     try {
@@ -125,6 +156,21 @@ export class Dialer {
     }
   }
 
+  #renew(link: Link): void {
+    const { expiresAt } = link.address;
+    if (expiresAt === undefined) return;
+    const { logger } = this.#settings;
+    if (this.#destination.isFixed) {
+      const advice = 'have urls be a function, and they are renewed';
+      logger.warn(
+        { expiresAt },
+        `the credentials expire, and with them this connection and its leases: ${advice}`,
+      );
+      return;
+    }
+    void keepRenewed(link, (...asked) => this.#freshCredentials(...asked), logger);
+  }
+
   #check({ dialled, address }: Link): BrokerTraits {
     const peer = labelOf(address);
     const version = parseVersion(dialled.version);
@@ -148,48 +194,22 @@ export class Dialer {
   }
 }
 
-/** A signal that is aborted by another one or after some time, whichever is first. */
-class Bound {
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-  readonly #outer: AbortSignal;
-  readonly #abort = () => this.#controller.abort();
-
-  constructor(outer: AbortSignal, timeoutMs: number) {
-    this.#outer = outer;
-    this.#timer = setTimeout(this.#abort, Math.max(0, timeoutMs));
-    outer.addEventListener('abort', this.#abort);
-    if (outer.aborted) this.#abort();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Rejects when the signal is aborted. */
-  get expired(): Promise<never> {
-    const { signal } = this;
-    return new Promise((_, reject) => {
-      if (signal.aborted) reject(signal.reason);
-      signal.addEventListener('abort', () => reject(signal.reason));
-    });
-  }
-
-  /** Must be called: a dial that succeeded may not be aborted afterwards. */
-  release(): void {
-    clearTimeout(this.#timer);
-    this.#outer.removeEventListener('abort', this.#abort);
-  }
-}
-
 const closed = () => new ClosedError('The session was closed while it was connecting');
 
 /** What is wrong with our own options or rights says more than a host that is down. */
 const TELLING: readonly BatonErrorCode[] = ['invalid-options', 'access-refused', 'unsupported-broker'];
 
+/** The same error, with how long it stood in the way. */
+function triedFor(error: unknown, times: number, ms: number): unknown {
+  if (!(error instanceof BrokerUnreachableError)) return error;
+  const message = `${error.message} (tried ${times} times in ${(ms / 1_000).toFixed(1)} s)`;
+  return new BrokerUnreachableError(message, { cause: error.cause });
+}
+
 function mostTelling(addresses: readonly BrokerAddress[], failures: readonly BatonError[]): BatonError {
   const cause =
     TELLING.map((code) => failures.find((failure) => failure.code === code)).find(isBatonError) ??
+    failures.find(mayPass) ??
     failures[0];
   if (cause !== undefined && failures.length === 1) return cause;
   const hosts = addresses.map((address, index) => `${labelOf(address)}: ${failures[index]?.message}`);

@@ -1,3 +1,4 @@
+import type { ChannelBudget } from './channel-budget.ts';
 import type { Consumer } from './consumer.ts';
 import type { CheckedLink } from './dialer.ts';
 import type { KeeperEvents, LinkKeeper } from './link-keeper.ts';
@@ -17,6 +18,7 @@ export type LaneEvents = Pick<KeeperEvents, 'up' | 'lost' | 'released'>;
 /** Lock connections that share one line of contenders. Another one is opened when all their channels are in use. */
 export class Lanes {
   readonly #makeKeeper: (events: LaneEvents) => LinkKeeper;
+  readonly #budget: ChannelBudget;
   readonly #lanes: Lane[] = [];
   /** Contenders that have no channel yet, in order. */
   readonly #waiting = new Set<Consumer>();
@@ -24,8 +26,9 @@ export class Lanes {
   #closing = false;
 
   /** Without a first link, it dials one. */
-  constructor(makeKeeper: (events: LaneEvents) => LinkKeeper, first?: CheckedLink) {
+  constructor(makeKeeper: (events: LaneEvents) => LinkKeeper, budget: ChannelBudget, first?: CheckedLink) {
     this.#makeKeeper = makeKeeper;
+    this.#budget = budget;
     const { keeper } = this.#addLane();
     if (first === undefined) keeper.start();
     else keeper.adopt(first);
@@ -48,7 +51,7 @@ export class Lanes {
   add(consumer: Consumer): void {
     this.#all.add(consumer);
     this.#waiting.add(consumer);
-    this.#attach();
+    this.attach();
     if (this.#waiting.has(consumer)) for (const lane of this.#lanes) lane.spares?.missed();
   }
 
@@ -69,15 +72,15 @@ export class Lanes {
     const lane: Lane = {
       keeper: this.#makeKeeper({
         up: (link, traits) => {
-          lane.spares = new SpareChannels(link, () => this.#attach());
+          lane.spares = new SpareChannels(link, this.#budget, () => this.attach());
           lane.traits = traits;
-          this.#attach();
+          this.attach();
         },
         lost: () => {
           lane.spares = undefined;
-          this.#attach();
+          this.attach();
         },
-        released: () => this.#attach(),
+        released: () => this.attach(),
       }),
       spares: undefined,
       traits: undefined,
@@ -86,7 +89,8 @@ export class Lanes {
     return lane;
   }
 
-  #attach(): void {
+  /** Gives channels to those who wait, as far as there are any. */
+  attach(): void {
     if (this.#closing) return;
     for (const { spares, traits } of this.#lanes) {
       if (spares === undefined || traits === undefined) continue;
@@ -97,10 +101,13 @@ export class Lanes {
         consumer.attach(channel, traits);
       }
     }
+    const need = { isAtStake: this.#all.size > this.#waiting.size };
     let unserved = this.#waiting.size;
-    for (const { spares } of this.#lanes) unserved -= spares?.fill(unserved) ?? 0;
+    for (const { spares } of this.#lanes) unserved -= spares?.fill(unserved, need) ?? 0;
+    if (need.isAtStake) this.#budget.lookAhead();
+    if (unserved === 0) this.#budget.suffice();
+    else if (this.#budget.room(need) <= 0) this.#budget.miss(unserved);
     // While a connection is being made, it may be the one that has room.
-    const allUp = this.#lanes.every((lane) => lane.spares !== undefined);
-    if (unserved > 0 && allUp) this.#addLane().keeper.start();
+    else if (this.#lanes.every(({ spares }) => spares?.hasNumber === false)) this.#addLane().keeper.start();
   }
 }

@@ -2,12 +2,12 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BatonError, BrokerUnreachableError, ClosedError, isBatonError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { backoffMs } from './backoff.ts';
+import type { ChannelBudget } from './channel-budget.ts';
 import type { CheckedLink, Dialer, Role } from './dialer.ts';
 import type { Link } from './link.ts';
 import type { BrokerTraits } from './port.ts';
 
-const FIRST_DELAY_MS = 100;
-const LONGEST_DELAY_MS = 5_000;
 /** A link that lived this long was a good one: the next loss begins again with the shortest delay. */
 const SETTLED_MS = 1_000;
 
@@ -16,17 +16,15 @@ export interface KeeperEvents {
   up(link: Link, traits: BrokerTraits): void;
   /** A link that was up is gone; another one is being dialled. */
   lost(error: BatonError): void;
+  /** What the failure of an attempt to connect means, given what else is known. */
+  explain(error: BatonError): BatonError;
   /** An attempt to connect failed; it goes on trying. */
   failed(error: BatonError): void;
+  /** The credentials of an open link could not be renewed; it goes on trying. */
+  unrenewed(error: BatonError): void;
   blocked(): void;
   /** A channel number is free again. */
   released(): void;
-}
-
-/** Doubling from 100 ms to at most 5 s, with jitter between half and whole, so that a fleet does not come back at once. */
-export function backoffMs(attempt: number, random: () => number = Math.random): number {
-  const whole = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16));
-  return whole * (0.5 + random() / 2);
 }
 
 /** Keeps one connection of a role alive for ever: what dies unexpectedly is replaced by a new link. */
@@ -35,20 +33,23 @@ export class LinkKeeper {
   readonly #role: Role;
   readonly #logger: Logger;
   readonly #events: KeeperEvents;
+  readonly #budget: ChannelBudget;
   readonly #abort = new AbortController();
   /** The latest one, dead or alive: closing waits for the socket of a dead one too. */
   #link: Link | undefined;
   #lost = false;
+  #failure: BatonError | undefined;
   #blocked = false;
   #attempt = 0;
   #dialling: Promise<void> | undefined;
   #waiting: { resolve(link: Link): void; reject(error: BatonError): void }[] = [];
   #closing: Promise<void> | undefined;
 
-  constructor(dialer: Dialer, role: Role, logger: Logger, events: KeeperEvents) {
+  constructor(dialer: Dialer, role: Role, logger: Logger, budget: ChannelBudget, events: KeeperEvents) {
     this.#dialer = dialer;
     this.#role = role;
     this.#logger = logger;
+    this.#budget = budget;
     this.#events = events;
   }
 
@@ -60,6 +61,11 @@ export class LinkKeeper {
   /** Whether a link that was up is being replaced. */
   get lost(): boolean {
     return this.#lost;
+  }
+
+  /** Why the latest attempt to connect failed; undefined once one has succeeded. */
+  get failure(): BatonError | undefined {
+    return this.#failure;
   }
 
   /** Whether the broker stopped reading from the link, because it published during an alarm. */
@@ -86,14 +92,21 @@ export class LinkKeeper {
     const since = performance.now();
     this.#link = link;
     this.#lost = false;
-    link.attach({
-      ended: (error) => this.#ended(error, performance.now() - since),
-      blocked: (on) => {
-        this.#blocked = on;
-        if (!this.#abort.signal.aborted) this.#events.blocked();
+    this.#failure = undefined;
+    link.attach(
+      {
+        ended: (error) => this.#ended(error, performance.now() - since),
+        blocked: (on) => {
+          this.#blocked = on;
+          if (!this.#abort.signal.aborted) this.#events.blocked();
+        },
+        released: () => this.#events.released(),
+        unrenewed: (error) => {
+          if (!this.#abort.signal.aborted) this.#events.unrenewed(error);
+        },
       },
-      released: () => this.#events.released(),
-    });
+      this.#budget,
+    );
     // It may have been dead on arrival.
     if (link.ended) return;
     this.#events.up(link, traits);
@@ -144,8 +157,11 @@ export class LinkKeeper {
   }
 
   #failed(error: unknown): void {
-    const why = isBatonError(error) ? error : new BrokerUnreachableError('Dialling failed', { cause: error });
+    const why = this.#events.explain(
+      isBatonError(error) ? error : new BrokerUnreachableError('Dialling failed', { cause: error }),
+    );
     this.#logger.warn({ err: why, role: this.#role }, 'cannot connect to the broker; trying again');
+    this.#failure = why;
     this.#events.failed(why);
   }
 }

@@ -1,8 +1,10 @@
-import type { BatonError } from '../errors.ts';
+import { type BatonError, BrokerUnreachableError } from '../errors.ts';
 import type { BrokerAddress } from './address.ts';
 import type { Channel, Dialled } from './amqp.ts';
+import { Bound } from './bound.ts';
 import { type ChannelReleased, ConfirmLinkChannel, LinkChannel } from './channel.ts';
-import { lineFault } from './faults.ts';
+import type { ChannelBudget } from './channel-budget.ts';
+import { channelLimitOf, lineFault } from './faults.ts';
 
 /** How long the last bytes of an ended connection may take to leave before its socket is destroyed. */
 const LINGER_MS = 500;
@@ -16,6 +18,8 @@ export interface LinkEvents {
   ended(error: BatonError | undefined): void;
   /** `connection.blocked` and `connection.unblocked`. */
   blocked(on: boolean): void;
+  /** Its credentials could not be renewed; it goes on trying. */
+  unrenewed(error: BatonError): void;
   /** A channel number is free again. */
   released(): void;
 }
@@ -29,9 +33,11 @@ export class Link {
   readonly address: BrokerAddress;
   readonly #channels = new Set<LinkChannel>();
   #events: LinkEvents | undefined;
+  #budget: ChannelBudget | undefined;
   #end: { error: BatonError | undefined } | undefined;
   #open = 0;
   #closing = false;
+  readonly #over = new AbortController();
   #linger: NodeJS.Timeout | undefined;
   /** Resolves when no close-ok can be under way any more; undefined when none is. */
   #settling: Promise<void> | undefined;
@@ -68,28 +74,60 @@ export class Link {
     return this.#end?.error;
   }
 
+  /** Channels that are open, or being opened. */
+  get channels(): number {
+    return this.#open;
+  }
+
   /** How many more channels can be opened. */
   get freeChannels(): number {
     return this.dialled.channelMax - this.#open;
   }
 
+  /** Aborted when it has ended, or is about to be closed. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  /**
+   * connection.update-secret. A secret that the broker refuses ends the connection. Rejects when the link has ended, or
+   * no answer came in time: amqplib's promise never settles then.
+   */
+  async updateSecret(secret: string, timeoutMs: number): Promise<void> {
+    const bound = new Bound(this.over, timeoutMs);
+    try {
+      const reason = 'the credentials are about to expire';
+      await Promise.race([bound.expired, this.dialled.model.updateSecret(Buffer.from(secret), reason)]);
+    } catch (error) {
+      if (!bound.signal.aborted) throw lineFault(error, this.address);
+      throw new BrokerUnreachableError(`the broker did not answer within ${timeoutMs} ms`);
+    } finally {
+      bound.release();
+    }
+  }
+
+  tellUnrenewed(error: BatonError): void {
+    this.#events?.unrenewed(error);
+  }
+
   /** Takes the link over. A link that has ended already says so at once. */
-  attach(events: LinkEvents): void {
+  attach(events: LinkEvents, budget: ChannelBudget): void {
     this.#events = events;
+    this.#budget = budget;
     if (this.#end !== undefined) events.ended(this.#end.error);
   }
 
   openChannel(): Promise<LinkChannel> {
     return this.#openChannel(
       () => this.dialled.model.createChannel(),
-      (raw, released) => new LinkChannel(raw, released),
+      (raw, released, closing) => new LinkChannel(raw, released, closing),
     );
   }
 
   openConfirmChannel(): Promise<ConfirmLinkChannel> {
     return this.#openChannel(
       () => this.dialled.model.createConfirmChannel(),
-      (raw, released) => new ConfirmLinkChannel(raw, released),
+      (raw, released, closing) => new ConfirmLinkChannel(raw, released, closing),
     );
   }
 
@@ -98,6 +136,7 @@ export class Link {
     if (this.#end !== undefined) this.destroy();
     else if (!this.#closing) {
       this.#closing = true;
+      this.#over.abort();
       const timer = setTimeout(() => this.destroy(), timeoutMs);
       void this.#socketClosed.then(() => clearTimeout(timer));
       // On a connection that dies meanwhile this never settles, and on a blocked one it settles unsent.
@@ -115,6 +154,9 @@ export class Link {
   #finish(error: BatonError | undefined): void {
     if (this.#end !== undefined) return;
     this.#end = { error: this.#closing ? undefined : error };
+    this.#over.abort();
+    const most = channelLimitOf(error);
+    if (error !== undefined && most !== undefined) this.#budget?.met(error, most);
     const socket = this.dialled.socket;
     if (!socket.closed) this.#linger = setTimeout(() => socket.destroy(destroyed()), LINGER_MS);
     for (const channel of [...this.#channels]) {
@@ -126,20 +168,37 @@ export class Link {
 
   async #openChannel<R extends Channel, C extends LinkChannel>(
     create: () => Promise<R>,
-    wrap: (raw: R, released: ChannelReleased) => C,
+    wrap: (raw: R, released: ChannelReleased, closing: () => void) => C,
   ): Promise<C> {
     // Counted before the first await: several callers may be opening at once.
     this.#open += 1;
+    const budget = this.#budget;
+    budget?.opening();
     while (this.#settling !== undefined) await this.#settling;
     try {
       const raw = await create();
       // It may have died between the answer and this line; then nobody would hear of the channel's end.
       if (this.#end !== undefined) throw this.#end.error ?? lineFault(new Error('closed'), this.address);
-      const channel: C = wrap(raw, (faulty) => this.#released(channel, faulty));
+      budget?.opened();
+      let isSure = true;
+      const closing = () => {
+        if (isSure) budget?.closing();
+        isSure = false;
+      };
+      const channel: C = wrap(
+        raw,
+        (faulty) => {
+          closing();
+          budget?.released();
+          this.#released(channel, faulty);
+        },
+        closing,
+      );
       this.#channels.add(channel);
       return channel;
     } catch (error) {
       this.#open -= 1;
+      budget?.failed();
       throw this.#end?.error ?? lineFault(error, this.address);
     }
   }

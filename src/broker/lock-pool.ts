@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import type { ChannelBudget } from './channel-budget.ts';
 import { Consumer } from './consumer.ts';
 import type { CheckedLink } from './dialer.ts';
 import { type LaneEvents, Lanes } from './lanes.ts';
@@ -26,21 +28,33 @@ type MakeKeeper = (events: LaneEvents) => LinkKeeper;
 export class LockPool {
   readonly #logger: Logger;
   readonly #makeKeeper: MakeKeeper;
+  readonly #budget: ChannelBudget;
   readonly #common: Lanes;
   #apart: Lanes[] = [];
   /** By lock queue: the queue whose consume must be answered, the lock's own or that of its state. */
   readonly #suspects = new Map<string, string>();
   #closing = false;
 
-  constructor(first: CheckedLink, logger: Logger, makeKeeper: MakeKeeper) {
+  constructor(first: CheckedLink, logger: Logger, budget: ChannelBudget, makeKeeper: MakeKeeper) {
     this.#logger = logger;
     this.#makeKeeper = makeKeeper;
-    this.#common = new Lanes(makeKeeper, first);
+    this.#budget = budget;
+    this.#common = new Lanes(makeKeeper, budget, first);
   }
 
   /** Of the connections that healthy locks share: those of suspects come and go, and say nothing about the session. */
   get keepers(): readonly LinkKeeper[] {
     return this.#common.keepers;
+  }
+
+  /** Gives channels to those who wait: there may be more of them. */
+  attach(): void {
+    for (const lanes of [this.#common, ...this.#apart]) lanes.attach();
+  }
+
+  get sockets(): readonly Socket[] {
+    const keepers = [this.#common, ...this.#apart].flatMap((lanes) => lanes.keepers);
+    return keepers.flatMap(({ link }) => (link === undefined ? [] : [link.dialled.socket]));
   }
 
   consume(queue: string, consumerTag: string, listener: ConsumerListener): ConsumerChannel {
@@ -76,7 +90,7 @@ export class LockPool {
     const same = this.#apart.find((lanes) => lanes.serve(queue));
     if (same !== undefined) return same;
     if (this.#apart.length < MOST_APART) {
-      const lanes = new Lanes(this.#makeKeeper);
+      const lanes = new Lanes(this.#makeKeeper, this.#budget);
       this.#apart.push(lanes);
       return lanes;
     }

@@ -2,6 +2,7 @@ import { v7 as uuid } from 'uuid';
 import type { Logger } from '../logger.ts';
 import { noticeQueueName } from '../protocol/topology.ts';
 import type { LinkChannel } from './channel.ts';
+import type { ChannelBudget } from './channel-budget.ts';
 import type { Link } from './link.ts';
 import type { HoldNotice } from './port.ts';
 
@@ -22,13 +23,24 @@ interface Posted {
 export class NoticeBoard {
   readonly #namespace: string;
   readonly #logger: Logger;
+  readonly #budget: ChannelBudget;
   readonly #posted = new Set<Posted>();
   #link: Link | undefined;
   #queue: Promise<string> | undefined;
 
-  constructor(namespace: string, logger: Logger) {
+  constructor(namespace: string, logger: Logger, budget: ChannelBudget) {
     this.#namespace = namespace;
     this.#logger = logger;
+    this.#budget = budget;
+  }
+
+  /** Takes all notices away when channels are scarce. */
+  trim(): void {
+    if (this.#budget.limit === undefined) return;
+    for (const posted of this.#posted) {
+      posted.channel?.close();
+      posted.channel = undefined;
+    }
   }
 
   /** Goes over to a new service connection: what was on the old one went with it. */
@@ -51,7 +63,7 @@ export class NoticeBoard {
   }
 
   async #show(posted: Posted, link: Link): Promise<void> {
-    if (link.ended || link.freeChannels < SPARED_CHANNELS) return;
+    if (link.ended || link.freeChannels < SPARED_CHANNELS || this.#budget.limit !== undefined) return;
     const { queue: lockQueue, consumerTag, fence, since } = posted.notice;
     try {
       this.#queue ??= this.#declare(link);
@@ -60,7 +72,7 @@ export class NoticeBoard {
       const channel = await link.openChannel();
       const facts = { queue: lockQueue, consumer: consumerTag, fence: String(fence), since };
       await channel.consume(queue, `hold/${uuid()}`, ignore, facts);
-      if (posted.taken) channel.close();
+      if (posted.taken || this.#budget.limit !== undefined) channel.close();
       else posted.channel = channel;
     } catch (error) {
       // A user without the permissions, or a connection that is gone: the hold itself does not depend on it.

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { BatonError } from '../errors.ts';
 
 /** What a look at a queue (passive declare) reports. `consumers` counts only the active one on quorum queues. */
@@ -115,11 +116,15 @@ export interface SessionStateChange {
 /** A live {@link LockBroker} that owns its connections. */
 export interface LockSession extends LockBroker {
   readonly state: SessionState;
+  /** What stands in the way of a call that has no answer, if that is known: a limit, or why there is no connection. */
+  readonly obstacle?: BatonError | undefined;
   /** Of the broker that was connected to last. */
   readonly traits: BrokerTraits;
   /** Deletes the queue whatever it holds; a queue that is not there counts as deleted. For people: no protocol does it. */
   remove(queue: string): Promise<void>;
   onStateChange(listener: (change: SessionStateChange) => void): void;
+  /** Under the lock connections: a process that has a duplicate of them keeps the broker from noticing that this process died. */
+  readonly lockSockets?: readonly Socket[];
   /**
    * Puts a notice where the broker's own tools show it, and returns a function that takes it away. Nothing depends on
    * it: it never throws, and a session that cannot do it does nothing.

@@ -1,10 +1,13 @@
-import { type BatonError, ClosedError } from '../errors.ts';
-import type { BrokerUrls, Settings } from '../options.ts';
+import type { Socket } from 'node:net';
+import { type BatonError, ClosedError, isBatonError, ResourceLimitError } from '../errors.ts';
+import type { Settings } from '../options.ts';
 import { lockQueueArguments } from '../protocol/topology.ts';
+import type { BrokerUrls } from '../urls.ts';
 import { CallPool } from './call-pool.ts';
 import type { ConfirmLinkChannel, LinkChannel } from './channel.ts';
+import { ChannelBudget } from './channel-budget.ts';
 import { type CheckedLink, Dialer, type Role } from './dialer.ts';
-import { type Action, channelFault, isAbsence, QueueGoneError } from './faults.ts';
+import { type Action, anotherConnectionFault, channelFault, isAbsence, QueueGoneError } from './faults.ts';
 import { type KeeperEvents, LinkKeeper } from './link-keeper.ts';
 import { LockPool } from './lock-pool.ts';
 import { NoticeBoard } from './notices.ts';
@@ -22,12 +25,14 @@ import type {
 const FAREWELL_MS = 200;
 
 /**
- * Connects to RabbitMQ: a lock connection and a service connection; one for publishing follows on first need.
- * The first attempt fails fast, within `connectTimeoutMs` over all URLs and both connections; what dies later is
- * replaced for ever, 50 to 100 ms after the loss at first, 2.5 to 5 s at last.
+ * Connects to RabbitMQ: a lock connection and a service connection; one for publishing follows on first need, and
+ * further lock connections when the channels of one run out.
+ * `connectTimeoutMs` is for both connections and all URLs: what can pass is tried again until then, what cannot is told
+ * at once. What dies later is replaced for ever, 50 to 100 ms after the loss at first, 2.5 to 5 s at last.
  *
- * @throws {BrokerUnreachableError} nobody answered, or not in time
+ * @throws {BrokerUnreachableError} nobody answered in time, or not as a broker does
  * @throws {AccessRefusedError} user, password or virtual host were refused
+ * @throws {ResourceLimitError} the user or the virtual host may have one connection only
  * @throws {UnsupportedBrokerError} not RabbitMQ 3.10 or newer, or without heartbeats
  * @throws {InvalidOptionsError} a URL cannot be read, or `leaseMs` does not fit the negotiated heartbeat
  */
@@ -35,12 +40,12 @@ export async function connectSession(urls: BrokerUrls, settings: Settings): Prom
   const dialer = new Dialer(urls, settings);
   const deadline = dialer.deadline();
   const never = new AbortController().signal;
-  const locks = await dialer.dial('locks', never, deadline);
+  const locks = await dialer.reach('locks', never, deadline);
   try {
-    return new AmqpSession(dialer, settings, locks, await dialer.dial('service', never, deadline));
+    return new AmqpSession(dialer, settings, locks, await dialer.reach('service', never, deadline));
   } catch (error) {
     await locks.link.close(FAREWELL_MS);
-    throw error;
+    throw isBatonError(error) ? anotherConnectionFault(error) : error;
   }
 }
 
@@ -57,15 +62,18 @@ class AmqpSession implements LockSession {
   readonly #calls = new Set<(error: BatonError) => void>();
   #state: SessionState = 'connecting';
   #traits: BrokerTraits;
-  /** What was last reported to stand in the way of reconnecting. */
-  #obstacle: string | undefined;
+  readonly #budget = new ChannelBudget();
+  /** Codes of what was reported to stand in the way, since the state changed. */
+  readonly #reported = new Set<string>();
+  /** What the latest declaration of a queue met. */
+  #queueLimit: BatonError | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(dialer: Dialer, settings: Settings, locks: CheckedLink, service: CheckedLink) {
     this.#settings = settings;
     this.#traits = service.traits;
     const keep = (role: Role, own?: Pick<KeeperEvents, 'up' | 'lost' | 'released'>) =>
-      new LinkKeeper(dialer, role, settings.logger, {
+      new LinkKeeper(dialer, role, settings.logger, this.#budget, {
         up: (link, traits) => {
           this.#traits = traits;
           own?.up(link, traits);
@@ -75,18 +83,39 @@ class AmqpSession implements LockSession {
           own?.lost(error);
           this.#refresh(error);
         },
+        explain: (error) =>
+          [this.#service, this.#publisher, ...this.#locks.keepers].some(({ link }) => link !== undefined)
+            ? anotherConnectionFault(error)
+            : error,
         failed: (error) => this.#failed(error),
+        unrenewed: (error) => this.#tell({ from: this.#state, to: this.#state, error }),
         blocked: () => this.#refresh(),
         released: () => own?.released(),
       });
-    this.#notices = new NoticeBoard(settings.namespace, settings.logger);
-    this.#service = keep('service', { up: (link) => this.#notices.moveTo(link), lost() {}, released() {} });
+    this.#notices = new NoticeBoard(settings.namespace, settings.logger, this.#budget);
+    this.#service = keep('service', {
+      up: (link) => {
+        this.#notices.moveTo(link);
+        this.#budget.onChange();
+      },
+      lost() {},
+      released() {},
+    });
     // On a connection of its own: one that publishes during an alarm is not read any more (3.10.8 to 4.3.6), and
     // looks and deletions must go on.
     this.#publisher = keep('publisher');
-    this.#services = new CallPool(this.#service, (link) => link.openChannel());
-    this.#publishers = new CallPool(this.#publisher, (link) => link.openConfirmChannel());
-    this.#locks = new LockPool(locks, settings.logger, (own) => keep('locks', own));
+    this.#services = new CallPool(this.#service, this.#budget, (link) => link.openChannel());
+    this.#publishers = new CallPool(this.#publisher, this.#budget, (link) => link.openConfirmChannel());
+    this.#locks = new LockPool(locks, settings.logger, this.#budget, (own) => keep('locks', own));
+    this.#budget.trialLink = () => this.#service.link;
+    this.#budget.reserve = () =>
+      [this.#service, this.#publisher].filter(({ link }) => (link?.channels ?? 0) === 0).length;
+    this.#budget.onChange = () => {
+      this.#services.trim();
+      this.#publishers.trim();
+      this.#notices.trim();
+      this.#locks.attach();
+    };
     this.#service.adopt(service);
     this.#refresh();
   }
@@ -95,8 +124,21 @@ class AmqpSession implements LockSession {
     return this.#state;
   }
 
+  get obstacle(): BatonError | undefined {
+    const keepers = [this.#publisher, this.#service, ...this.#locks.keepers];
+    return (
+      this.#queueLimit ??
+      this.#budget.obstacle ??
+      keepers.find(({ failure }) => failure !== undefined)?.failure
+    );
+  }
+
   get traits(): BrokerTraits {
     return this.#traits;
+  }
+
+  get lockSockets(): readonly Socket[] {
+    return this.#locks.sockets;
   }
 
   onStateChange(listener: (change: SessionStateChange) => void): void {
@@ -114,10 +156,20 @@ class AmqpSession implements LockSession {
     });
   }
 
-  declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth> {
-    return this.#onService('declare', queue, (channel) =>
-      channel.declare(queue, lockQueueArguments(idleExpiryMs)),
-    );
+  async declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth> {
+    try {
+      const depth = await this.#onService('declare', queue, (channel) =>
+        channel.declare(queue, lockQueueArguments(idleExpiryMs)),
+      );
+      this.#queueLimit = undefined;
+      return depth;
+    } catch (error) {
+      if (error instanceof ResourceLimitError) {
+        this.#queueLimit = error;
+        this.#report(error);
+      }
+      throw error;
+    }
   }
 
   purge(queue: string): Promise<void> {
@@ -157,6 +209,7 @@ class AmqpSession implements LockSession {
   close(timeoutMs: number): Promise<void> {
     this.#closing ??= (async () => {
       const parts = [this.#locks, this.#service, this.#publisher].map((part) => part.close(timeoutMs));
+      this.#budget.dispose();
       for (const reject of this.#calls) reject(closed());
       this.#calls.clear();
       await Promise.all(parts);
@@ -186,10 +239,16 @@ class AmqpSession implements LockSession {
     });
   }
 
-  /** Permanent or not, it goes on trying: rights and settings can be mended. Each kind of obstacle is told once. */
+  /** Permanent or not, it goes on trying: rights, limits and settings can be mended. */
   #failed(error: BatonError): void {
-    if (error.retryable || this.#state !== 'reconnecting' || this.#obstacle === error.code) return;
-    this.#obstacle = error.code;
+    this.#refresh(error);
+    if (!error.retryable || error instanceof ResourceLimitError) this.#report(error);
+  }
+
+  /** Each kind of obstacle is told once in a state. */
+  #report(error: BatonError): void {
+    if (this.#closing !== undefined || this.#reported.has(error.code)) return;
+    this.#reported.add(error.code);
     this.#tell({ from: this.#state, to: this.#state, error });
   }
 
@@ -197,7 +256,9 @@ class AmqpSession implements LockSession {
     // The first links are adopted inside the constructor, before there is a session to speak of.
     if (this.#closing !== undefined || this.#service === undefined || this.#locks === undefined) return;
     const keepers = [this.#service, this.#publisher, ...this.#locks.keepers];
-    if (keepers.some((keeper) => keeper.lost)) this.#enter('reconnecting', error);
+    // The publisher is opened on first need: without it no lock can be made.
+    if (keepers.some((keeper) => keeper.lost) || this.#publisher.failure !== undefined)
+      this.#enter('reconnecting', error);
     else if (keepers.some((keeper) => keeper.blocked)) this.#enter('blocked');
     else this.#enter('open');
   }
@@ -206,7 +267,8 @@ class AmqpSession implements LockSession {
     const from = this.#state;
     if (from === to) return;
     this.#state = to;
-    this.#obstacle = undefined;
+    this.#reported.clear();
+    if (error !== undefined) this.#reported.add(error.code);
     this.#tell(error === undefined ? { from, to } : { from, to, error });
   }
 

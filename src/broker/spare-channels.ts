@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import type { LinkChannel } from './channel.ts';
+import type { ChannelBudget, Need } from './channel-budget.ts';
 import { lineFault } from './faults.ts';
 import type { Link } from './link.ts';
 
@@ -13,6 +14,7 @@ const QUIET_AFTER_MS = 10_000;
  */
 export class SpareChannels {
   readonly #link: Link;
+  readonly #budget: ChannelBudget;
   readonly #ready: () => void;
   #spares: LinkChannel[] = [];
   #opening = 0;
@@ -20,8 +22,9 @@ export class SpareChannels {
   #lastMiss = Number.NEGATIVE_INFINITY;
 
   /** `ready` is called whenever there is one more. */
-  constructor(link: Link, ready: () => void) {
+  constructor(link: Link, budget: ChannelBudget, ready: () => void) {
     this.#link = link;
+    this.#budget = budget;
     this.#ready = ready;
   }
 
@@ -38,10 +41,21 @@ export class SpareChannels {
     this.#lastMiss = performance.now();
   }
 
-  /** Opens what `waiting` contenders and the stock need, as far as the link allows. Returns how many of them that serves. */
-  fill(waiting: number): number {
-    const wanted = waiting + this.#target - this.#spares.length - this.#opening;
-    for (let left = Math.min(wanted, this.#link.freeChannels); left > 0; left -= 1) void this.#openOne();
+  /** Whether it has a channel number left. */
+  get hasNumber(): boolean {
+    return this.#link.freeChannels > 0;
+  }
+
+  /**
+   * Opens what `waiting` contenders and the stock need, as far as the link and the limits of the user allow. Returns how
+   * many of them that serves.
+   */
+  fill(waiting: number, need: Need): number {
+    const stock = this.#budget.limit === undefined ? this.#target : 0;
+    while (this.#spares.length > stock) this.#spares.shift()?.close();
+    const wanted = waiting + stock - this.#spares.length - this.#opening;
+    const possible = Math.min(wanted, this.#link.freeChannels, this.#budget.room(need));
+    for (let left = possible; left > 0; left -= 1) void this.#openOne();
     return Math.min(waiting, this.#opening);
   }
 

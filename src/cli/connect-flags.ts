@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
-import type { ConnectOptions, GrantMode } from '../index.ts';
+import { readFileSync, statSync } from 'node:fs';
+import type { BrokerUrls, ConnectOptions, GrantMode } from '../index.ts';
 import { parseDuration } from './duration.ts';
+import { systemText } from './system-text.ts';
 import { UsageError } from './usage-error.ts';
 import { verboseLogger } from './verbose.ts';
 
@@ -55,7 +56,7 @@ const OPTIONS = {
   connectTimeoutMs: {
     name: 'connect-timeout',
     value: 'TIME',
-    help: 'for the first connection, over all URLs (default: 10s)',
+    help: 'how long a broker that does not answer is tried at the start, over all URLs (default: 10s)',
   },
 } as const satisfies Record<Plain, Flag>;
 
@@ -63,6 +64,11 @@ const URL_FLAG: Flag = {
   name: 'url',
   value: 'URL',
   help: 'amqp://user:password@host/vhost; repeat it for several, tried in turn (default: amqp://localhost)',
+};
+const URL_FILE: Flag = {
+  name: 'url-file',
+  value: 'FILE',
+  help: 'file with such URLs, white space between them; read again at every connection',
 };
 const TLS = {
   ca: { name: 'ca', value: 'FILE', help: 'certificates of the authorities to trust, PEM, for amqps://' },
@@ -85,6 +91,7 @@ export const MANAGEMENT_FLAG: Flag = {
 /** The flags of {@link readConnection}, in the order of `--help`. */
 export const CONNECT_FLAGS: readonly Flag[] = [
   URL_FLAG,
+  URL_FILE,
   ...Object.values(OPTIONS),
   ...Object.values(TLS),
   SOCKET,
@@ -113,9 +120,14 @@ export interface Given {
 export type FlagValues = Readonly<Record<string, unknown>>;
 
 export interface Connection {
-  readonly urls: readonly string[];
+  readonly urls: BrokerUrls;
   readonly options: ConnectOptions;
 }
+
+/** Variables in which a password can be, or where to find one. */
+export const SECRET_VARIABLES: readonly string[] = [URL_FLAG, URL_FILE, SOCKET, MANAGEMENT_FLAG].map(
+  ({ name }) => variableOf(name),
+);
 
 /** Flags, else environment, else defaults. Throws UsageError for what cannot be read; the library judges the rest. */
 export async function readConnection(flags: FlagValues, env: Environment): Promise<Connection> {
@@ -125,13 +137,14 @@ export async function readConnection(flags: FlagValues, env: Environment): Promi
     const given = read(flag);
     return given && parseDuration(given.text, given.what);
   };
-  const socketOptions = {
-    ...parseObject(read(SOCKET)),
-    ...fromFiles(Object.values(TLS).map((flag) => ({ name: flag.name, given: read(flag) }))),
-  };
+  const given = parseObject(read(SOCKET));
+  const files = Object.values(TLS).flatMap((flag) => {
+    const file = read(flag);
+    return file === undefined ? [] : [{ name: flag.name, file }];
+  });
   const verbose = flags.verbose === true || isTrue(env.BATON_VERBOSE);
   return {
-    urls: readUrls(flags.url, env),
+    urls: readUrls(flags, env),
     options: {
       service: text(OPTIONS.service) ?? 'baton',
       namespace: text(OPTIONS.namespace),
@@ -143,7 +156,7 @@ export async function readConnection(flags: FlagValues, env: Environment): Promi
       idleExpiryMs: duration(OPTIONS.idleExpiryMs),
       slots: parseCount(read(OPTIONS.slots)),
       connectTimeoutMs: duration(OPTIONS.connectTimeoutMs),
-      socketOptions,
+      socketOptions: withFiles(given, files),
       logger: verbose ? await verboseLogger() : undefined,
     },
   };
@@ -161,15 +174,39 @@ export function readFlag({ name }: Flag, flags: FlagValues, env: Environment): G
 export function inFlags(message: string): string {
   return Object.entries(OPTIONS).reduce(
     (said, [option, { name }]) => said.replaceAll(new RegExp(`\\b${option}(?= must| \\()`, 'g'), `--${name}`),
-    message.replaceAll(/\bconnect: /g, ''),
+    message
+      .replaceAll(/\bconnect: /g, '')
+      .replace(
+        'ca, cert, key and servername in socketOptions',
+        '--ca, --cert, --key and servername in --socket-options',
+      ),
   );
 }
 
-function readUrls(flag: unknown, env: Environment): readonly string[] {
-  if (Array.isArray(flag) && flag.length > 0) return flag as string[];
-  const urls = (env.BATON_URL ?? '').split(/\s+/).filter((url) => url !== '');
-  return urls.length > 0 ? urls : ['amqp://localhost'];
+function readUrls(flags: FlagValues, env: Environment): BrokerUrls {
+  const { [URL_FLAG.name]: given, [URL_FILE.name]: file } = flags;
+  if (Array.isArray(given) && given.length > 0) {
+    if (file !== undefined) throw new UsageError('--url and --url-file exclude each other');
+    return given as string[];
+  }
+  const urls = inWords(env[variableOf(URL_FLAG.name)] ?? '');
+  if (file === undefined && urls.length > 0) return urls;
+  const named = readFlag(URL_FILE, flags, env);
+  return named === undefined ? ['amqp://localhost'] : urlsOf(named);
 }
+
+/** What the file holds whenever it is asked; a pipe, such as `<(…)` of a shell, can be read only once. */
+function urlsOf(file: Given): BrokerUrls {
+  const readAll = () => {
+    const urls = inWords(readFile(file).toString());
+    if (urls.length === 0) throw new UsageError(`${file.what}: there is no URL in ${file.text}`);
+    return urls;
+  };
+  const first = readAll();
+  return statSync(file.text).isFile() ? readAll : first;
+}
+
+const inWords = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
 function parseCount(given: Given | undefined): number | undefined {
   if (given === undefined) return undefined;
@@ -188,18 +225,34 @@ function parseObject(given: Given | undefined): object {
   throw new UsageError(`${given.what} must be a JSON object such as {"servername":"mq1"}`);
 }
 
-function fromFiles(files: readonly { name: string; given: Given | undefined }[]): object {
-  return Object.fromEntries(
-    files.flatMap(({ name, given }) => {
-      if (given === undefined) return [];
-      try {
-        return [[name, readFileSync(given.text)]];
-      } catch (error) {
-        throw new UsageError(`${given.what}: ${error instanceof Error ? error.message : error}`);
-      }
-    }),
-  );
+interface OptionFile {
+  readonly name: string;
+  readonly file: Given;
 }
 
-const isTrue = (text: string | undefined): boolean =>
+/** Files are read again whenever the options are asked for: certificates are rotated. */
+function withFiles(
+  given: object,
+  files: readonly OptionFile[],
+): NonNullable<ConnectOptions['socketOptions']> {
+  if (files.length === 0) return given;
+  const readAll = () => ({
+    ...given,
+    ...Object.fromEntries(files.map(({ name, file }) => [name, readFile(file)])),
+  });
+  readAll();
+  return readAll;
+}
+
+function readFile({ text, what }: Given): Buffer {
+  try {
+    return readFileSync(text);
+  } catch (error) {
+    const reason = systemText(String(Reflect.get(Object(error), 'code')));
+    throw new UsageError(`${what} cannot be read from ${JSON.stringify(text)}: ${reason}`);
+  }
+}
+
+/** Of a variable that is on or off. */
+export const isTrue = (text: string | undefined): boolean =>
   text !== undefined && !['', '0', 'false'].includes(text);

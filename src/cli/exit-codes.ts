@@ -25,6 +25,7 @@ const BY_CODE: Record<BatonErrorCode, number> = {
   'unsupported-broker': EXIT.protocol,
   'access-refused': EXIT.accessRefused,
   'queue-mismatch': EXIT.protocol,
+  'resource-limit': EXIT.unreachable,
   'token-version': EXIT.protocol,
   state: EXIT.protocol,
   'invalid-options': EXIT.usage,

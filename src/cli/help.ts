@@ -28,7 +28,7 @@ export const MANAGEMENT_HELP: [string, string] = [
 /** What every command can end with. */
 export const COMMON_CODES: readonly (readonly [string, string])[] = [
   ['64', 'wrong usage or options'],
-  ['69', 'no broker answered'],
+  ['69', 'no broker answered within --connect-timeout'],
   ['70', 'a fault of baton itself'],
   ['74', 'the output could not be written'],
   ['76', 'a broker that is not supported, a queue that is not a lock, or a newer token'],

@@ -1,3 +1,4 @@
+import type { BrokerAddress } from '../broker/address.ts';
 import type { LockSession } from '../broker/port.ts';
 import { connectSession } from '../broker/session.ts';
 import { parseConnectOptions, type Settings } from '../options.ts';
@@ -10,7 +11,8 @@ import {
   readConnection,
   readFlag,
 } from './connect-flags.ts';
-import { Management } from './management/client.ts';
+import type { Management } from './management/client.ts';
+import { openManagement } from './management/open.ts';
 
 /** The flags of every command that only looks, or breaks; for `parseArgs`. */
 export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
@@ -29,25 +31,31 @@ export class Inspection implements AsyncDisposable {
   readonly settings: Settings;
   readonly session: LockSession;
   readonly management: Management;
+  /** The first of the brokers that were named. */
+  readonly broker: BrokerAddress;
 
   private constructor(
     connection: Connection,
     settings: Settings,
     session: LockSession,
     management: Management,
+    broker: BrokerAddress,
   ) {
     this.connection = connection;
     this.settings = settings;
     this.session = session;
     this.management = management;
+    this.broker = broker;
   }
 
   /** Rejects with UsageError, and as `connect` does. */
   static async open(flags: FlagValues): Promise<Inspection> {
     const connection = await readConnection(flags, process.env);
     const settings = parseConnectOptions(connection.options);
-    const management = new Management(connection, readFlag(MANAGEMENT_FLAG, flags, process.env));
-    return new Inspection(connection, settings, await connectSession(connection.urls, settings), management);
+    const given = readFlag(MANAGEMENT_FLAG, flags, process.env);
+    const { management, broker } = await openManagement(connection.urls, settings, given);
+    const session = await connectSession(connection.urls, settings);
+    return new Inspection(connection, settings, session, management, broker);
   }
 
   get namespace(): string {
@@ -61,17 +69,20 @@ export class Inspection implements AsyncDisposable {
   async find(name: string): Promise<Whereabouts> {
     const { queue } = lockPlace(this.namespace, name, this.settings.slots);
     const listed = this.#listed(name);
-    const isListed = listed !== undefined && (await this.session.look(queue)) === 'absent';
-    return isListed
-      ? { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed }
-      : { queue, lock: name };
+    if (listed === undefined) return { queue, lock: name };
+    if (this.settings.slots === undefined && (await this.session.look(queue)) !== 'absent') {
+      return { queue, lock: name };
+    }
+    return { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed };
   }
 
+  /** The queue that a name which `ls` prints can mean. */
   #listed(name: string): string | undefined {
     const prefix = `baton.${this.namespace}`;
+    if (name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`)) return name;
     if (/^#[\w-]{43}\./.test(name)) return `${prefix}.lock.${name}`;
-    if (/^\d+-of-\d+$/.test(name)) return `${prefix}.slot.${name}`;
-    return name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`) ? name : undefined;
+    if (/^\d+-of-\d+$/.test(name) && this.settings.slots === undefined) return `${prefix}.slot.${name}`;
+    return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
+import './no-debugger.ts';
 import { readFileSync } from 'node:fs';
 import { InvalidOptionsError, isBatonError } from '../index.ts';
 import { inFlags } from './connect-flags.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { columns } from './help.ts';
 import { parseArgsProblem } from './parse-args-problem.ts';
-import { Interrupted } from './run/interrupts.ts';
+import { endOnSignals, Interrupted } from './run/interrupts.ts';
 import { systemText } from './system-text.ts';
 import { allSaid, OutputError, printLines, say } from './talk.ts';
 import { UsageError } from './usage-error.ts';
@@ -42,6 +43,8 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
       name === undefined ? 'which command?' : `there is no command ${JSON.stringify(name)}; there are`;
     throw new UsageError(`${problem} ${Object.keys(COMMANDS).join(', ')}; see baton --help`);
   }
+  // A command under `baton run` decides itself what a signal means.
+  if (name !== 'run') endOnSignals();
   const module = await command.load();
   const dashes = argv.indexOf('--');
   const own = dashes < 0 ? argv : argv.slice(0, dashes);
@@ -67,7 +70,7 @@ function fail(error: unknown): number {
     say(usage);
     return EXIT.usage;
   }
-  say(error instanceof Error ? error.message : String(error));
+  say(inFlags(error instanceof Error ? error.message : String(error)));
   // A fault of ours. The stack begins with the message, which may have lines of its own.
   if (!isBatonError(error) && error instanceof Error) {
     const { stack = '' } = error;

@@ -17,11 +17,12 @@ export function facts(rows: readonly (readonly [name: string, value: string])[])
   return rows.map(([name, value]) => `${`${name}:`.padEnd(15)}${value}`);
 }
 
-/** `2026-03-01 12:00:00Z, 5 min`: a time as it is written in logs, and how long ago it was. */
+/** `2026-03-01 12:00:00Z, 5 min`: a time as it is written in logs, and how long ago it was; `in 5 min` if it is to come. */
 export function ago(iso: string | null, nowMs = Date.now()): string {
   if (iso === null) return '?';
-  const seconds = Math.max(0, Math.round((nowMs - Date.parse(iso)) / 1_000));
-  return `${iso.replace(/\.\d+Z$/, 'Z').replace('T', ' ')}, ${spanOf(seconds)}`;
+  const seconds = Math.round((nowMs - Date.parse(iso)) / 1_000);
+  const span = seconds < 0 ? `in ${spanOf(-seconds)}` : spanOf(seconds);
+  return `${iso.replace(/\.\d+Z$/, 'Z').replace('T', ' ')}, ${span}`;
 }
 
 /** `12 min`: rounded down to a unit that says enough. */

@@ -4,7 +4,7 @@ const LEAST_MS = 3_600_000;
 
 /**
  * By how much a job is done ahead of the clock that reads this: two intervals and an hour at least, else undefined.
- * Clocks that differ by less are no news. The clock of whoever recorded it was wrong, or this one is; until it has
+ * Clocks that differ by less are no news. The clock of the worker that recorded it was wrong, or this one is; until it has
  * caught up, nothing runs.
  */
 export function aheadMs(ticks: Ticks, done: number, nowMs: number): number | undefined {

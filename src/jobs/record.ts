@@ -25,7 +25,9 @@ export interface LastRun {
   signal?: string | undefined;
 }
 
-const ms = z.int().nonnegative();
+/** Later than this is no date. */
+const LAST_DATE = 8.64e15;
+const ms = z.int().nonnegative().max(LAST_DATE);
 
 export const jobRecordSchema: StateSchema<JobRecord> = z.object({
   v: z.literal(1),

@@ -137,7 +137,7 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
     return this.#stop.signal.aborted || this.#isRetired;
   }
 
-  /** Rejects when the lock cannot be used, and when it was lost on the way: then whoever has it now decides. */
+  /** Rejects when the lock cannot be used, and when it was lost on the way: then its new holder decides. */
   async #turn(): Promise<Turn> {
     const { policy, by, logger } = this.#parts;
     const lease = await this.#parts.acquire(this.#stop.signal);

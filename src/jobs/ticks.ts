@@ -1,4 +1,5 @@
 import { Cron } from 'croner';
+import { DURATION, durationMs } from '../duration.ts';
 import { InvalidOptionsError } from '../errors.ts';
 
 /** When a job is due. All instants are milliseconds since 1970, on the wall clock. */
@@ -11,7 +12,8 @@ export interface Ticks {
   latest(untilMs: number, doneMs: number | undefined): number | undefined;
 }
 
-const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+/** Each run takes and releases a lock. */
+const LEAST_MS = 1_000;
 
 /**
  * Ticks of a cron expression (5 fields, or 6 with seconds first, or `@daily` and the like) or of a duration (`90m`,
@@ -24,21 +26,22 @@ const UNITS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000
  * @throws InvalidOptionsError
  */
 export function parseTicks(expression: string, timezone?: string): Ticks {
-  const [, amount, unit] = /^([1-9]\d{0,8})([smhdw])$/.exec(expression) ?? [];
-  if (amount !== undefined) {
-    if (timezone !== undefined) {
-      throw new InvalidOptionsError([`timezone is for cron expressions, not for the duration ${expression}`]);
-    }
-    return everyMs(Number(amount) * UNITS[unit as keyof typeof UNITS]);
+  const everyMs = durationMs(expression);
+  if (everyMs === undefined) return cronTicks(expression, timezone);
+  const problems: string[] = [];
+  if (everyMs < LEAST_MS) problems.push(`schedule must be at least 1s, got ${JSON.stringify(expression)}`);
+  if (timezone !== undefined) {
+    problems.push(`timezone is for cron expressions, not for the duration ${JSON.stringify(expression)}`);
   }
-  return cronTicks(expression, timezone);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  return every(everyMs);
 }
 
-function everyMs(durationMs: number): Ticks {
+function every(intervalMs: number): Ticks {
   return {
     areFixed: false,
-    next: (afterMs) => afterMs + durationMs,
-    latest: (untilMs, doneMs) => (doneMs === undefined || untilMs >= doneMs + durationMs ? untilMs : doneMs),
+    next: (afterMs) => afterMs + intervalMs,
+    latest: (untilMs, doneMs) => (doneMs === undefined || untilMs >= doneMs + intervalMs ? untilMs : doneMs),
   };
 }
 
@@ -52,15 +55,27 @@ function cronTicks(expression: string, timezone: string | undefined): Ticks {
 }
 
 function parseCron(expression: string, timezone: string | undefined): Cron {
+  if (timezone !== undefined && !isTimezone(timezone)) {
+    throw new InvalidOptionsError([
+      `timezone must be the IANA name of a time zone such as Europe/Berlin, got ${JSON.stringify(timezone)}`,
+    ]);
+  }
   try {
     const cron = new Cron(expression, { mode: '5-or-6-parts', ...(timezone !== undefined && { timezone }) });
     if (cron.nextRun() === null) throw new RangeError('it is never due');
     return cron;
   } catch (cause) {
     const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
-    const zone = timezone === undefined ? '' : ` in time zone ${JSON.stringify(timezone)}`;
     throw new InvalidOptionsError([
-      `schedule must be a cron expression or a duration such as 90m, 12h or 1d, got ${JSON.stringify(expression)}${zone}: ${reason}`,
+      `schedule must be a cron expression or ${DURATION}, got ${JSON.stringify(expression)}: ${reason}`,
     ]);
+  }
+}
+
+function isTimezone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+  } catch {
+    return false;
   }
 }

@@ -1,15 +1,18 @@
 import { MemoryBroker, type MemorySession } from '../broker/memory.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { Coordinator } from '../coordinator.ts';
-import { type ConnectOptions, parseConnectOptions } from '../options.ts';
+import { InvalidOptionsError } from '../errors.ts';
+import { type ConnectOptions, parseConnectOptions, parseLockName } from '../options.ts';
 import { lockPlace, registerQueueName } from '../protocol/topology.ts';
+import { show } from '../validation.ts';
+import { refuseHalfFakes } from './fake-timers.ts';
 
 export type { Clock } from '../clock.ts';
 export { ManualClock } from './manual-clock.ts';
 
 /** Options of {@link TestBroker}. */
 export interface TestBrokerOptions {
-  /** Default: the system's. Pass a ManualClock to move time by hand. */
+  /** Default: the system's, and so that of fake timers. Pass a ManualClock to move time by hand. */
   readonly clock?: Clock | undefined;
   /** The RabbitMQ version it plays, for what differs between them. Default: `[4, 3, 0]`. */
   readonly version?: readonly [number, number, number] | undefined;
@@ -52,10 +55,15 @@ export class TestBroker {
     this.#broker = new MemoryBroker({ clock: this.#clock, version: options.version });
   }
 
-  /** A coordinator of its own, as `connect` of `batonmq` gives one. Throws InvalidOptionsError. */
+  /**
+   * A coordinator of its own, as `connect` of `batonmq` gives one. Throws InvalidOptionsError; and TypeError when fake
+   * timers move only half of the clock.
+   */
   connect(options?: ConnectOptions): Coordinator {
+    const settings = parseConnectOptions(options);
+    if (this.#clock === systemClock) refuseHalfFakes();
     const session = this.#broker.connect();
-    const coordinator = new Coordinator(session, parseConnectOptions(options), this.#clock);
+    const coordinator = new Coordinator(session, settings, this.#clock);
     this.#sessions.set(coordinator, session);
     return coordinator;
   }
@@ -129,6 +137,13 @@ export class TestBroker {
   }
 }
 
-function queueOf({ name, namespace = 'default', slots, part }: LockAddress): string {
+function queueOf(address: LockAddress): string {
+  if (typeof address !== 'object' || address === null)
+    throw new InvalidOptionsError([`lock must be an object with a name, got ${show(address)}`]);
+  const { namespace, slots } = parseConnectOptions({ namespace: address.namespace, slots: address.slots });
+  const name = parseLockName(address.name);
+  const { part } = address;
+  if (part !== undefined && part !== 'lock' && part !== 'register')
+    throw new InvalidOptionsError([`part must be 'lock' or 'register', got ${show(part)}`]);
   return part === 'register' ? registerQueueName(namespace, name) : lockPlace(namespace, name, slots).queue;
 }

@@ -1,6 +1,8 @@
 import { MessageChannel } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
+import { InvalidOptionsError } from '../errors.ts';
 import type { Instant } from '../protocol/instant.ts';
+import { show } from '../validation.ts';
 
 interface Timer {
   readonly at: number;
@@ -29,6 +31,7 @@ export class ManualClock implements Clock {
 
   /** Moves both clocks on by `ms` and runs the timers that come due, in order, letting promises settle in between. */
   async advance(ms: number): Promise<void> {
+    checkMs('advance', ms, 0);
     const target = this.#now.mono + ms;
     await settle();
     for (let timer = this.#nextBy(target); timer !== undefined; timer = this.#nextBy(target)) {
@@ -43,11 +46,13 @@ export class ManualClock implements Clock {
 
   /** Moves both clocks on without running a timer: the process stood still. The timers that are due run with the next `advance`. */
   stall(ms: number): void {
+    checkMs('stall', ms, 0);
     this.#move(ms);
   }
 
   /** Sets the wall clock alone, forward or (negative) back: NTP, an operator, or a machine that was suspended. */
   stepWall(ms: number): void {
+    checkMs('stepWall', ms);
     this.#now = { mono: this.#now.mono, wall: this.#now.wall + ms };
   }
 
@@ -72,6 +77,12 @@ bell.on('message', () => {
   if (settling.length === 0) bell.unref();
 });
 bell.unref();
+
+function checkMs(call: string, ms: unknown, min?: number): void {
+  if (Number.isFinite(ms) && (min === undefined || (ms as number) >= min)) return;
+  const rule = min === undefined ? 'a finite number of milliseconds' : `${min} or more milliseconds, finite`;
+  throw new InvalidOptionsError([`${call}: ms must be ${rule}, got ${show(ms)}`]);
+}
 
 /** One turn of the event loop: every promise reaction that is due has run. */
 function settle(): Promise<void> {

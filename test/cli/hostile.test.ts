@@ -1,6 +1,6 @@
 import { type ChannelModel, connect as connectAmqp } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
-import { jobRecordSchema } from '../../src/jobs/record.ts';
+import { z } from 'zod';
 import { lockQueueArguments } from '../../src/protocol/topology.ts';
 import { BROKER, batonResult, coordinator, until } from './support/baton.ts';
 import { control, management, namespace } from './support/queues.ts';
@@ -30,7 +30,7 @@ async function hostileWorld(ns: string): Promise<void> {
     .lock(`held${EVIL}`)
     .acquire()
     .catch(() => {});
-  const job = await it.lock('job', { state: jobRecordSchema }).acquire();
+  const job = await it.lock('job', { state: z.unknown() }).acquire();
   await job.release({ state: { v: 1, done: 8.7e15 } });
   const channel = await (await raw()).createChannel();
   const queue = `baton.${ns}.lock.raw${EVIL_QUEUE}`;
@@ -60,13 +60,11 @@ async function hostileWorld(ns: string): Promise<void> {
 test('words of others never act on a terminal or forge a row, and one odd lock is one odd row', async () => {
   const ns = namespace();
   await hostileWorld(ns);
-  const [RAW, OWN] = ['raw', 'own'].map((word) => `baton.${ns}.lock.${word}${EVIL_QUEUE}`) as [
-    string,
-    string,
-  ];
+  const RAW = `baton.${ns}.lock.raw${EVIL_QUEUE}`;
+  const OWN = `baton.${ns}.lock.own${EVIL_QUEUE}`;
   const flags = ['--namespace', ns, ...management()];
   const told = async (...args: string[]) => {
-    const { code, stdout, stderr } = await batonResult([...args, ...flags]);
+    const { code, stdout, stderr } = await batonResult(args[0] === 'run' ? args : [...args, ...flags]);
     expect(stdout).not.toMatch(HARMFUL);
     expect(stderr).not.toMatch(HARMFUL);
     return { code, lines: stdout.trimEnd().split('\n'), stderr };
@@ -88,16 +86,21 @@ test('words of others never act on a terminal or forge a row, and one odd lock i
     lines: [json = ''],
   } = await told('ls', '--json');
   const { locks } = JSON.parse(json) as { locks: { lock: string; state: string }[] };
-  expect(locks.map(({ lock, state }) => [lock, state]).sort()).toEqual([
-    [`held${EVIL}`, 'held'],
-    ['job', 'free'],
-    [OWN, 'odd'],
-    [RAW, 'held'],
-  ]);
+  expect(locks.map(({ lock, state }) => [lock, state]).sort()).toEqual(
+    [
+      [`held${EVIL}`, 'held'],
+      ['job', 'free'],
+      [OWN, 'odd'],
+      [RAW, 'held'],
+    ].sort(),
+  );
   expect(await told('show', `held${EVIL}`)).toMatchObject({ code: 0 });
-  expect((await told('show', 'job')).lines).toContainEqual('done up to:    ?');
+  // Its record is none: 8.7e15 is no instant.
+  expect(await told('show', 'job')).toMatchObject({ code: 0, stderr: '' });
   expect((await told('show', OWN)).lines).toContainEqual(expect.stringMatching(/^state: {9}odd: Queue /));
-  expect(await told('run', `held${EVIL}`, '--no-wait', '--', 'true')).toMatchObject({ code: 75 });
+  expect(await told('run', `held${EVIL}`, '--namespace', ns, '--no-wait', '--', 'true')).toMatchObject({
+    code: 75,
+  });
   for (const args of [['doctor'], ['doctor', '--json']]) {
     const { code, lines } = await told(...args, '--lease', '1s', '--verify-every', '400ms');
     expect(code).toBe(2);

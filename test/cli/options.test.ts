@@ -58,7 +58,7 @@ describe('every option of connect', () => {
   );
 
   test('has a flag that is read here or in the test of files', () => {
-    const tested = ['url', ...READ.map(([flag]) => flag), 'ca', 'cert', 'key'];
+    const tested = ['url', 'url-file', ...READ.map(([flag]) => flag), 'ca', 'cert', 'key'];
     expect(CONNECT_FLAGS.map(({ name }) => name).sort()).toEqual(tested.sort());
     const settings = Object.keys(parseConnectOptions({ heartbeatMs: 10_000, slots: 1 }));
     // A command acquires one lock.
@@ -74,12 +74,15 @@ describe('every option of connect', () => {
     const { options } = await read(['--ca', join(folder, 'ca'), '--key', join(folder, 'key')], {
       BATON_CERT: join(folder, 'cert'),
     });
-    expect(options.socketOptions).toEqual({
+    const { socketOptions } = options;
+    expect(typeof socketOptions === 'function' && socketOptions()).toEqual({
       ca: Buffer.from('the ca'),
       cert: Buffer.from('the cert'),
       key: Buffer.from('the key'),
     });
-    await expect(read(['--ca', join(folder, 'none')])).rejects.toThrow(/^--ca: ENOENT/);
+    await expect(read(['--ca', join(folder, 'none')])).rejects.toThrow(
+      /^--ca cannot be read from ".*none": no such file or directory \(ENOENT\)$/,
+    );
   });
 
   test('is left to the library when it is not given, or empty', async () => {
@@ -129,6 +132,7 @@ test.each([
   ['5m', 300_000],
   ['2h', 7_200_000],
   ['1d', 86_400_000],
+  ['1w', 604_800_000],
   ['0', 0],
 ])('%s is %i ms', (text, ms) => {
   expect(parseDuration(text, 'it')).toBe(ms);

@@ -43,7 +43,7 @@ describe('what is printed', () => {
     expect(table.stdout).toMatch(/^1(?:499|500) /);
     const closed = await shellResult(`{ baton ${args}; echo $? >&2; } | head -1`);
     expect(closed).toEqual({ code: 0, stdout: 'lock:          crowd\n', stderr: '141\n' });
-  });
+  }, 180_000);
 
   test.each(['--help', '--version', 'ls --help', `ls ${FLAGS}`, `show x ${FLAGS}`, `doctor ${FLAGS}`])(
     'and cannot be written ends with 74 and one sentence: baton %s',

@@ -14,7 +14,9 @@ test('Prometheus sees what the locks do, under the names that the alerts use', a
     const line = new RegExp(`^${name}\\{([^}]*)\\} ([\\d.e+-]+)`, 'm').exec(await scrape());
     return { labels: line?.[1] ?? '', value: Number(line?.[2]) };
   };
-  await expect.poll(async () => (await sample('batonmq_grants_total')).value).toBeGreaterThan(2);
+  await expect
+    .poll(async () => (await sample('batonmq_grants_total')).value, { timeout: 10_000 })
+    .toBeGreaterThan(2);
   const { labels } = await sample('batonmq_grants_total');
   expect(labels).toContain('batonmq_service="reports"');
   expect(labels).toContain('batonmq_lock_name="report"');

@@ -254,7 +254,7 @@ print(json.dumps([read(body) for body in json.load(sys.stdin)]))`;
 def read(body):
     headers = {"x-acquired-count": 7, "x-delivery-count": 3}
     return [[m.returns, m.counts_acquired, Contender.is_live(m, -1)] for m in
-            (Message(body.encode(), headers, "jobs", redelivered) for redelivered in (False, True))]
+            (Message(body.encode(), headers, "jobs", *more) for more in ((False,), (True,), (True, (4, 2))))]
 print(json.dumps([read(body) for body in json.load(sys.stdin)]))`;
     const seed = {
       id: randomUUID(),
@@ -269,6 +269,7 @@ print(json.dumps([read(body) for body in json.load(sys.stdin)]))`;
       [
         [0, false, false],
         [10, true, true],
+        [3, false, true],
       ],
     ]);
   });

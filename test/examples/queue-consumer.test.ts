@@ -11,7 +11,8 @@ interface Done extends Span {
 test('jobs of one customer are done one after the other on two workers, and all are done', async () => {
   const queue = unique('jobs');
   const workers = [1, 2].map(() => startExample('queue-consumer.ts', { QUEUE: queue }));
-  for (const worker of workers) await worker.next(({ ready }: { ready?: true }) => ready === true);
+  for (const worker of workers)
+    await worker.next(({ ready }: { ready?: true }) => ready === true, { timeoutMs: 30_000 });
   const channel = await openChannel();
   onTestFinished(() => channel.deleteQueue(queue).then(() => {}));
   const jobs = Array.from({ length: 40 }, (_, id) => ({ id, customer: id % 4 }));

@@ -1,51 +1,26 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect as connectTcp } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer, type Server } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type ConnectOptions, connect } from '../../src/index.ts';
 import { sharedBroker } from '../support/broker/index.ts';
+import { makeCertificate, openTlsFront, type TlsFront } from '../support/tls.ts';
 
 const broker = new URL(sharedBroker().url);
 const folder = mkdtempSync(join(tmpdir(), 'baton-tls-'));
 let certificate: Buffer;
-let server: Server;
+let front: TlsFront;
 let url: string;
 
 beforeAll(async () => {
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  const request = [
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-days',
-    '2',
-    '-keyout',
-    key,
-    '-out',
-    cert,
-  ];
-  execFileSync('openssl', [...request, ...subject], { stdio: 'pipe' });
-  certificate = readFileSync(cert);
-  // TLS ends here and goes on in plain: the handshake is what is tested, and that needs no broker with certificates.
-  server = createServer({ key: readFileSync(key), cert: certificate }, (socket) => {
-    const plain = connectTcp(Number(broker.port), broker.hostname);
-    socket.pipe(plain).pipe(socket);
-    for (const end of [socket, plain]) end.on('error', () => end.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
-  url = `amqps://${broker.username}:${broker.password}@localhost:${port}`;
+  const server = makeCertificate(folder, 'localhost');
+  certificate = server.cert;
+  front = await openTlsFront(broker.href, server);
+  url = front.url;
 });
 
 afterAll(() => {
-  server.close();
+  front.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -63,13 +38,36 @@ describe('over TLS', () => {
     await lease.release();
   });
 
-  test('an authority that nobody vouches for is refused, with a hint and without the password', async () => {
-    const error = await connect(url.replace(':guest@', ':hush-hush@'), { connectTimeoutMs: 5_000 }).catch(
+  test('a function for socketOptions is called before every connection, so certificates can be rotated', async () => {
+    const own = ['first', 'second'].map((name) => makeCertificate(folder, name));
+    let at = 0;
+    const socketOptions = vi.fn(async () => ({ ca: certificate, key: own[at]?.key, cert: own[at]?.cert }));
+    const before = front.clients.length;
+    const baton = await open(url, { socketOptions });
+    expect(front.clients.slice(before)).toEqual(['first', 'first']);
+    at = 1;
+    front.reset();
+    await vi.waitFor(
+      () => expect(front.clients.slice(before)).toEqual(['first', 'first', 'second', 'second']),
+      {
+        timeout: 15_000,
+        interval: 10,
+      },
+    );
+    await vi.waitFor(() => expect(baton.state).toBe('open'), { timeout: 15_000, interval: 10 });
+    expect(socketOptions.mock.calls.length).toBeGreaterThanOrEqual(4);
+    await using _ = await baton.lock(`tls:rotated:${process.pid}`).acquire({ timeoutMs: 10_000 });
+  });
+
+  test('an authority that nobody vouches for is refused at once, with a hint and without the password', async () => {
+    const started = performance.now();
+    const error = await connect(url.replace(':guest@', ':hush-hush@'), { connectTimeoutMs: 30_000 }).catch(
       (e: Error) => e,
     );
     expect(error).toMatchObject({ code: 'broker-unreachable' });
     expect(String(error)).toMatch(/certificate/i);
     expect(String(error)).not.toContain('hush-hush');
+    expect(performance.now() - started).toBeLessThan(15_000);
   });
 
   test('credentials given in socketOptions replace those of the URL', async () => {

@@ -125,7 +125,7 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/ledger.ts',
-        find: "if (todo === 'probe') this.#inBackground(this.#probe());",
+        find: "if (todo === 'probe') this.#inBackground(this.#probeForToken());",
         replace: '',
       },
     ],
@@ -140,8 +140,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/lease.ts',
-        find: "throwIfLost(): void {\n    this.#hold.dispatch({ type: 'wake' });",
-        replace: 'throwIfLost(): void {',
+        find: "get loss(): LeaseLostError | undefined {\n    this.#hold.dispatch({ type: 'wake' });",
+        replace: 'get loss(): LeaseLostError | undefined {',
       },
     ],
     caughtBy: {

@@ -57,4 +57,36 @@ export const registerMutants: readonly Mutant[] = [
         'whoever is granted while a stale holder still has the register waits for it, and reads what that one saved last',
     },
   },
+  {
+    name: 'what is written above the fence of a holder ends its lease',
+    why: 'One foreign entry undoes a confirmed save: the next holder reads it.',
+    edits: [
+      {
+        file: 'src/protocol/register/keeping.ts',
+        find: "if (entry.fence >= place.fence) return { state, effects: [], verdict: { is: 'suspect', deliveryTag } };",
+        replace: 'if (entry.fence >= place.fence) return superseded(state);',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title:
+        'what somebody writes above the fence of a holder does not undo a confirmed save: the token says that it is foreign',
+    },
+  },
+  {
+    name: 'a try looks on while its process releases',
+    why: 'In a process that takes and releases a lock again and again a try of it is never answered.',
+    edits: [
+      {
+        file: 'src/protocol/contender/opening.ts',
+        find: '(!justReleased || now.mono >= seenHeldAt + TRY_LOOKS_MS)',
+        replace: '!justReleased',
+      },
+    ],
+    caughtBy: {
+      harness: 'memory',
+      title:
+        'tryAcquire is answered within 150 ms, whatever its own process does with the lock: takes and releases it, or waits in vain',
+    },
+  },
 ];

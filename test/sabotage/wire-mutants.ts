@@ -80,10 +80,10 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/broker/session.ts',
-        find: `    this.#publishers = new CallPool(this.#publisher, (link) => link.openConfirmChannel());
-    this.#locks = new LockPool(locks, settings.logger, (own) => keep('locks', own));`,
-        replace: `    this.#locks = new LockPool(locks, settings.logger, (own) => keep('locks', own));
-    this.#publishers = new CallPool(this.#locks.keepers[0], (link) => link.openConfirmChannel());`,
+        find: `    this.#publishers = new CallPool(this.#publisher, this.#budget, (link) => link.openConfirmChannel());
+    this.#locks = new LockPool(locks, settings.logger, this.#budget, (own) => keep('locks', own));`,
+        replace: `    this.#locks = new LockPool(locks, settings.logger, this.#budget, (own) => keep('locks', own));
+    this.#publishers = new CallPool(this.#locks.keepers[0], this.#budget, (link) => link.openConfirmChannel());`,
       },
     ],
     caughtBy: { harness: 'proxied', title: ONE_PUBLISHES },
@@ -94,8 +94,8 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/broker/session.ts',
-        find: 'new CallPool(this.#publisher, (link)',
-        replace: 'new CallPool(this.#service, (link)',
+        find: 'new CallPool(this.#publisher, this.#budget, (link)',
+        replace: 'new CallPool(this.#service, this.#budget, (link)',
       },
     ],
     caughtBy: { harness: 'proxied', title: ONE_PUBLISHES },

@@ -18,6 +18,7 @@ export type Fault =
   | 'restart' // a node restarts
   | 'alarm' // publishes are not taken for a while
   | 'purge' // an operator or a policy destroys what is ready
+  | 'purge-new' // somebody purges a token that was just put there in the place of another one
   | 'limit' // a delivery-limit policy destroys what is returned next
   | 'delete' // an operator deletes the queue
   | 'second-seed' // somebody publishes a token of his own (a seed that was stuck, a script)
@@ -48,7 +49,7 @@ export interface Config {
   /** The longest time for which a line lets nothing through, in milliseconds; beyond a frame's flight it is a fault. */
   readonly longestStallMs: number;
   /** What the queue holds at the beginning, when it is there and known to all. */
-  readonly prepared?: 'token' | 'older seed behind' | 'stray';
+  readonly prepared?: 'token' | 'older seed behind' | 'older seed on its way' | 'stray';
   /** What a user may do beyond acquiring, saving and releasing. Who keeps a lock releases it only when faults have ended. */
   readonly users?: readonly ('try' | 'give-up' | 'verify' | 'write' | 'shutdown' | 'keep' | 'pass-on')[];
   /** How often the token of a prepared lock has come back already. */
@@ -65,12 +66,16 @@ export interface Config {
   readonly flood?: boolean;
   /** Every process has seen a token of this lock, also after a crash. */
   readonly veterans?: boolean;
-  /** Nothing keeps a client from replacing a seed that is too old to be granted, so it never gives one back. */
-  readonly keepsNoStaleSeeds?: boolean;
   /** Nobody goes without releasing here, so nobody may have to wait for the end of a lease. */
   readonly noDelays?: boolean;
   /** When faults have ended, callers give up after so long and come again. */
   readonly patienceMs?: number;
+  /** How many of the clients may not publish. */
+  readonly readers?: number;
+  /** Nothing takes a token away here, so there is one at any time. */
+  readonly keepsToken?: boolean;
+  /** How soon everybody has been granted when faults have ended. Default: 200,000. */
+  readonly healsWithinMs?: number;
   /** For which reasons a lease may be lost here; for any when left out. */
   readonly losses?: readonly string[];
 }

@@ -16,6 +16,7 @@ import {
   VERIFIED,
   WOKEN,
 } from './config-parts.ts';
+import { REPLACED } from './replacing-configs.ts';
 import { STATE } from './state-configs.ts';
 
 /** Worlds in which many long runs are drawn by chance. */
@@ -155,7 +156,6 @@ export const RANDOM: readonly Config[] = [
     prepared: 'token',
     faultRate: 0.05,
     users: ['try', 'give-up', 'verify', 'pass-on'],
-    keepsNoStaleSeeds: true,
     // Who leaves while one is on its way to him gives it back unread.
     allows: [...OLD_SEEDS, 'clock behind at a new token'],
   }),
@@ -164,7 +164,6 @@ export const RANDOM: readonly Config[] = [
     prepared: 'token',
     faultRate: 0.05,
     users: ['give-up', 'verify'],
-    keepsNoStaleSeeds: true,
     allows: [DESTROYED, ...OLD_SEEDS, 'clock behind at a new token'],
   }),
   random('a flood of strays', ['junk', 'limit', 'crash'], { flood: true, runSteps: 200, allows: OLD_SEEDS }),
@@ -216,4 +215,5 @@ export const RANDOM: readonly Config[] = [
     allows: [...FLAPPED, 'immediate grant of an old delivery'],
   }),
   ...STATE,
+  ...REPLACED,
 ];

@@ -27,6 +27,7 @@ const ALL: readonly [name: string, code: errors.BatonErrorCode, retryable: boole
   ],
   ['AccessRefusedError', 'access-refused', false, (it) => new errors.AccessRefusedError('why', it)],
   ['QueueMismatchError', 'queue-mismatch', false, (it) => new errors.QueueMismatchError('why', it)],
+  ['ResourceLimitError', 'resource-limit', true, (it) => new errors.ResourceLimitError('why', it)],
   ['TokenVersionError', 'token-version', false, (it) => new errors.TokenVersionError('why', it)],
   ['StateError', 'state', false, (it) => new errors.StateError('why', { problems: ['why'], ...it })],
   ['InvalidOptionsError', 'invalid-options', false, (it) => new errors.InvalidOptionsError(['why'], it)],

@@ -23,6 +23,7 @@ const SERVICE = 'must be a string of 1 to 64 characters';
 const NAMESPACE = 'must be 1 to 32 of A-Z a-z 0-9 _ -';
 const HEARTBEAT =
   'must be whole seconds in milliseconds from 1000 to 65535000 (heartbeats cannot be turned off)';
+const SOCKET = 'must be an object, or a function that returns one';
 const LOGGER = 'must be a logger with debug, info, warn and error';
 
 describe('options of connect', () => {
@@ -95,9 +96,9 @@ describe('options of connect', () => {
     ['grant', GRANT, null, 'null'],
     ['connectTimeoutMs', ms(1), 0, '0'],
     ['connectTimeoutMs', ms(1), [], 'an array'],
-    ['socketOptions', 'must be an object', 'ca', '"ca"'],
-    ['socketOptions', 'must be an object', null, 'null'],
-    ['socketOptions', 'must be an object', ['ca'], 'an array'],
+    ['socketOptions', SOCKET, 'ca', '"ca"'],
+    ['socketOptions', SOCKET, null, 'null'],
+    ['socketOptions', SOCKET, ['ca'], 'an array'],
     ['logger', LOGGER, { info: () => {} }, 'an object'],
     ['logger', LOGGER, () => {}, 'a function'],
     ['logger', LOGGER, { ...console, error: 'no' }, 'an object'],
@@ -148,12 +149,13 @@ describe('options of connect', () => {
     ]);
   });
 
-  test('socketOptions take any object, as their type says, and not only a plain one', () => {
+  test('socketOptions take any object, as their type says, and not only a plain one, or a function', () => {
     class Secured {
       readonly servername = 'rabbit';
     }
-    const socketOptions = new Secured();
-    expect(parseConnectOptions({ socketOptions }).socketOptions).toBe(socketOptions);
+    for (const socketOptions of [new Secured(), () => ({ ca: 'pem' })]) {
+      expect(parseConnectOptions({ socketOptions }).socketOptions).toBe(socketOptions);
+    }
     expect(parseConnectOptions({ socketOptions: Object.create(null) }).socketOptions).toEqual({});
   });
 

@@ -31,6 +31,8 @@ PROBE_TTL_S = 3.0
 GRACE_S = 2.0
 STRAYS_AT_MOST = 20  # looked into in one place in line; then the lock is started over, whatever is ready
 LONG_LOG = 100_000
+ARRIVAL_S = 1.0  # of a new token
+OWED_S = 60.0  # how long a token that was acked is seen to
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 # By queue, over all attempts of this process:
 highest_seen = {}  # the highest fence
@@ -69,12 +71,21 @@ def refuse(constant):
     raise ValueError(f"{constant} is not JSON")
 
 
+def broker_version(connection):
+    # pika's BlockingConnection shows the server's properties only so.
+    version = connection._impl.server_properties.get("version", b"")
+    version = version.decode() if isinstance(version, bytes) else version
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
 class Message:
     """What a delivery turned out to be: kind is token, probe, newer or stray."""
 
-    def __init__(self, body, headers, name, redelivered=True):
+    def __init__(self, body, headers, name, redelivered=True, version=(4, 3)):
         # What was never given back has no count: the publisher wrote what these headers say.
-        headers = headers if headers and redelivered else {}
+        headers = dict(headers) if headers and redelivered else {}
+        if version < (4, 3):
+            headers.pop("x-acquired-count", None)  # nor is this one the broker's
         self.counts_acquired = "x-acquired-count" in headers  # RabbitMQ 4.3 or newer
         self.returns = headers.get("x-acquired-count", 0) + headers.get("x-delivery-count", 0)
         self.kind = "stray"
@@ -95,6 +106,9 @@ class Message:
             self.kind = "token"
             self.id, self.base, self.at = fields["id"], int(fields["base"]), fields["at"]
             self.fence = self.base + int(fields.get("stride", 1)) * self.returns
+
+    def surfaced(self):
+        return self.returns == 0 and time.time() - self.at / 1000 > 60
 
     def _is_token(self, fields, name):
         base, at, stride = fields.get("base"), fields.get("at"), fields.get("stride", 1)
@@ -139,6 +153,7 @@ class Lock:
         parameters = pika.URLParameters(self.url)
         parameters.heartbeat = self.heartbeat_s
         parameters.socket_timeout = parameters.stack_timeout = 5
+        parameters.blocked_connection_timeout = 5  # a publish during an alarm ends so
         parameters.client_properties = {"connection_name": f"batonmq {self.service} {role}"}
         return pika.BlockingConnection(parameters)
 
@@ -191,14 +206,43 @@ class Lock:
             raise LockError(f"no fence is left in int64 for lock {self.name!r}")
         return base
 
-    def start_over(self, channel, tag, crowded=False):
-        """Puts a new token in the place of what that channel has in hand. The order matters."""
+    def purge(self):
         self.next_base()  # or an error, before anything is destroyed
         self.ask(lambda service: service.queue_purge(self.queue))
-        channel.basic_ack(tag)
-        depth = (0, 0) if crowded else self.look()
-        if depth is not None and depth[0] == 0:
+
+    def start_over(self, channel, tag, crowded=False):
+        """Puts a new token in the place of what that channel has in hand. Raises before the ack, or not at all."""
+        for _ in range(5):
+            self.purge()
             self.seed()
+            depth = (1, 1) if crowded else self.look()
+            if depth is not None and depth[0] == 1:  # the new token, and nothing that is ahead of it
+                return channel.basic_ack(tag)
+        raise AMQPError("something is published again and again")
+
+    def start_over_empty(self, channel, tag):
+        """The same, but the queue is empty in between: only that truncates the log of RabbitMQ 3."""
+        self.publish({"kind": "probe", "at": int(time.time() * 1000)}, ttl_s=PROBE_TTL_S)  # so publishing works
+        self.purge()
+        channel.basic_ack(tag)
+        self.owe()
+
+    def owe(self):
+        """Seeds if nothing is ready, or a look fails: a second token is inert, a missing one is not."""
+        until = time.monotonic() + OWED_S
+        while True:
+            try:
+                depth = self.look()
+            except (AMQPError, OSError):
+                depth = (0, 0)
+            if depth is None or depth[0] > 0:
+                return
+            try:
+                return self.seed()
+            except (AMQPError, OSError):
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(0.25)
 
     def publish(self, fields, ttl_s=None):
         message = {"v": 1, "id": str(uuid.uuid4()), "name": self.name, "by": self.by, **fields}
@@ -307,6 +351,8 @@ class Contender(threading.Thread):
         try:
             self.inbox, self.cancelled, self.hold, self.asked_at = [], False, None, None
             self.stray, self.grace_until, self.strays = None, None, 0  # they belong to this place in line
+            self.arrives_by = None  # when the new token should be here
+            self.version = broker_version(connection)
             self.channel = connection.channel()
             self.channel.basic_qos(prefetch_count=1)
             self.channel.add_on_cancel_callback(lambda _: setattr(self, "cancelled", True))
@@ -335,7 +381,7 @@ class Contender(threading.Thread):
             self.on_cancelled()
         while self.inbox:
             method, properties, body = self.inbox.pop(0)
-            message = Message(body, properties.headers, self.lock.name, method.redelivered)
+            message = Message(body, properties.headers, self.lock.name, method.redelivered, self.version)
             if message.kind == "token":
                 seen = highest_seen.get(self.lock.queue, -1)
                 highest_seen[self.lock.queue] = max(seen, message.fence)
@@ -343,7 +389,7 @@ class Contender(threading.Thread):
             # Before anything else: a seed that is given back by a close has come back once, and looks live.
             own = self.hold is not None and message.kind == "token" and message.id == self.hold.id
             if message.kind == "token" and not own and not self.is_live(message, seen):
-                self.lock.start_over(self.channel, method.delivery_tag)
+                self.start_over(method.delivery_tag, surfaced=message.surfaced())
                 if self.hold is not None:
                     self.on_answer(method, message)
             elif self.hold is not None:
@@ -359,20 +405,21 @@ class Contender(threading.Thread):
 
     @staticmethod
     def is_live(message, seen):
-        surfaced_seed = message.returns == 0 and time.time() - message.at / 1000 > 60
-        return not surfaced_seed and message.fence > seen
+        return not message.surfaced() and message.fence > seen
 
     def on_token(self, method, message):
         if self.leave.is_set():
             raise Replace  # nobody wants it any more
-        self.hold, self.tag = message, method.delivery_tag
+        self.hold, self.tag, self.arrives_by = message, method.delivery_tag, None
         self.granted_fence = message.fence
         self.verify()
 
     def on_stray(self, method):
+        if self.arrives_by is not None:
+            return self.channel.basic_ack(method.delivery_tag)
         self.strays += 1
         if self.strays > STRAYS_AT_MOST:
-            return self.lock.start_over(self.channel, method.delivery_tag, crowded=True)
+            return self.start_over(method.delivery_tag, crowded=True)
         self.stray = method.delivery_tag
         if self.grace_until is not None and time.monotonic() > self.grace_until + GRACE_S:
             self.grace_until = None  # that one was about other strays
@@ -390,11 +437,22 @@ class Contender(threading.Thread):
             self.channel.basic_ack(self.stray)
             self.stray = None
         elif self.grace_until is not None and time.monotonic() >= self.grace_until:
-            self.lock.start_over(self.channel, self.stray)
+            self.start_over(self.stray)
             self.stray = None
         else:
             self.grace_until = self.grace_until or time.monotonic() + GRACE_S
             self.next_look = self.grace_until
+
+    def start_over(self, tag, crowded=False, surfaced=False):
+        if self.arrives_by is not None:  # something else has come in the place of the new token
+            return self.channel.basic_ack(tag)
+        try:
+            self.lock.start_over(self.channel, tag, crowded)
+        except (AMQPError, OSError, LockError):
+            if surfaced:
+                self.channel.basic_ack(tag)  # given back by the close it would look live
+            raise
+        self.arrives_by, self.strays = time.monotonic() + ARRIVAL_S, 0
 
     def recreate(self):
         time.sleep(RECREATE_AFTER_S)
@@ -410,6 +468,12 @@ class Contender(threading.Thread):
                 raise Replace  # nobody was told of this grant
             elif self.asked_at is None and now - self.proven_at[0] >= self.lock.verify_every_s:
                 self.verify()
+        elif self.arrives_by is not None and now >= self.arrives_by:
+            self.arrives_by = now + ARRIVAL_S
+            depth = self.lock.look()
+            if depth is None or depth[0] > 0:
+                raise Replace  # it is there, and does not come here
+            self.lock.seed()  # somebody has purged it
         elif now >= self.next_look:
             self.next_look = now + self.lock.heal_after_s / 4 * random.uniform(0.75, 1.25)
             if self.stray is not None:
@@ -472,6 +536,6 @@ class Contender(threading.Thread):
         if self.hold.returns <= LONG_LOG or self.hold.counts_acquired or self.asked_at is not None:
             return  # with a question under way it is not in hand: the next release will do
         try:
-            self.lock.start_over(self.channel, self.tag)
+            self.lock.start_over_empty(self.channel, self.tag)
         except (AMQPError, OSError, LockError):
             return  # before the ack an ordinary release; after it, whoever waits finds out by a probe

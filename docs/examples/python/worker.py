@@ -8,6 +8,7 @@ Each round reads a number from a file and writes it back, one higher: without th
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -32,20 +33,20 @@ def main():
     url, in_line = os.environ.get("AMQP_URL", "amqp://localhost"), lambda: say(in_line=True)
     lock = Lock(url, os.environ["LOCK"], service="worker", on_in_line=in_line, **TIMES)
     hold_s = float(os.environ.get("HOLD_S", "0"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leaves by way of the `with`
     for _ in range(int(os.environ.get("ROUNDS", "5"))):
         with lock.acquire() as lease:
             say(fence=str(lease.fence))
-            if lease.lost.wait(hold_s):
-                say(lost=lease.reason)
+            try:
+                lease.lost.wait(hold_s)
+                lease.throw_if_lost()
+                if "FILE" in os.environ:
+                    add_one(os.environ["FILE"], lease.fence)
+            except LeaseLost:
+                say(lost=lease.reason)  # the next round waits in line again
                 continue
-            lease.throw_if_lost()
-            if "FILE" in os.environ:
-                add_one(os.environ["FILE"], lease.fence)
         say(released=str(lease.fence))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except LeaseLost as error:
-        sys.exit(f"lost: {error}")
+    main()

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
+import { registerQueueName } from '../../protocol/topology.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Inspection, inspectionArgs } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';
@@ -15,6 +16,7 @@ const OPTIONS = {
   ...inspectionArgs,
   yes: { type: 'boolean', short: 'y' },
   anyway: { type: 'boolean' },
+  state: { type: 'boolean' },
 } as const;
 
 /** `baton break LOCK`: takes a lock from whoever has it, by deleting its queue. Resolves with the exit code. */
@@ -45,6 +47,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return EXIT.no;
   }
   await inspection.session.remove(details.report.queue);
+  if (values.state === true) await inspection.session.remove(registerQueueName(inspection.namespace, lock));
   say(
     `lock ${JSON.stringify(lock)} was ${DONE[details.report.state]}, and the next one creates it with higher fences`,
   );

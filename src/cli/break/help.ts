@@ -9,6 +9,7 @@ has seen. Asks first. Not while a node of the cluster does not run.
 Options:
 ${columns([
   ['-y, --yes', 'do not ask'],
+  ['--state', 'delete the state that LOCK carries, too: for a message in it that no client can read'],
   [
     '--anyway',
     'also while a node does not run: it keeps the old queue, and clients of that node can block the lock',

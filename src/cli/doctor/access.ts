@@ -38,7 +38,9 @@ export async function accessFindings({ session, queue, lock, user, vhost }: Scen
   await tried(
     'write on the exchange amq.default (making and mending locks)',
     Promise.race([publish, late]).then((outcome) => {
-      if (outcome === 'blocked') findings.push(BLOCKED);
+      if (outcome !== 'blocked') return;
+      const { obstacle } = session;
+      findings.push(obstacle === undefined ? BLOCKED : { ...UNPUBLISHED, says: obstacle.message });
     }),
   );
   timer.abort();
@@ -60,6 +62,9 @@ const BLOCKED: Finding = {
   says: 'the broker does not take what is published (an alarm): locks that exist go on, new ones cannot be made',
   fix: 'rabbitmq-diagnostics alarms',
 };
+
+/** No connection to publish on. */
+const UNPUBLISHED = { check: 'limits', level: 'problem' } as const;
 
 /** Resolves when the broker has taken the consumer in, or there is no such queue. */
 function consuming(session: LockSession, queue: string): Promise<void> {

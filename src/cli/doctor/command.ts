@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { parseAddresses, withLogin } from '../../broker/address.ts';
 import type { LockSession } from '../../broker/port.ts';
 import { connect, isBatonError } from '../../index.ts';
 import { REFRESH_MS } from '../../protocol/register/keeping.ts';
@@ -18,6 +17,7 @@ import { consumerTimeoutFindings } from './consumer-timeout.ts';
 import { Facts } from './facts.ts';
 import type { Finding, Level } from './finding.ts';
 import { latencyFindings } from './latency.ts';
+import { limitFindings } from './limits.ts';
 import { lineFindings, stillUnserved, unservedAfterMs, unservedIn } from './line.ts';
 import { policyFindings } from './policies.ts';
 import { priorityFindings } from './priority.ts';
@@ -56,11 +56,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function examine(inspection: Inspection, connectMs: number): Promise<Finding[]> {
-  const { session, management, namespace, settings, connection } = inspection;
-  const [address] = parseAddresses(connection.urls).map((it) =>
-    withLogin(it, Reflect.get(settings.socketOptions, 'credentials')),
-  );
-  const { user = '', vhost = '/' } = address ?? {};
+  const { session, management, namespace, settings } = inspection;
+  const { user, vhost } = inspection.broker;
   const facts = new Facts(management);
   const nodes = await facts.nodes();
   // Before anything of doctor's own is there.
@@ -80,6 +77,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
       })
     : [];
   const policies = await facts.policies();
+  const limits = await facts.limits(user, vhost);
   const timeouts = await facts.consumerTimeouts(namespace);
   const register = registerQueueName(namespace, lock);
   const { leaseMs } = settings;
@@ -94,6 +92,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ...versionFindings(session.traits.version),
     ...heartbeat(inspection),
     ...access,
+    ...(limits === undefined ? [] : limitFindings(limits)),
     ...latency,
     ...(nodes === undefined ? [] : clusterFindings(nodes, await facts.metadata(session.traits.version))),
     ...(policies === undefined ? [] : policyFindings(policies, subjects)),

@@ -9,6 +9,7 @@ import { type Management, ManagementError } from '../management/client.ts';
 import type { Node } from './cluster.ts';
 import type { ConsumerTimeouts } from './consumer-timeout.ts';
 import type { Finding } from './finding.ts';
+import type { Limits } from './limits.ts';
 import type { Policy } from './policies.ts';
 import type { LockQueue } from './tokens.ts';
 
@@ -35,6 +36,9 @@ const queueSchema = part({
   messages_unacknowledged: number,
   members: texts,
   online: texts,
+});
+const limitsSchema = part({
+  value: part({ 'max-channels': number, 'max-connections': number, 'max-queues': number }),
 });
 const timeoutSchema = part({ queue: part({ name: text }), consumer_timeout: number });
 
@@ -72,6 +76,29 @@ export class Facts {
       memoryAlarm,
       diskAlarm,
     }));
+  }
+
+  /** Undefined without the management API, or where the user may not ask for them. */
+  async limits(user: string, vhost: string): Promise<Limits | undefined> {
+    const read = async (path: string) => {
+      const [row] = readRows(limitsSchema, await this.#management.get(path));
+      return row?.value ?? limitsSchema.parse({}).value;
+    };
+    try {
+      const ofUser = await read(`user-limits/${encodeURIComponent(user)}`);
+      const ofVhost = await read(`vhost-limits/${this.#management.vhost}`);
+      return {
+        user,
+        vhost,
+        channels: ofUser['max-channels'],
+        connections: ofUser['max-connections'],
+        vhostConnections: ofVhost['max-connections'],
+        queues: ofVhost['max-queues'],
+      };
+    } catch (error) {
+      if (error instanceof ManagementError) return undefined;
+      throw error;
+    }
   }
 
   /** Whether the cluster keeps its metadata by Raft: never below 3.13, where it is an experiment; always from 4.3 on. */

@@ -4,8 +4,8 @@ export const HELP = `Usage: baton doctor [options]
 
 Examines the broker as a place for the locks of a namespace: connection and latency, version and its known defects,
 permissions, alarms, partition handling, policies and operator policies that can destroy or hide a token, consumer
-timeout, heartbeat, number of locks, and locks whose token is missing or double. Each finding says what it means, and
-the command that mends it. Makes a lock of its own, baton-doctor@HOST, and removes it.
+timeout, heartbeat, number of locks, callers who do not agree on --slots, consumers with a priority, and locks whose
+token is missing or double. Each finding says what it means and, where something is to be done, the command. Makes a lock of its own, baton-doctor@HOST, and removes it.
 
 Options:
 ${columns([['--json', 'one JSON object: worst level, and findings with check, level, says and fix'], MANAGEMENT_HELP])}

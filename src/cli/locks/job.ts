@@ -13,6 +13,9 @@ export type Job =
   | { readonly is: 'known'; readonly record: JobRecord }
   | { readonly is: 'unknown'; readonly why: string };
 
+/** No tick is done before it comes, by clocks that are right; those of two machines may differ by minutes. */
+const AHEAD_MS = 3_600_000;
+
 const NONE: Job = { is: 'none' };
 
 /**
@@ -66,7 +69,11 @@ export function jobFacts(job: Job): [string, string][] {
   if (job.is === 'none') return [];
   if (job.is === 'unknown') return [['last run', `unknown: ${job.why}`]];
   const { done, last } = job.record;
-  const upTo: [string, string] = ['done up to', done === 0 ? 'nothing' : ago(isoOf(done))];
+  const isAhead = done - Date.now() > AHEAD_MS;
+  const upTo: [string, string] = [
+    'done up to',
+    `${done === 0 ? 'nothing' : ago(isoOf(done))}${isAhead ? ': a clock was wrong, and nothing runs until then (docs/jobs.md, Clocks)' : ''}`,
+  ];
   if (last === undefined) return [['last run', 'none yet'], upTo];
   return [
     ['last run', ago(isoOf(last.startedAt))],

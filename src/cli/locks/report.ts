@@ -109,7 +109,8 @@ function personOf({ claim, tag, connection }: Contestant): Person {
   };
 }
 
-function holderOf(active: Contestant, notices: readonly Notice[]): Holder {
+/** Of the active consumer of a lock queue. */
+export function holderOf(active: Contestant, notices: readonly Notice[]): Holder {
   // By the tag, not by the queue: one who lost the lock and has not heard of it has a notice up as well.
   const notice = notices.find(({ queue, consumer }) => queue === active.queue && consumer === active.tag);
   return { ...personOf(active), heldSince: isoOf(notice?.since), fence: notice?.fence ?? null };

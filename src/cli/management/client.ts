@@ -1,7 +1,8 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { type BrokerAddress, labelOf, parseAddresses, withLogin } from '../../broker/address.ts';
-import type { Connection, Given } from '../connect-flags.ts';
+import { type BrokerAddress, labelOf } from '../../broker/address.ts';
+import type { Destination } from '../../broker/destination.ts';
+import type { Given } from '../connect-flags.ts';
 import { quote } from '../quote.ts';
 import { UsageError } from '../usage-error.ts';
 import { readPage } from './answers.ts';
@@ -13,6 +14,7 @@ export class ManagementError extends Error {
 
 const PORTS = { http: 15672, https: 15671 };
 const TIMEOUT_MS = 10_000;
+const NEVER = new AbortController().signal;
 /** The most that RabbitMQ gives at once. */
 const PAGE_SIZE = 500;
 
@@ -24,33 +26,34 @@ interface Place {
 
 /** The broker's management API, for one virtual host. */
 export class Management {
-  readonly #places: readonly Place[];
-  readonly #socketOptions: object;
+  readonly #destination: Destination;
+  readonly #givenUrl: Given | undefined;
   /** Percent-encoded. */
   readonly vhost: string;
 
   /**
+   * @param broker the first one that is tried
    * @param givenUrl `--management-url`; without one, port 15672 (15671 with TLS) of the brokers' hosts
    * @throws UsageError for a URL that cannot be read; it is not quoted, a password may be in it
    */
-  constructor({ urls, options }: Connection, givenUrl: Given | undefined) {
-    this.#socketOptions = options.socketOptions ?? {};
-    const credentials: unknown = Reflect.get(this.#socketOptions, 'credentials');
-    const addresses = parseAddresses(urls).map((address) => withLogin(address, credentials));
-    const [first] = addresses;
-    this.vhost = encodeURIComponent(first?.vhost ?? '/');
-    this.#places =
-      givenUrl === undefined || first === undefined
-        ? addresses.map(placeOf)
-        : [givenPlace(givenUrl.text, givenUrl.what, first)];
+  constructor(destination: Destination, broker: BrokerAddress, givenUrl: Given | undefined) {
+    this.#destination = destination;
+    this.#givenUrl = givenUrl;
+    this.vhost = encodeURIComponent(broker.vhost);
+    placesOf([broker], givenUrl);
   }
 
   /** GET of `/api/…`, from the first host that answers. Rejects with {@link ManagementError}; 404 is undefined. */
   async get(path: string): Promise<unknown> {
+    const { addresses, socketOptions } = await this.#destination
+      .ask(NEVER, TIMEOUT_MS)
+      .catch((error: unknown) => {
+        throw new ManagementError(error instanceof Error ? error.message : String(error));
+      });
     const failures: string[] = [];
-    for (const place of this.#places) {
+    for (const place of placesOf(addresses, this.#givenUrl)) {
       try {
-        return await this.#getFrom(place, path);
+        return await getFrom(place, socketOptions, path);
       } catch (error) {
         if (!(error instanceof ManagementError)) throw error;
         failures.push(error.message);
@@ -69,45 +72,55 @@ export class Management {
       if (page >= pages || items.length === 0) return all;
     }
   }
+}
 
-  async #getFrom({ url, user, password }: Place, path: string): Promise<unknown> {
-    const where = labelOf({ host: url.hostname, port: Number(url.port) });
-    const ask = url.protocol === 'https:' ? requestHttps : requestHttp;
-    const target = new URL(`${url.pathname.replace(/\/+$/, '')}/api/${path}`, url);
-    const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const options = {
-        ...(url.protocol === 'https:' ? this.#socketOptions : {}),
-        auth: `${user}:${password}`,
-        timeout: TIMEOUT_MS,
-        agent: false as const,
-      };
-      const asking = ask(target, options, (answer) => {
-        readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject);
-      });
-      asking.on('timeout', () => asking.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
-      asking.on('error', reject);
-      asking.end();
-    }).catch((error: unknown) => {
-      throw new ManagementError(
-        `the management API does not answer at ${where} (${reasonOf(error)}): enable it with "rabbitmq-plugins enable rabbitmq_management", or say where it is with --management-url`,
-      );
+async function getFrom(
+  { url, user, password }: Place,
+  socketOptions: object,
+  path: string,
+): Promise<unknown> {
+  const where = labelOf({ host: url.hostname, port: Number(url.port) });
+  const ask = url.protocol === 'https:' ? requestHttps : requestHttp;
+  const target = new URL(`${url.pathname.replace(/\/+$/, '')}/api/${path}`, url);
+  const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const options = {
+      ...(url.protocol === 'https:' ? socketOptions : {}),
+      auth: `${user}:${password}`,
+      timeout: TIMEOUT_MS,
+      agent: false as const,
+    };
+    const asking = ask(target, options, (answer) => {
+      readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject);
     });
-    // RabbitMQ answers 400 for a page that is not there any more.
-    if (status === 404 || (status === 400 && text.includes('page_out_of_range'))) return undefined;
-    if (status === 401 || status === 403) {
-      throw new ManagementError(
-        `the management API at ${where} refused user '${user}': give it the tag "monitoring" with "rabbitmqctl set_user_tags ${quote(user)} monitoring"`,
-      );
-    }
-    try {
-      if (status === 200) return JSON.parse(text) as unknown;
-    } catch {
-      // Something else listens there.
-    }
+    asking.on('timeout', () => asking.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    asking.on('error', reject);
+    asking.end();
+  }).catch((error: unknown) => {
     throw new ManagementError(
-      `what listens at ${where} is not the management API of RabbitMQ (status ${status})`,
+      `the management API does not answer at ${where} (${reasonOf(error)}): enable it with "rabbitmq-plugins enable rabbitmq_management", or say where it is with --management-url`,
+    );
+  });
+  // RabbitMQ answers 400 for a page that is not there any more.
+  if (status === 404 || (status === 400 && text.includes('page_out_of_range'))) return undefined;
+  if (status === 401 || status === 403) {
+    throw new ManagementError(
+      `the management API at ${where} refused user '${user}': give it the tag "monitoring" with "rabbitmqctl set_user_tags ${quote(user)} monitoring"`,
     );
   }
+  try {
+    if (status === 200) return JSON.parse(text) as unknown;
+  } catch {
+    // Something else listens there.
+  }
+  throw new ManagementError(
+    `what listens at ${where} is not the management API of RabbitMQ (status ${status})`,
+  );
+}
+
+function placesOf(addresses: readonly BrokerAddress[], givenUrl: Given | undefined): readonly Place[] {
+  const [first] = addresses;
+  if (givenUrl === undefined || first === undefined) return addresses.map(placeOf);
+  return [givenPlace(givenUrl.text, givenUrl.what, first)];
 }
 
 function placeOf({ tls, host, user, password }: BrokerAddress): Place {

@@ -1,12 +1,16 @@
 import { connect, isBatonError, type Lease, LeaseLostError, type Lock } from '../../index.ts';
 import { jobRecordSchema } from '../../jobs/record.ts';
+import { SECRET_VARIABLES } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { EXIT } from '../exit-codes.ts';
+import { systemText } from '../system-text.ts';
 import { say } from '../talk.ts';
 import { type Ending, Guard } from './guard-client.ts';
+import { GuardError } from './guard-process.ts';
 import { exitCodeOfSignal, Interrupts } from './interrupts.ts';
 import { type CommandEnd, runOnce } from './once.ts';
 import { type RunOrder, readOrder } from './order.ts';
+import { askWhoHolds, WaitingTalk } from './waiting.ts';
 
 export { HELP } from './help.ts';
 
@@ -14,18 +18,40 @@ export { HELP } from './help.ts';
 export async function main(argv: readonly string[]): Promise<number> {
   const order = await readOrder(argv, process.env);
   const interrupts = new Interrupts();
+  // First of all: a package that was replaced during a wait may have no guard to start any more.
+  using guard = new Guard(order.lock);
+  using waiting = order.quiet ? undefined : new WaitingTalk(order.lock, askWhoHolds(order));
+  try {
+    return await run(order, { guard, interrupts, waiting });
+  } catch (error) {
+    if (!(error instanceof GuardError)) throw error;
+    say(`${error.message}; ${JSON.stringify(order.file)} did not run`);
+    return EXIT.internal;
+  }
+}
+
+interface Means {
+  readonly guard: Guard;
+  readonly interrupts: Interrupts;
+  readonly waiting: WaitingTalk | undefined;
+}
+
+async function run(order: RunOrder, means: Means): Promise<number> {
+  const { guard, interrupts, waiting } = means;
   const { urls, options } = order.connection;
   const { lock, once: policy } = order;
   await using baton = await interrupted(connect(urls, options), interrupts.signal);
+  await interrupted(guard.ready, interrupts.signal);
+  waiting?.watch(baton);
   if (policy === undefined) {
-    return await holding(baton.lock(lock), order, interrupts, async (lease) => {
-      const { code } = await runUnder(lease, order, interrupts);
+    return await holding(baton.lock(lock), order, means, async (lease) => {
+      const { code } = await runUnder(lease, order, means);
       return code;
     });
   }
   const once = { policy, service: options.service ?? 'baton', logger: options.logger, now: Date.now };
-  return await holding(baton.lock(lock, { state: jobRecordSchema }), order, interrupts, (lease) =>
-    runOnce(lease, once, (environment) => runUnder(lease, order, interrupts, environment)),
+  return await holding(baton.lock(lock, { state: jobRecordSchema }), order, means, (lease) =>
+    runOnce(lease, once, (environment) => runUnder(lease, order, means, environment)),
   );
 }
 
@@ -33,16 +59,20 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function holding<T>(
   lock: Lock<T>,
   { waitMs: timeoutMs }: RunOrder,
-  { signal }: Interrupts,
+  { guard, interrupts: { signal }, waiting }: Means,
   use: (lease: Lease<T>) => Promise<number>,
 ): Promise<number> {
   const lease = await lock.tryAcquire({ timeoutMs, signal });
+  waiting?.[Symbol.dispose]();
   if (lease === undefined) {
     const within = timeoutMs === 0 ? '' : ` within ${formatDuration(timeoutMs)}`;
     say(`lock ${JSON.stringify(lock.name)} was not acquired${within}: somebody else holds it`);
     return EXIT.notAcquired;
   }
   try {
+    // Before anything is recorded: without a guard the command does not run.
+    await guard.keep(lease.sockets);
+    signal.throwIfAborted();
     return await use(lease);
   } finally {
     await lease
@@ -63,27 +93,28 @@ async function interrupted<T>(promise: Promise<T>, signal: AbortSignal): Promise
 async function runUnder<T>(
   lease: Lease<T>,
   order: RunOrder,
-  interrupts: Interrupts,
+  { guard, interrupts }: Means,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<CommandEnd> {
-  const guard = await Guard.start(lease.name);
+  const { beatEveryMs, killAfterMs } = order;
+  interrupts.signal.throwIfAborted();
+  lease.throwIfLost();
   const beats = setInterval(() => {
-    if (lossOf(lease) === undefined) guard.beat(lease.remainingMs);
-  }, order.beatEveryMs);
+    guard.beat(lossOf(lease) === undefined ? lease.remainingMs : 0, beatEveryMs);
+  }, beatEveryMs);
   try {
-    lease.signal.addEventListener('abort', () => guard.kill(), { once: true });
-    interrupts.signal.throwIfAborted();
-    interrupts.passTo((signal) => guard.signal(signal));
-    lease.throwIfLost();
+    const inherited = { ...process.env };
+    if (order.scrubEnv) for (const name of SECRET_VARIABLES) delete inherited[name];
     // Set last: in a nested run the command sees the inner lock.
-    const env = { ...process.env, ...environment, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
-    guard.run({ file: order.file, args: order.args, env }, lease.remainingMs, order.killAfterMs);
-    const ending = await guard.ended;
+    const env = { ...inherited, ...environment, BATON_LOCK: lease.name, BATON_FENCE: String(lease.fence) };
+    const ended = guard.run({ file: order.file, args: order.args, env }, lease.remainingMs, killAfterMs);
+    interrupts.passTo((signal) => guard.signal(signal));
+    lease.signal.addEventListener('abort', () => guard.kill(), { once: true });
+    const ending = await ended;
     const signal = ending.say === 'ended' ? ending.signal : null;
     return { code: settle(ending, lossOf(lease), order), signal };
   } finally {
     clearInterval(beats);
-    guard.close();
   }
 }
 
@@ -101,11 +132,11 @@ function lossOf<T>(lease: Lease<T>): LeaseLostError | undefined {
 /** The command's own failure wins over a loss; a success under a lease that was lost is none. */
 function settle(ending: Ending, loss: LeaseLostError | undefined, { file }: RunOrder): number {
   switch (ending.say) {
-    case 'guard-died':
-      say('the guard process was killed, so the command was killed as well');
-      return EXIT.internal;
+    case 'unguarded':
+      say(unguardedText(ending));
+      return loss === undefined ? EXIT.internal : EXIT.lost;
     case 'failed':
-      say(`cannot run ${JSON.stringify(file)}: ${ending.errno}`);
+      say(`cannot run ${JSON.stringify(file)}: ${systemText(ending.errno)}`);
       return ending.errno === 'ENOENT' ? EXIT.notFound : EXIT.notExecutable;
     case 'ended':
       if (loss !== undefined)
@@ -114,4 +145,11 @@ function settle(ending: Ending, loss: LeaseLostError | undefined, { file }: RunO
       if (ending.stopped || (loss !== undefined && ending.code === 0)) return EXIT.lost;
       return ending.signal === null ? (ending.code ?? EXIT.internal) : exitCodeOfSignal(ending.signal);
   }
+}
+
+function unguardedText({ guard, ran }: Extract<Ending, { say: 'unguarded' }>): string {
+  if (!ran) return 'the guard process was killed before the command could run';
+  return guard === 'killed'
+    ? 'the guard process was killed, so the command was killed as well'
+    : 'the guard process does not answer; the command has ended, with which exit code is not known';
 }

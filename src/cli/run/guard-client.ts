@@ -1,12 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { isGroupAlive, signalGroup } from './group.ts';
+import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { CommandSession } from './group.ts';
 import { type Answer, leaseEndIn, type Order } from './guard-messages.ts';
+import { GuardError, GuardProcess } from './guard-process.ts';
+import { type Line, lineOf } from './line.ts';
 
-/** How a command under guard ended. `guard-died`: somebody killed the guard, and so the command had to go. */
-export type Ending = Extract<Answer, { say: 'ended' | 'failed' }> | { readonly say: 'guard-died' };
+/**
+ * How a command under guard ended. `unguarded`: its guard was killed, or hung, so that nobody knows its exit code.
+ * `ran`: whether it had been started, as far as was heard.
+ */
+export type Ending =
+  | Extract<Answer, { say: 'ended' | 'failed' }>
+  | { readonly say: 'unguarded'; readonly guard: 'killed' | 'silent'; readonly ran: boolean };
 
 export interface Command {
   readonly file: string;
@@ -14,87 +19,158 @@ export interface Command {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-const HERE = import.meta.url;
-const GUARD = fileURLToPath(new URL(`./guard${extname(HERE)}`, HERE));
 const POLL_MS = 20;
+/** A guard that does not answer for so long is replaced. */
+const SILENT_AFTER_MS = 1_000;
+/** For so long the exit code is waited for when the command is dead and its guard does not say so. */
+const GIVE_UP_AFTER_MS = 10_000;
 
-/** The guard process of one command, from the side of `baton run`. */
-export class Guard {
-  /** Resolves once nothing of the command's group is left. Never rejects. */
-  readonly ended: Promise<Ending>;
-  readonly #process: ChildProcess;
-  #pgid: number | undefined;
+/** What no other process has in its environment, but those that come from this command. */
+const marksOf = ({ env }: Command): readonly string[] =>
+  ['BATON_LOCK', 'BATON_FENCE'].map((name) => `${name}=${env[name]}`);
 
-  private constructor(child: ChildProcess) {
-    this.#process = child;
-    this.ended = new Promise((resolve) => {
-      child.on('message', (answer: Answer) => {
-        if (answer.say === 'started') this.#pgid = answer.pgid;
-        if (answer.say !== 'ended' && answer.say !== 'failed') return;
-        // The number may belong to somebody else from here on.
-        this.#pgid = undefined;
-        resolve(answer);
-      });
-      child.once('disconnect', () => void this.#died().then(resolve));
-      // It could not even be started.
-      child.once('error', () => resolve({ say: 'guard-died' }));
-    });
+/**
+ * The guard of one command, from the side of `baton run`, which does the guard's work itself while that does not
+ * answer. A second guard is there then, should `baton run` be killed or stopped as well.
+ */
+export class Guard implements Disposable {
+  readonly #title: string;
+  #guard: GuardProcess;
+  #spare: GuardProcess | undefined;
+  #lines: readonly (Line | undefined)[] = [];
+  #session: CommandSession | undefined;
+  #killAfterMs = 0;
+  /** The command was told to stop by this process. */
+  #stopped = false;
+  #silentMs = 0;
+  #replacedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param title what `ps` shows behind the guard's file name */
+  constructor(title: string) {
+    this.#title = title;
+    this.#guard = new GuardProcess(title);
+  }
+
+  /** Resolves when the guard is there; nothing runs under it yet. Rejects with {@link GuardError}. */
+  get ready(): Promise<void> {
+    return this.#guard.ready;
   }
 
   /**
-   * Starts the guard; nothing runs under it yet.
-   *
-   * @param title what `ps` shows behind the guard's file name
+   * Hands over the lines to the broker that are not to be cut before the guard ends. What became of the guard meanwhile
+   * does not matter: one that does not answer is replaced. Rejects with {@link GuardError}.
    */
-  static async start(title: string): Promise<Guard> {
-    const { NODE_OPTIONS: _, ...env } = process.env;
-    const loader = GUARD.endsWith('.ts') ? process.execArgv : [];
-    const child = spawn(process.execPath, [...loader, GUARD, title], {
-      env,
-      // Its own standard streams stay empty: Node would set a terminal back to what it was when it exits.
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc', 0, 1, 2],
-      detached: true,
+  async keep(sockets: readonly Socket[]): Promise<void> {
+    this.#lines = sockets.map(lineOf);
+    if (await this.#guard.keep(this.#lines, SILENT_AFTER_MS)) return;
+    this.#guard.signal('SIGKILL');
+    this.#guard = new GuardProcess(this.#title);
+    if (!(await this.#guard.keep(this.#lines, SILENT_AFTER_MS)))
+      throw new GuardError('the guard process does not answer');
+  }
+
+  /**
+   * Starts the command, which is told to stop `killAfterMs` before the lease ends, and dies with it. Resolves once
+   * nothing of the command's session is left. Never rejects.
+   */
+  run(command: Command, leaseLeftMs: number, killAfterMs: number): Promise<Ending> {
+    this.#killAfterMs = killAfterMs;
+    const guard = this.#guard;
+    let ran = false;
+    return new Promise((resolve) => {
+      guard.onAnswer = (answer) => {
+        if (answer.say === 'started') {
+          ran = true;
+          this.#session = new CommandSession(answer.session);
+        }
+        if (answer.say !== 'ended' && answer.say !== 'failed') return;
+        // The number may belong to somebody else from here on.
+        this.#session = undefined;
+        if (answer.say === 'failed') return resolve(answer);
+        const byThis = this.#stopped && (answer.signal === 'SIGKILL' || answer.signal === 'SIGTERM');
+        resolve({ ...answer, stopped: answer.stopped || byThis });
+      };
+      void guard.gone
+        .then(() => {
+          // Killed before it could tell. When it is known to be gone, its child has been through exec(2): until then the
+          // child has a duplicate of the guard's end of the line.
+          if (!ran) this.#session = CommandSession.withEnvironment(marksOf(command));
+          ran ||= this.#session !== undefined;
+          return this.#killSession();
+        })
+        .then(() => {
+          const why = this.#silentMs >= SILENT_AFTER_MS ? 'silent' : 'killed';
+          resolve({ say: 'unguarded', guard: why, ran });
+        });
+      guard.send({ do: 'run', ...command, end: leaseEndIn(leaseLeftMs), killAfterMs });
     });
-    const guard = new Guard(child);
-    await Promise.race([once(child, 'message'), guard.ended]);
-    return guard;
   }
 
-  /** Starts the command, which is told to stop `killAfterMs` before the lease ends, and dies with it. */
-  run(command: Command, leaseLeftMs: number, killAfterMs: number): void {
-    this.#send({ do: 'run', ...command, end: leaseEndIn(leaseLeftMs), killAfterMs });
-  }
-
-  /** Tells that the lease is good for so long from now on. */
-  beat(leaseLeftMs: number): void {
-    this.#send({ do: 'beat', end: leaseEndIn(leaseLeftMs) });
+  /** To be called every `everyMs`. Tells how long the lease is good from now on; 0 when it is lost. */
+  beat(leaseLeftMs: number, everyMs: number): void {
+    const silent = this.#guard.unanswered * everyMs;
+    this.#silentMs = silent >= SILENT_AFTER_MS ? this.#silentMs + everyMs : 0;
+    if (this.#silentMs > 0) this.#standIn(leaseLeftMs, everyMs);
+    this.#tell(leaseLeftMs > 0 ? { do: 'beat', end: leaseEndIn(leaseLeftMs) } : { do: 'kill' });
   }
 
   /** Passes a signal on to the command's group. */
   signal(signal: NodeJS.Signals): void {
-    this.#send({ do: 'signal', signal });
+    this.#guard.send({ do: 'signal', signal });
   }
 
-  /** The lease is lost: the group is killed at once. */
+  /** The lease is lost: the session is killed at once, also if the guard does not run. */
   kill(): void {
-    this.#send({ do: 'kill' });
+    this.#tell({ do: 'kill' });
+    this.#stopped = true;
+    void this.#killSession();
   }
 
   /** Ends the guard, and what still runs under it. */
-  close(): void {
-    if (this.#process.connected) this.#process.disconnect();
+  [Symbol.dispose](): void {
+    this.#spare?.dismiss();
+    this.#guard.dismiss();
   }
 
-  #send(order: Order): void {
-    if (this.#process.connected) this.#process.send(order, () => {});
+  #tell(order: Order): void {
+    this.#guard.send(order);
+    this.#spare?.send(order);
   }
 
-  async #died(): Promise<Ending> {
-    const group = this.#pgid;
-    while (group !== undefined && isGroupAlive(group)) {
-      signalGroup(group, 'SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  #standIn(leaseLeftMs: number, everyMs: number): void {
+    // It may only have been stopped.
+    this.#guard.signal('SIGCONT');
+    const session = this.#session;
+    if (session === undefined) return;
+    if (leaseLeftMs <= this.#killAfterMs && !this.#stopped) {
+      this.#stopped = true;
+      session.signalAll('SIGTERM');
+      session.signalAll('SIGCONT');
     }
-    return { say: 'guard-died' };
+    const spare = this.#spare;
+    const isSpared = spare !== undefined && !spare.isGone && spare.unanswered * everyMs < SILENT_AFTER_MS;
+    if (!isSpared && performance.now() - this.#replacedAt > SILENT_AFTER_MS) {
+      spare?.signal('SIGKILL');
+      this.#replace(session, leaseLeftMs);
+    }
+    if (this.#silentMs >= GIVE_UP_AFTER_MS && !session.isAlive) this.#guard.signal('SIGKILL');
+  }
+
+  #replace(session: CommandSession, leaseLeftMs: number): void {
+    this.#replacedAt = performance.now();
+    const end = leaseEndIn(leaseLeftMs);
+    const killAfterMs = this.#killAfterMs;
+    const spare = new GuardProcess(this.#title, { do: 'watch', session: session.name, end, killAfterMs });
+    this.#spare = spare;
+    // Without one, this process does the work alone.
+    spare.keep(this.#lines, SILENT_AFTER_MS).catch(() => {});
+  }
+
+  async #killSession(): Promise<void> {
+    const session = this.#session;
+    while (session !== undefined && session === this.#session && session.isAlive) {
+      session.signalAll('SIGKILL');
+      await pause(POLL_MS);
+    }
   }
 }

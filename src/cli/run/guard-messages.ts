@@ -1,3 +1,5 @@
+import type { SessionName } from './group.ts';
+
 /** When a lease ends, on CLOCK_MONOTONIC and on the wall clock, in milliseconds. Over as soon as one has reached it. */
 export interface LeaseEnd {
   readonly mono: number;
@@ -14,13 +16,25 @@ export const leaseEndIn = (leftMs: number): LeaseEnd => ({
 
 export const leftOf = (end: LeaseEnd): number => Math.min(end.mono - monotonicMs(), end.wall - Date.now());
 
+/** An environment variable of the guard. */
+export const FIRST_ORDER = 'BATON_GUARD_ORDER';
+
 /** From `baton run` to the guard. */
 export type Order =
+  /** Comes with one more line to the broker, which is to stay open until the guard ends. */
+  | { readonly do: 'keep' }
   | {
       readonly do: 'run';
       readonly file: string;
       readonly args: readonly string[];
       readonly env: Readonly<Record<string, string | undefined>>;
+      readonly end: LeaseEnd;
+      readonly killAfterMs: number;
+    }
+  /** A command that runs under a guard that does not answer. */
+  | {
+      readonly do: 'watch';
+      readonly session: SessionName;
       readonly end: LeaseEnd;
       readonly killAfterMs: number;
     }
@@ -33,10 +47,12 @@ export type Order =
 /** From the guard to `baton run`. */
 export type Answer =
   | { readonly say: 'ready' }
-  | { readonly say: 'started'; readonly pgid: number }
+  /** To every order, when it has been carried out. */
+  | { readonly say: 'here' }
+  | { readonly say: 'started'; readonly session: SessionName }
   /** The command could not be started. */
   | { readonly say: 'failed'; readonly errno: string }
-  /** The command has ended, and nothing of its group is left. `stopped`: because the lease ran out. */
+  /** The command has ended, and nothing of its session is left. `stopped`: because the lease ran out. */
   | {
       readonly say: 'ended';
       readonly code: number | null;

@@ -1,16 +1,20 @@
-import { COMMON_CODES, columns, connectionHelp } from '../help.ts';
+import { COMMON_CODES, columns, connectionHelp, MANAGEMENT_HELP } from '../help.ts';
 
 export const HELP = `Usage: baton run LOCK [options] -- COMMAND [ARGS…]
 
 Runs COMMAND while holding LOCK, and releases it afterwards. Waits for LOCK for ever unless told otherwise.
-COMMAND gets BATON_LOCK and BATON_FENCE in its environment, and is dead when the lease ends, with all its children.
+COMMAND gets BATON_LOCK and BATON_FENCE in its environment, and is dead when the lease ends, with every process of its
+session (Linux; elsewhere of its process group). What calls setsid itself, or runs as another user, is out of reach.
 
 Options:
 ${columns([
-  ['--wait TIME', 'give up after this time (500ms, 30s, 5m, 2h, 1d)'],
+  ['--wait TIME', 'give up after this time (500ms, 30s, 5m, 2h, 1d, 1w)'],
   ['--no-wait', 'give up at once if somebody else holds LOCK'],
   ['--kill-after TIME', 'SIGTERM comes so long before the lease ends, SIGKILL at its end (default: 5s)'],
+  ['--scrub-env', 'COMMAND does not get BATON_URL and the other variables in which a password can be'],
   ['--label TEXT', 'shown to operators (default: COMMAND)'],
+  ['-q, --quiet', 'a wait of more than 2 s says nothing of who holds LOCK; so with --once-per [BATON_QUIET]'],
+  MANAGEMENT_HELP,
 ])}
 
 Once for each tick, on one of all the machines that call it for that tick (crontab, systemd timer, by hand):

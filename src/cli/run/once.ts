@@ -5,6 +5,7 @@ import type { JobRecord } from '../../jobs/record.ts';
 import { type Ending, takeTurn } from '../../jobs/turn.ts';
 import { processName } from '../../protocol/topology.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
+import { ago } from '../table.ts';
 import { say } from '../talk.ts';
 
 export interface Once {
@@ -41,7 +42,13 @@ export async function runOnce(
       const signal = end.signal === null ? {} : { signal: end.signal };
       return { outcome: code === EXIT.ok ? 'done' : 'failed', exitCode: code, ...signal };
     });
-    if (turn.did === 'nothing') logger?.info({ job, done: new Date(turn.done) }, 'the tick is done already');
+    if (turn.did === 'nothing' && turn.aheadMs !== undefined) {
+      const until = ago(new Date(turn.done).toISOString(), now());
+      say(
+        `${JSON.stringify(job)} is recorded as done up to ${until}, ahead of this machine's clock: a clock was wrong, and the command does not run until then. docs/jobs.md (Clocks) says how to mend it`,
+      );
+    } else if (turn.did === 'nothing')
+      logger?.info({ job, done: new Date(turn.done) }, 'the tick is done already');
     if (turn.did === 'begin' && turn.why === 'memory-lost') {
       say(
         `nothing is remembered of ${JSON.stringify(job)}: it is new, or its memory was lost. With --at-most-once the command runs at the next tick`,

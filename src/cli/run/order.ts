@@ -1,7 +1,17 @@
+import { isatty } from 'node:tty';
 import { parseArgs } from 'node:util';
 import type { Policy } from '../../jobs/decide.ts';
 import { parseConnectOptions, parseLockName } from '../../options.ts';
-import { type Connection, connectArgs, type Environment, readConnection } from '../connect-flags.ts';
+import {
+  type Connection,
+  connectArgs,
+  type Environment,
+  type Given,
+  isTrue,
+  MANAGEMENT_FLAG,
+  readConnection,
+  readFlag,
+} from '../connect-flags.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
 import { UsageError } from '../usage-error.ts';
 import { ONCE_OPTIONS, readOnce } from './once-order.ts';
@@ -21,8 +31,14 @@ export interface RunOrder {
   readonly killAfterMs: number;
   /** How often the guard hears of the lease's end; also how soon a machine that woke up notices that it is over. */
   readonly beatEveryMs: number;
+  /** Whether COMMAND does not get the variables in which a password can be. */
+  readonly scrubEnv: boolean;
   /** Of `--once-per`. */
   readonly once: Policy | undefined;
+  /** Not a word about a wait. */
+  readonly quiet: boolean;
+  /** Where to ask who holds the lock. */
+  readonly managementUrl: Given | undefined;
 }
 
 const OPTIONS = {
@@ -31,6 +47,9 @@ const OPTIONS = {
   'no-wait': { type: 'boolean' },
   'kill-after': { type: 'string' },
   label: { type: 'string' },
+  'scrub-env': { type: 'boolean' },
+  quiet: { type: 'boolean', short: 'q' },
+  [MANAGEMENT_FLAG.name]: { type: 'string' },
   ...ONCE_OPTIONS,
 } as const;
 
@@ -51,6 +70,7 @@ export async function readOrder(argv: readonly string[], env: Environment): Prom
   const connection = await readConnection(values, env);
   const settings = parseConnectOptions(connection.options);
   const { leaseMs, verifyEveryMs } = settings;
+  const once = readOnce(values, settings);
   return {
     lock: parseLockName(name),
     file,
@@ -59,7 +79,11 @@ export async function readOrder(argv: readonly string[], env: Environment): Prom
     waitMs: readWait(values.wait, values['no-wait']),
     killAfterMs: readKillAfter(values['kill-after'], leaseMs - 1.5 * verifyEveryMs),
     beatEveryMs: Math.min(LONGEST_BEAT_MS, verifyEveryMs / 4),
-    once: readOnce(values, settings),
+    scrubEnv: values['scrub-env'] === true,
+    once,
+    // A crontab sends mail for every word, and there it is the rule that others wait until one has done the tick.
+    quiet: values.quiet === true || isTrue(env.BATON_QUIET) || (once !== undefined && !isatty(2)),
+    managementUrl: readFlag(MANAGEMENT_FLAG, values, env),
   };
 }
 
@@ -83,8 +107,23 @@ function readKillAfter(given: string | undefined, most: number): number {
 
 /** The label goes into the properties of the connections, where operators can read it. */
 function labelled({ urls, options }: Connection, label: string): Connection {
-  const socketOptions = options.socketOptions ?? {};
-  const given: unknown = Reflect.get(socketOptions, 'clientProperties');
-  const clientProperties = { ...(typeof given === 'object' ? given : {}), baton_label: label.slice(0, 200) };
-  return { urls, options: { ...options, socketOptions: { ...socketOptions, clientProperties } } };
+  const { socketOptions = {} } = options;
+  const add = (given: object) => {
+    const properties: unknown = Reflect.get(given, 'clientProperties');
+    const clientProperties = {
+      ...(typeof properties === 'object' ? properties : {}),
+      baton_label: label.slice(0, 200),
+    };
+    return { ...given, clientProperties };
+  };
+  return {
+    urls,
+    options: {
+      ...options,
+      socketOptions:
+        typeof socketOptions === 'function'
+          ? async () => add(await (socketOptions as () => object | Promise<object>)())
+          : add(socketOptions),
+    },
+  };
 }

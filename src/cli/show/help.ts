@@ -2,7 +2,7 @@ import { COMMON_CODES, columns, connectionHelp, MANAGEMENT_HELP } from '../help.
 
 export const HELP = `Usage: baton show LOCK [options]
 
-Shows who holds LOCK, since when and with which fence, and who waits, in order. The state is asked of the broker and is
+Shows who holds LOCK (a name, or what baton ls prints in its place), since when and with which fence, and who waits, in order. The state is asked of the broker and is
 that of now; the rest comes from its management API, where newcomers show after up to 5 s. Since when and with which
 fence a lock is held is told by its holder, a second after the grant. Times and order are of the waiters' own clocks.
 

@@ -3,7 +3,7 @@ import type { BatonError, LostReason } from '../../errors.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
 import { delay, keptUntil, part, unmarking } from './delaying.ts';
-import { consume, leave, recreate, renew } from './opening.ts';
+import { consume, leave, recreate } from './opening.ts';
 import {
   type Answer,
   countsApart,
@@ -13,6 +13,7 @@ import {
   notCounted,
   questionOn,
 } from './questions.ts';
+import { renew } from './renew.ts';
 import type {
   At,
   ContenderEvent,
@@ -29,7 +30,7 @@ import type {
  * Below 4.3 a token that is only ever returned keeps the Raft log from being truncated (125 to 200 bytes a return
  * stay for ever, measured on 3.10.8 and 4.0.5). A holder whose token has come this far releases by starting over.
  */
-const LONG_LOG_RETURNS = 100_000;
+export const longLog = { returns: 100_000 }; // an object, so that a test can lower it
 /** How long to ask, after the broker cancelled a holder's consumer, whether the queue is still there. */
 const CANCELLED_MS = 250;
 /** How far the wall clock must be ahead to be blamed: it counts whole milliseconds, and NTP slews it. */
@@ -270,8 +271,8 @@ function passOn(state: Holding, around: Surroundings, rules: Rules): Step {
 function release(state: Holding, around: Surroundings, rules: Rules): Step {
   const { line, hold, traits } = state;
   const turn = state.turn + 1;
-  if (state.at === 'held' && hold.returns > LONG_LOG_RETURNS && !countsApart(hold, traits))
-    return renew(state, hold.deliveryTag, { abandoned: true });
+  if (state.at === 'held' && hold.returns > longLog.returns && !countsApart(hold, traits))
+    return renew(state, hold.deliveryTag, around, { releases: true });
   if (state.at === 'verifying' && hasMark(hold, rules) && !isCancelled(state))
     return [part(state, questionOn(hold, traits), around), []];
   return [{ at: 'closing', turn, line }, [...unmarkingOf(state, rules), { do: 'close', line }]];

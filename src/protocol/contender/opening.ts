@@ -10,10 +10,10 @@ const QUICK_FAILURES = 3;
 const TRY_AGAIN_MS = 25;
 /**
  * How long a try of a process that has just released the lock does not take "nothing ready" for an answer, from its first
- * look on: ten times what the token needs at worst to be back. Not from the release on: a process that releases again
- * and again would never be answered.
+ * look on: six times what the token needs at worst to be back, and a last look that shows it still leaves time to be
+ * handed it within 150 ms. Not from the release on: a process that releases again and again would never be answered.
  */
-const TRY_LOOKS_MS = 75;
+const TRY_LOOKS_MS = 50;
 
 type Opening = At<'opening'>;
 type Call = 'look' | 'declare' | 'seed';
@@ -63,19 +63,6 @@ export function consume({ turn, failures = 0, seenHeldAt }: From): Step {
  */
 export function find(from: From, { looksFirst }: Surroundings): Step {
   return looksFirst ? ask('look', from, { unchecked: true }) : ask('declare', from);
-}
-
-/** Puts a new token in the place of what is in hand: renewing.ts. */
-export function renew(
-  { turn, line, traits }: Pick<At<'waiting'>, 'turn' | 'line' | 'traits'>,
-  deliveryTag: number,
-  { rejoins = false, abandoned = false, crowded = false } = {},
-): Step {
-  const call = turn + 1;
-  return [
-    { at: 'renewing', turn: call, line, traits, deliveryTag, phase: 'purging', rejoins, abandoned, crowded },
-    [{ do: 'purge', call }],
-  ];
 }
 
 /** Makes a queue that was deleted, or may just have been. */

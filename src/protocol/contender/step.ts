@@ -38,6 +38,7 @@ export function step(state: ContenderState, event: ContenderEvent, around: Surro
 export function wakeAt(state: ContenderState, rules: Rules): number | undefined {
   switch (state.at) {
     case 'opening':
+    case 'renewing':
     case 'delaying':
     case 'parting':
       return state.until;

@@ -2,9 +2,9 @@ import type { Delivery } from '../../broker/port.ts';
 import { decodeMessage } from '../token.ts';
 import { delaying, parting } from './delaying.ts';
 import { granting, holding } from './holding.ts';
-import { renew } from './opening.ts';
+import { renew } from './renew.ts';
 import type { At, ContenderEvent, Rules, Step, Surroundings } from './types.ts';
-import { isLive } from './waiting.ts';
+import { isLive, surfacedSeed, type TokenMessage } from './waiting.ts';
 
 type WithToken = At<'granting' | 'delaying' | 'parting' | 'held' | 'verifying'>;
 
@@ -15,17 +15,17 @@ type WithToken = At<'granting' | 'delaying' | 'parting' | 'held' | 'verifying'>;
  */
 export function surfacing(state: WithToken, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
   const [next, effects] = withToken(state, event, around, rules);
-  if (
-    event.type !== 'delivered' ||
-    event.line !== state.line ||
-    !isDead(state, event.delivery, around, rules)
-  )
-    return [next, effects];
+  const isHere = event.type === 'delivered' && event.line === state.line;
+  const dead = isHere ? deadToken(state, event.delivery, around, rules) : undefined;
+  if (!isHere || dead === undefined) return [next, effects];
   const { turn, line, traits } = state;
-  const told = effects.filter((effect) => effect.do === 'saw' || effect.do === 'lose');
+  const told = effects.filter((effect) => effect.do === 'lose');
   const waits = state.at === 'granting' || (state.at === 'delaying' && !state.abandoned);
-  const [replacing, more] = renew({ turn, line, traits }, event.delivery.deliveryTag, { abandoned: !waits });
-  return [replacing, [...told, ...more]];
+  const [replacing, more] = renew({ turn, line, traits }, event.delivery.deliveryTag, around, {
+    abandoned: !waits,
+    surfaced: surfacedSeed(dead, around),
+  });
+  return [replacing, [{ do: 'saw', fence: dead.fence }, ...told, ...more]];
 }
 
 function withToken(state: WithToken, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
@@ -41,13 +41,14 @@ function withToken(state: WithToken, event: ContenderEvent, around: Surroundings
   }
 }
 
-function isDead(
+function deadToken(
   { hold }: WithToken,
   { body, returns }: Delivery,
   around: Surroundings,
   { name }: Rules,
-): boolean {
-  if (Buffer.compare(body, hold.body) === 0) return false;
+): TokenMessage | undefined {
+  if (Buffer.compare(body, hold.body) === 0) return undefined;
   const message = decodeMessage(body, returns, name);
-  return message.kind === 'token' && message.token.id !== hold.id && !isLive(message, around);
+  const isOther = message.kind === 'token' && message.token.id !== hold.id;
+  return isOther && !isLive(message, around) ? message : undefined;
 }

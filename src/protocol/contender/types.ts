@@ -130,17 +130,27 @@ export type ContenderState =
   | {
       readonly at: 'renewing';
       readonly turn: number;
-      /** Undefined when the channel has gone after what it held was acked: the seed is still owed. */
+      /** Undefined when the channel has gone while a token was owed. */
       readonly line: number | undefined;
       readonly traits: BrokerTraits;
-      /** What is in hand, and acked between `purging` and `looking`. */
+      /** What is in hand, until it is acked. */
       readonly deliveryTag: number;
-      readonly phase: 'purging' | 'looking' | 'seeding';
-      /** More keeps coming, so a look would always show something: the seed does not depend on one. */
+      readonly phase: 'trying' | 'purging' | 'seeding' | 'looking' | 'arriving';
+      /** When the answer under way, or the new token, is too late; after a seed that failed, when it is tried again. */
+      readonly until: number;
+      /** Set with the ack: how long to see to it that there is a token. */
+      readonly owedUntil: number | undefined;
+      /** How often it was begun again, or the new token did not come. */
+      readonly rounds: number;
+      /** More keeps coming, so a look would always show something: what is in hand, a foreign message, is acked without one. */
       readonly crowded: boolean;
+      /** The id of a seed in hand that surfaced. Given back it would look live, so whatever ends this acks it. */
+      readonly surfaced: string | undefined;
       /** Takes a fresh place afterwards: this channel has consumed from the register. */
       readonly rejoins: boolean;
-      /** There is no caller, or none any more: a release that ends a long log, or a wait that was given up. */
+      /** A release, which ends a long log: the token in hand could be given back as well. */
+      readonly releases: boolean;
+      /** There is no caller, or none any more. */
       readonly abandoned: boolean;
     }
   | {
@@ -214,7 +224,7 @@ export type ContenderEvent =
   | { readonly type: 'looked'; readonly call: number; readonly depth: QueueDepth | 'absent' }
   | { readonly type: 'declared'; readonly call: number; readonly depth: QueueDepth }
   | { readonly type: 'seeded'; readonly call: number }
-  | { readonly type: 'purged'; readonly call: number }
+  | { readonly type: 'probed' | 'purged'; readonly call: number }
   | { readonly type: 'call-failed'; readonly call: number; readonly error: BatonError }
   | { readonly type: 'consuming'; readonly line: number; readonly traits: BrokerTraits }
   | { readonly type: 'delivered'; readonly line: number; readonly delivery: Delivery }
@@ -239,8 +249,8 @@ export type ContenderEvent =
   | { readonly type: 'shutdown' };
 
 export type Effect =
-  /** Requests on the service connection; answered by looked, declared, seeded, purged or call-failed. */
-  | { readonly do: 'look' | 'declare' | 'seed' | 'purge'; readonly call: number }
+  /** Requests off the contender's channel; answered by looked, declared, seeded, probed, purged or call-failed. */
+  | { readonly do: 'look' | 'declare' | 'seed' | 'probe' | 'purge'; readonly call: number }
   /** Opens a fresh channel and consumes. */
   | { readonly do: 'consume' | 'barrier' | 'close'; readonly line: number }
   | { readonly do: 'requeue' | 'reject' | 'ack'; readonly line: number; readonly deliveryTag: number }

@@ -2,8 +2,9 @@ import type { Delivery, QueueDepth } from '../../broker/port.ts';
 import { TokenVersionError } from '../../errors.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { delay } from './delaying.ts';
-import { consume, leave, recreate, renew, rest } from './opening.ts';
+import { consume, leave, recreate, rest } from './opening.ts';
 import { grantsVerified, hasMark, isMadeAnew, questionOn } from './questions.ts';
+import { renew } from './renew.ts';
 import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
@@ -27,7 +28,7 @@ export const TRY_GRACE_MS = 50;
 const FIRST_QUESTION_MS = 1;
 
 type Waiting = At<'waiting'>;
-type TokenMessage = Extract<Message, { kind: 'token' }>;
+export type TokenMessage = Extract<Message, { kind: 'token' }>;
 
 export function waiting(state: Waiting, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
   switch (event.type) {
@@ -89,7 +90,7 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
       const { abandoned } = state;
       const [next, effects] = live
         ? leave(state, { why: 'gave-up' }, true)
-        : renew(state, delivery.deliveryTag, { abandoned });
+        : renew(state, delivery.deliveryTag, around, { abandoned, surfaced: surfacedSeed(message, around) });
       return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
     }
     case 'newer':
@@ -98,7 +99,7 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
     case 'stray':
       // Only the active consumer of a queue without a live token at its head is ever handed one of these.
       if (state.strays >= STRAYS_AT_MOST)
-        return renew(state, delivery.deliveryTag, { abandoned: state.abandoned, crowded: true });
+        return renew(state, delivery.deliveryTag, around, { abandoned: state.abandoned, crowded: true });
       return look(
         forgetOldGrace({ ...state, strays: state.strays + 1 }, around.now.mono),
         delivery.deliveryTag,
@@ -106,9 +107,13 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
   }
 }
 
-export function isLive({ token, returns, fence }: TokenMessage, { now, highestSeen }: Surroundings): boolean {
-  const surfacedSeed = returns === 0 && now.wall - token.at > STALE_SEED_MS;
-  return !surfacedSeed && fence > highestSeen;
+export function isLive(message: TokenMessage, around: Surroundings): boolean {
+  return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;
+}
+
+/** The id of a token that nobody ever had, and that is too old to be the live one. */
+export function surfacedSeed({ token, returns }: TokenMessage, { now }: Surroundings): string | undefined {
+  return returns === 0 && now.wall - token.at > STALE_SEED_MS ? token.id : undefined;
 }
 
 function grant(
@@ -159,7 +164,8 @@ function forgetOldGrace(state: Waiting, nowMono: number): Waiting {
   return isOld ? { ...state, graceUntil: undefined } : state;
 }
 
-function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }: Surroundings): Step {
+function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', around: Surroundings): Step {
+  const { now } = around;
   const { stray, line, graceUntil } = state;
   if (stray === undefined) return [state, []];
   // Nobody waits for ever for what should come now: without a caller the contender leaves after the grace.
@@ -170,7 +176,7 @@ function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', { now }
     // Also when the caller has gone: what is ready may be one more probe, and somebody has to see it to its end.
     return [{ ...state, stray: undefined, until }, [ack]];
   }
-  if (isOver(graceUntil, now)) return renew(state, stray.deliveryTag, { abandoned: state.abandoned });
+  if (isOver(graceUntil, now)) return renew(state, stray.deliveryTag, around, { abandoned: state.abandoned });
   const lookAt = graceUntil ?? now.mono + GRACE_MS;
   return [{ ...state, stray: lookLater(stray, lookAt), graceUntil: lookAt }, []];
 }

@@ -17,6 +17,8 @@ export interface Entry {
   readonly seq: number;
   /** Any JSON value; undefined when nothing was ever saved, or what was saved is lost. */
   readonly state: unknown;
+  /** How many bytes its state has when that is more than {@link STATE_BYTES}: another writer's. */
+  readonly oversize?: number;
 }
 
 /** Who wrote an entry, when and for which lock: for people, but the name, which shows that it is not astray. */
@@ -67,5 +69,16 @@ export function decodeEntry(body: Uint8Array, name: string): RegisterMessage {
   if (!shape.success) return { kind: 'stray', why: 'malformed state' };
   if (shape.data.name !== name) return { kind: 'stray', why: 'state of another lock' };
   const { id, seq, state } = shape.data;
-  return { kind: 'entry', entry: { id, fence: shape.data.fence, seq, state } };
+  const entry = { id, fence: shape.data.fence, seq, state };
+  const bytes = body.length > STATE_BYTES ? sizeOf(state, body) : 0;
+  return { kind: 'entry', entry: bytes > STATE_BYTES ? { ...entry, oversize: bytes } : entry };
+}
+
+/** What can be parsed may be nested too deeply to be written. */
+function sizeOf(state: unknown, body: Uint8Array): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(state) ?? '', 'utf8');
+  } catch {
+    return body.length;
+  }
 }

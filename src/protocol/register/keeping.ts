@@ -25,6 +25,7 @@ export function keep(place: Place, kept: InHand, nowMono: number): Turn {
     refreshAt: nowMono + REFRESH_MS,
     seq: 0,
     saves: [],
+    suspects: [],
   };
   return kept.returns > REWRITE_RETURNS ? write(state, kept.entry.state, undefined) : { state, effects: [] };
 }
@@ -87,11 +88,13 @@ function delivered(state: KeptState, arrived: InHand): Turn {
   }
   const save = entry.fence === place.fence ? saves.find(({ seq }) => seq === entry.seq) : undefined;
   if (save !== undefined && returns === 0) return saved(state, arrived, save.ticket);
-  // The broker had taken the register away and somebody may have read it, or somebody with a higher fence writes.
-  if (entry.id === kept.entry.id || entry.id === away?.entry.id || entry.fence >= place.fence)
-    return superseded(state);
+  // The broker had taken the register away and somebody may have read it.
+  if (entry.id === kept.entry.id || entry.id === away?.entry.id) return superseded(state);
   // Somebody had it in hand before, so it was in the register when that was read, and may have been confirmed.
   if (returns > 0) return superseded(state);
+  // Somebody with a higher fence writes, who can only be a holder if the token has gone. Otherwise it is foreign, and left
+  // here it would be read above every save of this hold.
+  if (entry.fence >= place.fence) return { state, effects: [], verdict: { is: 'suspect', deliveryTag } };
   // A stale holder's late write, or a seed of somebody who waits.
   return { state, effects: [ack(place, deliveryTag)] };
 }
@@ -124,6 +127,23 @@ function write(state: KeptState, value: unknown, ticket: number | undefined): Tu
 
 function superseded(state: KeptState): Turn {
   return { state, effects: [], verdict: { is: 'forfeit', reason: 'superseded' } };
+}
+
+/** `proofs` of the token are awaited before it is known that nobody else can have been granted when this entry came. */
+export const suspect = (state: KeptState, deliveryTag: number, proofs: number): KeptState => ({
+  ...state,
+  suspects: [...state.suspects, { deliveryTag, proofs }],
+});
+
+/** The token has been proven once more. */
+export function cleared(state: KeptState): Turn {
+  if (state.suspects.length === 0) return { state, effects: [] };
+  const suspects = state.suspects.map(({ deliveryTag, proofs }) => ({ deliveryTag, proofs: proofs - 1 }));
+  const foreign = suspects.filter(({ proofs }) => proofs === 0);
+  return {
+    state: { ...state, suspects: suspects.filter(({ proofs }) => proofs > 0) },
+    effects: foreign.map(({ deliveryTag }) => ack(state.place, deliveryTag)),
+  };
 }
 
 const ack = ({ line }: Place, deliveryTag: number) => ({ do: 'ack', line, deliveryTag }) as const;

@@ -1,7 +1,7 @@
-import { type BatonError, QueueMismatchError, TokenVersionError } from '../../errors.ts';
+import { type BatonError, QueueMismatchError, StateError, TokenVersionError } from '../../errors.ts';
 import type { Effect } from '../contender/types.ts';
 import { BASE_MAX } from '../fence.ts';
-import { decodeEntry, type Entry } from './entry.ts';
+import { decodeEntry, type Entry, STATE_BYTES } from './entry.ts';
 import { keep } from './keeping.ts';
 import type { InHand, Place, RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
 
@@ -17,6 +17,8 @@ export type Verdict =
   | { readonly is: 'read' }
   /** Nothing comes of this place in line. */
   | { readonly is: 'void' }
+  /** An entry that only somebody who was granted later may write: to be acked if the token is still this hold's. */
+  | { readonly is: 'suspect'; readonly deliveryTag: number }
   | { readonly is: 'refused'; readonly error: BatonError }
   | {
       readonly is: 'forfeit';
@@ -123,6 +125,9 @@ function handed(state: Reading, arrived: InHand, nowMono: number, name: string):
   if (!state.cameBack) return giveBack({ ...state, cameBack: true }, returned, nowMono);
   const [kept, lower] = best === undefined ? [returned, undefined] : byRank(best, returned);
   const acks = lower === undefined ? [] : [ack(place, lower)];
+  const { oversize } = kept.entry;
+  if (oversize !== undefined)
+    return { state, effects: acks, verdict: { is: 'refused', error: tooLarge(name, oversize) } };
   // Before the process remembers it: above the largest base it could make no token, for this name, any more.
   if (kept.entry.fence >= BASE_MAX)
     return { state, effects: acks, verdict: { is: 'refused', error: noBaseAbove(name, kept.entry.fence) } };
@@ -168,6 +173,14 @@ function seed({ line }: Place): RegisterEffect {
 function noBaseAbove(name: string, fence: bigint): QueueMismatchError {
   return new QueueMismatchError(
     `the register of lock ${JSON.stringify(name)} has an entry with fence ${fence}, above which no fence is left; nothing was changed. Delete the queue of the register, or use another name`,
+  );
+}
+
+function tooLarge(name: string, bytes: number): StateError {
+  const problem = `must be at most ${STATE_BYTES} bytes of JSON, got ${bytes}`;
+  return new StateError(
+    `the state of lock ${JSON.stringify(name)} ${problem}: something else wrote it. It was left as it is; remove it from the queue of the lock's state`,
+    { problems: [problem] },
   );
 }
 

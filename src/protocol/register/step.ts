@@ -1,5 +1,6 @@
 import { lose, unmarkingOf } from '../contender/holding.ts';
-import { consume, recreate, renew, rest } from '../contender/opening.ts';
+import { consume, recreate, rest } from '../contender/opening.ts';
+import { renew } from '../contender/renew.ts';
 import { IDLE, step, wakeAt } from '../contender/step.ts';
 import type {
   ContenderEvent,
@@ -12,7 +13,7 @@ import type {
   Surroundings,
   VerifyingState,
 } from '../contender/types.ts';
-import { keeping, wakeKeeping } from './keeping.ts';
+import { cleared, keeping, suspect, wakeKeeping } from './keeping.ts';
 import { declare, declaring, reading, type Turn, wakeReading } from './reading.ts';
 import type { RegisterEffect, RegisterEvent, RegisterState } from './types.ts';
 
@@ -134,11 +135,14 @@ function ofContender(
       else again = isGone ? recreate(contender, around) : consume(contender);
     } else {
       effects.push(effect);
-      if (effect.do === 'prove' && register !== undefined) register = oneProofLess(register);
+      if (effect.do !== 'prove' || register === undefined) continue;
+      const turn: Turn = register.at === 'kept' ? cleared(register) : { state: register, effects: [] };
+      effects.push(...turn.effects);
+      register = oneProofLess(turn.state);
     }
   }
   const next: StatefulState = { contender, register };
-  if (again === undefined) return isWithheld(state) ? after(effects, proven(next)) : [next, effects];
+  if (again === undefined) return isWithheld(state) ? after(effects, proven(next, around)) : [next, effects];
   return after(effects, untold(again));
 }
 
@@ -150,8 +154,13 @@ function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Ru
   if (verdict === undefined || !isHolding(contender)) return [next, effects];
   switch (verdict.is) {
     case 'read': {
-      const awaited = { ...turn.state, proofs: contender.at === 'verifying' ? 2 : 1 } as RegisterState;
+      const awaited = { ...turn.state, proofs: proofsFrom(contender) } as RegisterState;
       return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, around, rules));
+    }
+    case 'suspect': {
+      if (turn.state.at !== 'kept') return [next, effects];
+      const register = suspect(turn.state, verdict.deliveryTag, proofsFrom(contender));
+      return after(effects, ofContender({ contender, register }, { type: 'verify' }, around, rules));
     }
     case 'void':
       return after(
@@ -169,18 +178,22 @@ function carry(state: StatefulState, turn: Turn, around: Surroundings, rules: Ru
   }
 }
 
+/** How many proofs it takes to have the answer to a question that is sent from now on. */
+const proofsFrom = ({ at }: Holding): number => (at === 'verifying' ? 2 : 1);
+
 function oneProofLess(register: RegisterState): RegisterState {
   const awaited = register.at === 'kept' || register.at === 'overtaken' ? register.proofs : 0;
   return awaited === 0 ? register : ({ ...register, proofs: awaited - 1 } as RegisterState);
 }
 
 /** The register has been read, and the token was still there afterwards: nobody else can have been granted before. */
-function proven(state: StatefulState): StatefulStep {
+function proven(state: StatefulState, around: Surroundings): StatefulStep {
   const { contender, register } = state;
   if (!isHolding(contender) || register === undefined || !('proofs' in register) || register.proofs > 0)
     return [state, []];
   // With a question under way the token is not in hand: its answer comes here again.
-  if (register.at === 'overtaken') return contender.at === 'held' ? startOver(contender) : [state, []];
+  if (register.at === 'overtaken')
+    return contender.at === 'held' ? startOver(contender, around) : [state, []];
   const { state: value } = register.kept.entry;
   const handed = { state: value, minted: value === undefined };
   return [state, [{ do: 'grant', fence: contender.hold.fence, handed }]];
@@ -224,8 +237,18 @@ function withdraw(
  * The register knows a fence that is not below that of a token which is proven to be the live one: the lock was made
  * anew by a clock that was behind. What this hold saved would be outranked, so the lock starts over above that fence.
  */
-function startOver(contender: HeldState): StatefulStep {
-  return untold(renew(contender, contender.hold.deliveryTag, { rejoins: true }));
+function startOver(contender: HeldState, around: Surroundings): StatefulStep {
+  return untold(renew(contender, contender.hold.deliveryTag, around, { rejoins: true }));
+}
+
+/** Why a purge is asked for; undefined when it was begun before, and has to be begun again. */
+export function whyStartOver(
+  { register }: StatefulState,
+  { contender }: StatefulState,
+): 'no-live-token' | 'state-ahead' | 'long-log' | undefined {
+  if (contender.at !== 'renewing' || contender.rounds > 0) return undefined;
+  if (contender.releases) return 'long-log';
+  return register?.at === 'overtaken' ? 'state-ahead' : 'no-live-token';
 }
 
 const untold = ([contender, effects]: Step): StatefulStep => [{ contender, register: undefined }, effects];

@@ -73,6 +73,14 @@ export interface KeptState {
   /** Of the last save. */
   readonly seq: number;
   readonly saves: readonly Save[];
+  /** Entries that somebody wrote above this hold's fence, until the token shows whether anybody could be granted there. */
+  readonly suspects: readonly Suspect[];
+}
+
+/** An entry that is acked once the token has been proven so often: the last proof was asked for after it came. */
+export interface Suspect {
+  readonly deliveryTag: number;
+  readonly proofs: number;
 }
 
 export type RegisterEvent =

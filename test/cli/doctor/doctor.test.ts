@@ -22,6 +22,10 @@ async function doctor(ns: string, ...args: string[]): Promise<Report> {
 const worries = ({ findings }: Report, check: string) =>
   findings.filter((it) => it.check === check && it.level !== 'ok');
 
+/** What changes the exit code. */
+const pressing = ({ findings }: Report) =>
+  findings.filter(({ level }) => level === 'warning' || level === 'problem');
+
 /** Carries out what a finding says: `rabbitmqctl …` or `baton …`, words that may be quoted. */
 async function carryOut(fix: string | undefined): Promise<void> {
   const [program, ...args] = [...(fix ?? '').matchAll(/'([^']*)'|(\S+)/g)].map(
@@ -36,7 +40,7 @@ test('a broker in good order: every check is made, nothing is left behind, and t
   const it = await coordinator({ namespace: ns });
   await (await it.lock('x').acquire()).release();
   const report = await doctor(ns);
-  expect(report.findings.filter(({ level }) => level === 'warning' || level === 'problem')).toEqual([]);
+  expect(pressing(report)).toEqual([]);
   expect(report.code).toBe(0);
   const checks = [
     'version',
@@ -119,15 +123,18 @@ test('a lock without a token for which somebody waits is a warning, and its comm
   // A client in line that does not mend it yet.
   const amqp = await connectAmqp(BROKER.url);
   onTestFinished(() => amqp.close());
-  await (await amqp.createChannel()).consume(lockQueueName(ns, 'x'), () => {});
+  const channel = await amqp.createChannel();
+  await channel.consume(lockQueueName(ns, 'x'), () => {});
   const report = await doctor(ns);
   const [finding] = worries(report, 'tokens');
   expect(report.code).toBe(1);
   expect(finding?.says).toMatch(/^lock "x" has no token, and somebody waits for it/);
   await carryOut(finding?.fix);
+  // It may not have been told, when the queue was back at once (3.10.8), and would be a finding of its own then.
+  await channel.close();
   const lease = await it.lock('x').acquire({ timeoutMs: 10_000 });
   await lease.release();
-  expect((await doctor(ns)).code).toBe(0);
+  expect(pressing(await doctor(ns))).toEqual([]);
 });
 
 test('a lock that was handed to somebody who does not say so is told, and one that is held is not', async () => {
@@ -165,8 +172,33 @@ test('a second message behind a token is told, and does not change the code', as
   });
   const report = await doctor(ns);
   expect(worries(report, 'tokens')).toMatchObject([{ level: 'note' }]);
-  expect(worries(report, 'tokens')[0]?.says).toMatch(/^lock "x" has 2 messages/);
+  expect(worries(report, 'tokens')[0]?.says).toMatch(/^lock "x" has more than one message/);
+  expect(worries(report, 'tokens')[0]?.fix).toBeUndefined();
   expect(report.code).toBe(0);
+});
+
+test('callers who do not agree on slots, and a consumer with a priority, are a warning each', async () => {
+  const ns = namespace();
+  await (await coordinator({ namespace: ns })).lock('x').acquire();
+  await (await (await coordinator({ namespace: ns, slots: 4 })).lock('x').acquire()).release();
+  const amqp = await connectAmqp(BROKER.url);
+  onTestFinished(() => amqp.close());
+  const options = { consumerTag: 'pushy', priority: 5 };
+  await (await amqp.createChannel()).consume(lockQueueName(ns, 'x'), () => {}, options);
+  const show = ['show', 'x', '--json', '--namespace', ns, ...management()];
+  await expect
+    .poll(() => batonResult(show).then(({ stdout }) => stdout), { timeout: 20_000 })
+    .toContain('"pushy"');
+  const report = await doctor(ns, '--lease', '3s', '--verify-every', '1s');
+  expect(worries(report, 'slots')).toMatchObject([{ level: 'warning' }]);
+  expect(worries(report, 'slots')[0]?.says).toMatch(
+    /without slots .*with 4 slots .* can hold the same lock at once/,
+  );
+  expect(worries(report, 'priority')).toMatchObject([{ level: 'warning' }]);
+  expect(worries(report, 'priority')[0]?.says).toMatch(
+    /^lock "x" has consumer pushy with x-priority 5 \(connection .*->.*\).* Take x-priority out/,
+  );
+  expect(report.code).toBe(1);
 });
 
 test('a queue under the name of a lock that is none is a problem, and its command mends it', async () => {
@@ -200,7 +232,11 @@ test.each([
 });
 
 test('a broker that does not answer is a finding, and the code is that of other commands', async () => {
-  const { code, stdout } = await batonResult(['doctor', '--json', '--url', 'amqp://127.0.0.1:1']);
+  const { code, stdout } = await batonResult([
+    'doctor',
+    '--json',
+    ...['--url', 'amqp://127.0.0.1:1', '--connect-timeout', '1s'],
+  ]);
   expect(code).toBe(69);
   expect(JSON.parse(stdout)).toMatchObject({ worst: 'problem', findings: [{ check: 'connection' }] });
 });
@@ -216,4 +252,20 @@ test('without the management API it examines what AMQP shows, and says what it l
   expect(findings.at(-1)?.says).toMatch(
     /^not looked at \(alarms and nodes, locks, policies, operator policies, consumer timeouts\): /,
   );
+});
+
+test('a user with too few connections is told so, and not that there is an alarm', async () => {
+  const user = 'cli-doctor-limits';
+  await control().addUser(user, 'secret', { configure: '.*', write: '.*', read: '.*' });
+  await control().ctl('set_user_limits', user, '{"max-connections": 2}');
+  onTestFinished(async () => void (await control().ctl('delete_user', user)));
+  const { host } = new URL(BROKER.url);
+  const as = ['doctor', '--json', '--namespace', namespace(), '--url', `amqp://${user}:secret@${host}`];
+  const admin = ['--management-url', BROKER.managementUrl?.replace('://', '://guest:guest@') ?? ''];
+  const { code, stdout } = await batonResult([...as, ...admin]);
+  expect(code).toBe(2);
+  const { findings } = JSON.parse(stdout) as Report;
+  expect(findings.filter(({ check, level }) => check === 'alarms' && level !== 'ok')).toEqual([]);
+  const said = findings.filter(({ check }) => check === 'limits').map(({ says }) => says);
+  expect(said).toEqual(expect.arrayContaining([expect.stringMatching(/at most 2 connections of user/)]));
 });

@@ -3,6 +3,7 @@ import { clusterFindings, type Node } from '../../../src/cli/doctor/cluster.ts';
 import { consumerTimeoutFindings } from '../../../src/cli/doctor/consumer-timeout.ts';
 import type { Finding } from '../../../src/cli/doctor/finding.ts';
 import { type Policy, policyFindings } from '../../../src/cli/doctor/policies.ts';
+import { slotFindings } from '../../../src/cli/doctor/slots.ts';
 import { isSuspicious, type LockQueue, tokenFindings } from '../../../src/cli/doctor/tokens.ts';
 import { versionFindings } from '../../../src/cli/doctor/version.ts';
 
@@ -37,7 +38,7 @@ describe('of policies', () => {
   ])('%s %j on locks is told, with the command that clears it', (key, value, level) => {
     const [finding, ...more] = judge(policy({ [key]: value, 'queue-leader-locator': 'balanced' }));
     expect(more).toEqual([]);
-    expect(finding).toMatchObject({ level, fix: "rabbitmqctl clear_policy -p '/' 'p'" });
+    expect(finding).toMatchObject({ level, fix: 'rabbitmqctl clear_policy -p / p' });
     expect(finding?.says).toContain(`sets ${key} to ${JSON.stringify(value)}`);
   });
 
@@ -68,9 +69,7 @@ describe('of policies', () => {
       policy({}, { priority: 9 }),
       policy({ expires: 1 }, { operator: true, name: 'ops' }),
     );
-    expect(findings).toMatchObject([
-      { level: 'problem', fix: "rabbitmqctl clear_operator_policy -p '/' 'ops'" },
-    ]);
+    expect(findings).toMatchObject([{ level: 'problem', fix: 'rabbitmqctl clear_operator_policy -p / ops' }]);
   });
 
   test('a consumer timeout between a proof and a refresh of state does harm to locks with state alone', () => {
@@ -80,6 +79,11 @@ describe('of policies', () => {
     expect(levels(policyFindings([minute], [{ name: QUEUE, leastMs: 15_000 }, register]))).toEqual([
       'problem',
     ]);
+  });
+
+  test('a name is quoted for the shell', () => {
+    const [finding] = judge(policy({ expires: 1 }, { name: "p'; reboot" }));
+    expect(finding?.fix).toBe(String.raw`rabbitmqctl clear_policy -p / 'p'\''; reboot'`);
   });
 
   test('a pattern that JavaScript cannot read is taken to match', () => {
@@ -120,11 +124,12 @@ describe('of queues', () => {
       'baton break x --namespace ns --yes',
     ],
     ['without a token and without anybody', queue({ ready: 0 }), 'note', undefined],
+    ['with two', queue({ ready: 1, unacknowledged: 1, used: true }), 'note', undefined],
     [
-      'with two',
-      queue({ ready: 1, unacknowledged: 1, used: true }),
-      'note',
-      'baton break x --namespace ns --yes',
+      'that the broker shows to nobody else',
+      queue({ type: 'classic', problem: 'RESOURCE_LOCKED' }),
+      'problem',
+      'rabbitmqctl list_queues -p v name type exclusive owner_pid state',
     ],
     ['of another kind', queue({ type: 'classic' }), 'problem', `rabbitmqctl delete_queue -p v ${QUEUE}`],
     [
@@ -177,9 +182,40 @@ describe('of queues', () => {
   });
 
   test('a lock’s name is quoted for the shell', () => {
-    expect(judge(queue({ lock: "it's $HOME", ready: 2 }))[0]?.fix).toBe(
+    expect(judge(queue({ lock: "it's $HOME", ready: 0, used: true }))[0]?.fix).toBe(
       "baton break 'it'\\''s $HOME' --namespace ns --yes",
     );
+  });
+
+  test('what is the same of many is one finding with a few names, and no command where nothing is to be done', () => {
+    const twice = Array.from({ length: 25 }, (_, n) => queue({ lock: `job-${n}`, ready: 2 }));
+    const findings = judge(...twice, queue({ lock: 'dry', ready: 0 }));
+    expect(findings.map(({ level, fix, all }) => [level, fix, all?.length])).toEqual([
+      ['note', undefined, 25],
+      ['note', undefined, undefined],
+    ]);
+    expect(findings[0]?.says).toMatch(
+      /^25 alike \(lock "job-0", lock "job-1", lock "job-2" and 22 more\): each has more than one message .* needs nothing$/,
+    );
+    expect(findings[1]?.says).toMatch(/^lock "dry" has no token/);
+  });
+
+  test.each<[string, readonly string[], RegExp | undefined]>([
+    ['slots of one number', ['slot.1-of-8', 'slot.3-of-8'], undefined],
+    ['plain names', ['lock.a', 'lock.b'], undefined],
+    ['slots, and doctor’s own lock', ['slot.1-of-8', 'lock.baton-doctor@web-1'], undefined],
+    ['slots and plain names', ['slot.1-of-8', 'lock.a'], /with 8 slots \(.*\), without slots \(/],
+    ['two numbers of slots', ['slot.1-of-8', 'slot.1-of-16'], /with 8 slots \(.*\), with 16 slots \(/],
+  ])('%s in one namespace', (_, names, says) => {
+    const queues = names.map((rest) =>
+      queue({
+        name: `baton.ns.${rest}`,
+        lock: rest.startsWith('lock.') ? rest.slice(5) : `baton.ns.${rest}`,
+      }),
+    );
+    const findings = slotFindings(queues);
+    expect(levels(findings)).toEqual(says === undefined ? [] : ['warning']);
+    if (says !== undefined) expect(findings[0]?.says).toMatch(says);
   });
 
   test('more than 5,000 are worth a warning', () => {

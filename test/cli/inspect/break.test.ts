@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
 import { Program } from '../../support/processes.ts';
 import { BROKER, batonResult, coordinator, until } from '../support/baton.ts';
 import { management, namespace, withChannel } from '../support/queues.ts';
@@ -124,3 +125,14 @@ test.each([
     expect(holds).toBe(still);
   },
 );
+
+test('with --state the state goes too', async () => {
+  const ns = namespace();
+  const it = await coordinator({ namespace: ns });
+  const lock = it.lock('x', { state: z.number() });
+  await (await lock.acquire()).release({ state: 7 });
+  const { code } = await batonResult(['break', 'x', '--namespace', ns, '--yes', '--state', ...management()]);
+  expect(code).toBe(0);
+  const next = await (await coordinator({ namespace: ns })).lock('x', { state: z.number() }).acquire();
+  expect(next).toMatchObject({ state: undefined, minted: true });
+});

@@ -54,11 +54,19 @@ test('lists every lock of the namespace and no other: held or free, holder, sinc
     namespace: ns,
     management: true,
     locks: [
-      { lock: 'a b', queue: `baton.${ns}.lock.a%20b`, state: 'free', holder: null, waiters: [] },
+      {
+        lock: 'a b',
+        queue: `baton.${ns}.lock.a%20b`,
+        state: 'free',
+        problem: null,
+        holder: null,
+        waiters: [],
+      },
       {
         lock: 'invoice:42',
         queue: `baton.${ns}.lock.invoice:42`,
         state: 'held',
+        problem: null,
         holder: {
           ...person('billing'),
           heldSince: expect.any(String),
@@ -78,9 +86,55 @@ const person = (service: string) => ({
   service,
   host: hostname(),
   pid: process.pid,
+  lock: 'invoice:42',
   inLineSince: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
   consumerTag: expect.stringContaining(`${service}@`),
   connection: expect.stringContaining('->'),
+});
+
+test('of a slot the names that are held and waited for are shown, and what ls has printed is accepted', async () => {
+  const ns = namespace();
+  const it = await coordinator({ namespace: ns, service: 'billing', slots: 1 });
+  await it.lock('invoice:42').acquire();
+  void it
+    .lock(`report ${'語'.repeat(40)}`)
+    .acquire()
+    .catch(() => {});
+  const slot = `baton.${ns}.slot.0-of-1`;
+  const flags = ['--namespace', ns, ...management()];
+  await until(async () => {
+    const { stdout } = await batonResult(['ls', ...flags]);
+    expect(stdout).toMatch(new RegExp(`\n${slot} +held +billing@\\S+/${process.pid} for invoice:42 .* 1\n$`));
+  });
+  const text = await until(async () => {
+    const { code, stdout } = await batonResult(['show', '0-of-1', ...flags]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\n1 +billing@\S+ for report 語+… /);
+    return stdout;
+  });
+  expect(text).toMatch(/^holder: {8}billing@\S+ for invoice:42$/m);
+  const byQueue = await batonResult(['ls', slot, '--json', ...flags]);
+  expect(JSON.parse(byQueue.stdout)).toMatchObject({ locks: [{ lock: slot, state: 'held' }] });
+});
+
+test('a lock whose name looks like what ls prints is that lock', async () => {
+  const ns = namespace();
+  const it = await coordinator({ namespace: ns });
+  for (const name of ['x', '0-of-1', `baton.${ns}.lock.x`]) await it.lock(name).acquire();
+  const { stdout } = await batonResult([
+    'ls',
+    '0-of-1',
+    `baton.${ns}.lock.x`,
+    '--json',
+    '--namespace',
+    ns,
+    ...management(),
+  ]);
+  const { locks } = JSON.parse(stdout) as { locks: { queue: string }[] };
+  expect(locks.map(({ queue }) => queue)).toEqual([
+    `baton.${ns}.lock.0-of-1`,
+    `baton.${ns}.lock.baton.${ns}.lock.x`,
+  ]);
 });
 
 test('is a table for people, with a dash where there is nobody', async () => {

@@ -58,7 +58,7 @@ test('what a command leaves behind in its group is gone before the lock is free'
 
 test('what is left behind and ignores SIGTERM is killed after --kill-after', async () => {
   const lock = await lockName();
-  const stubborn = `(trap '' TERM; while :; do sleep 0.1; done) & echo left $!`;
+  const stubborn = `trap '' TERM; (while :; do sleep 0.1; done) & echo left $!`;
   const run = baton(['run', lock, '--kill-after', '500ms', '--', 'sh', '-c', stubborn]);
   const [, pid] = await shown(run, /left (\d+)/);
   expect((await run.exit).code).toBe(0);

@@ -21,7 +21,11 @@ test.each([
 test('a command that is not there is 127, one that cannot be run 126, and the lock is free again', async () => {
   const lock = await lockName();
   const missing = await batonResult(['run', lock, '--', 'no-such-command']);
-  expect(missing).toEqual({ code: 127, stdout: '', stderr: 'baton: cannot run "no-such-command": ENOENT\n' });
+  expect(missing).toEqual({
+    code: 127,
+    stdout: '',
+    stderr: 'baton: cannot run "no-such-command": no such file or directory (ENOENT)\n',
+  });
   expect((await batonResult(['run', lock, '--no-wait', '--', '/etc/passwd'])).code).toBe(126);
 });
 
@@ -68,10 +72,15 @@ test('a lock that is lost is 79, and the command is killed', async () => {
   });
 });
 
-test('nobody who answers is 69', async () => {
-  const result = await batonResult(['run', 'x', '--url', 'amqp://127.0.0.1:1', '--', 'true']);
+test('nobody who answers is 69, after --connect-timeout', async () => {
+  const nowhere = ['--url', 'amqp://127.0.0.1:1', '--connect-timeout', '1500ms'];
+  const started = performance.now();
+  const result = await batonResult(['run', 'x', ...nowhere, '--', 'true']);
+  expect(performance.now() - started).toBeGreaterThan(1_000);
   expect(result.code).toBe(69);
-  expect(result.stderr).toMatch(/^baton: Nothing listens at 127\.0\.0\.1:1; .*\n$/);
+  expect(result.stderr).toMatch(
+    /^baton: Nothing listens at 127\.0\.0\.1:1; .* \(tried \d+ times in \d\.\d s\)\n$/,
+  );
 });
 
 test('a refused login is 77', async () => {
@@ -99,7 +108,11 @@ test.each([
   ['no command at all', ['run', 'x'], /put -- before the command: baton run x -- COMMAND/],
   ['a command without dashes', ['run', 'x', 'ls', 'a'], /put -- before the command: baton run x -- ls a\n/],
   ['no lock', ['run', '--', 'true'], /needs the name of a lock/],
-  ['an unknown flag', ['run', 'x', '--frob', '--', 'true'], /Unknown option '--frob'/],
+  [
+    'an unknown flag',
+    ['run', 'x', '--frob', '--', 'true'],
+    /^baton: there is no option --frob; see baton run --help\n$/,
+  ],
   ['--wait and --no-wait', ['run', 'x', '--wait', '1s', '--no-wait', '--', 'true'], /exclude each other/],
   [
     'a time without unit',
@@ -117,7 +130,11 @@ test.each([
     /--kill-after must be at most .* \(7500ms\), got 8s/,
   ],
   ['an unknown command', ['walk', 'x'], /there is no command "walk"/],
+  ['a command that is a name of JavaScript', ['toString'], /there is no command "toString"; there are run,/],
   ['no arguments', [], /which command\?/],
+  ['an option without its value', ['ls', '--url'], /^baton: --url needs a value; see baton ls --help\n$/],
+  ['a value for a switch', ['ls', '--json=3'], /^baton: --json takes no value; /],
+  ['a word too many', ['doctor', 'x'], /^baton: options only, got "x"; see baton doctor --help\n$/],
 ])('%s is 64', async (_, args, sentence) => {
   const result = await batonResult(args);
   expect(result.code).toBe(64);

@@ -10,8 +10,8 @@ const QUICK = ['--heartbeat', '2s', '--lease', '3s', '--verify-every', '1s', '--
 const SLACK_MS = 500;
 
 /** Ignores what can be ignored, has a child that does too, and tells when it is asked to stop. */
-const STUBBORN = `trap 'echo asked' TERM; trap '' INT HUP
-  (trap '' TERM INT HUP; while :; do sleep 0.05; done) & echo pids $$ $!
+const STUBBORN = `trap '' TERM INT HUP; (while :; do sleep 0.05; done) &
+  trap 'echo asked' TERM; echo pids $$ $!
   while :; do sleep 0.05; done`;
 /** Of `baton run` itself, for a command that wants to stop it: the guard is between the two. */
 const BATON_PID = '$(ps -o ppid= -p $PPID)';

@@ -6,6 +6,12 @@ test.each([
   ['SIGINT', 11],
   ['SIGTERM', 12],
   ['SIGHUP', 13],
+  ['SIGQUIT', 14],
+  ['SIGUSR1', 15],
+  ['SIGUSR2', 16],
+  ['SIGWINCH', 17],
+  ['SIGALRM', 18],
+  ['SIGCONT', 19],
 ] as const)('%s is passed on to the command, whose answer counts', async (signal, code) => {
   const lock = await lockName();
   const name = signal.slice(3);
@@ -27,6 +33,7 @@ test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
+  ['SIGQUIT', 131],
 ] as const)('a command that %s kills shows as %i', async (signal, code) => {
   const lock = await lockName();
   const run = baton(['run', lock, '--', 'sleep', '60']);
@@ -42,7 +49,8 @@ test.each([
 
 test('a signal reaches the whole group, as it would from a terminal', async () => {
   const lock = await lockName();
-  const script = `sh -c 'trap "echo grandchild; exit" TERM; echo up; while :; do sleep 0.05; done' & trap : TERM; wait; wait; exit 5`;
+  // The trap of the one that speaks last is set first.
+  const script = `trap : TERM; sh -c 'trap "echo grandchild; exit" TERM; echo up; while :; do sleep 0.05; done' & wait; wait; exit 5`;
   const run = baton(['run', lock, '--', 'bash', '-c', script]);
   await shown(run, /up/);
   run.signal('SIGTERM');

@@ -3,10 +3,14 @@ import { openProxy } from '../../support/proxy.ts';
 import { BROKER, baton, coordinator, lockName, shown, until } from '../support/baton.ts';
 import { consumersOf } from '../support/queues.ts';
 
+/** Less than any wait that it could be mistaken for, and enough for a busy machine. */
+const SOON_MS = 4_000;
+
 test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
+  ['SIGQUIT', 131],
 ] as const)('%s ends a wait at once, and leaves no waiter behind', async (signal, code) => {
   const lock = await lockName();
   const holder = await coordinator();
@@ -16,7 +20,7 @@ test.each([
   const at = performance.now();
   run.signal(signal);
   const exit = await run.exit;
-  expect(performance.now() - at).toBeLessThan(1_000);
+  expect(performance.now() - at).toBeLessThan(SOON_MS);
   expect({ exit, stdout: run.stdout, stderr: run.stderr }).toEqual({
     exit: { code, signal: null },
     stdout: '',
@@ -34,7 +38,7 @@ test('Ctrl-C ends a wait for a broker that does not answer', async () => {
     const at = performance.now();
     run.signal('SIGINT');
     expect((await run.exit).code).toBe(130);
-    expect(performance.now() - at).toBeLessThan(1_000);
+    expect(performance.now() - at).toBeLessThan(SOON_MS);
   } finally {
     await proxy.close();
   }

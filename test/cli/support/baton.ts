@@ -2,30 +2,39 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { type ConnectOptions, type Coordinator, connect } from '../../../src/index.ts';
 import { openQueueAccess } from '../../contract/harness/queue-access.ts';
 import { sharedBroker } from '../../support/broker/index.ts';
 import { Program } from '../../support/processes.ts';
+import { childrenOf } from './processes.ts';
 
 export const BROKER = sharedBroker();
 
 const COMMAND = process.env.BATON_TEST_COMMAND ?? '';
 
 export interface BatonOptions {
-  /** Added to an environment without any `BATON_` variable but BATON_URL; `undefined` removes a variable. */
+  /**
+   * Added to an environment without any `BATON_` variable but BATON_URL and BATON_QUIET, because on a busy machine every
+   * call may have to wait; `undefined` removes a variable.
+   */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** What it reads from stdin; nothing by default. */
   readonly input?: string;
+  /** The file to run, in the place of the command that was built for this run. */
+  readonly command?: string;
 }
 
 /** Starts `baton` with these arguments; it is killed at the end of the test. */
-export function baton(args: readonly string[], { env = {}, input }: BatonOptions = {}): Program {
-  const child = spawn(process.execPath, [COMMAND, ...args], {
-    env: { ...environment(), BATON_URL: BROKER.url, ...env },
+export function baton(
+  args: readonly string[],
+  { env = {}, input, command = COMMAND }: BatonOptions = {},
+): Program {
+  const child = spawn(process.execPath, [command, ...args], {
+    env: { ...environment(), BATON_URL: BROKER.url, BATON_QUIET: '1', ...env },
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   child.stdin?.end(input);
@@ -94,7 +103,7 @@ export function shown(program: Program, pattern: RegExp): Promise<RegExpMatchArr
 
 /** Waits for a condition; nothing is tested about how long it takes. */
 export const until = <T>(condition: () => T | Promise<T>): Promise<T> =>
-  vi.waitFor(condition, { timeout: 20_000, interval: 10 });
+  vi.waitFor(condition, { timeout: 50_000, interval: 10 });
 
 /** Whether the process runs; a zombie does not. */
 export function isAlive(pid: number): boolean {
@@ -104,6 +113,25 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** A copy of the built package that a test may damage: the file to run, and its guard. */
+export async function packageCopy(): Promise<{ command: string; guard: string }> {
+  const built = dirname(dirname(dirname(COMMAND)));
+  // Beside it, where its dependencies are found.
+  const folder = await mkdtemp(`${built}-copy-`);
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  await cp(built, folder, { recursive: true });
+  return { command: join(folder, 'dist/cli/main.js'), guard: join(folder, 'dist/cli/run/guard.js') };
+}
+
+/** The guard process of a `baton run`. */
+export function guardOf(run: Program): Promise<number> {
+  return until(() => {
+    const [guard] = childrenOf(run.pid).filter(({ args }) => args.includes('guard.js'));
+    if (guard === undefined) throw new Error(`no guard; ${run.stderr}`);
+    return guard.pid;
+  });
 }
 
 /** A shell command that goes on until `end()` is called. */

@@ -1,12 +1,24 @@
 import { execFileSync } from 'node:child_process';
 
-/** The command lines of all descendants, one a line. */
-export function descendantsOf(pid: number): string {
-  const rows = execFileSync('ps', ['-e', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+interface Row {
+  readonly pid: number;
+  readonly parent: number;
+  readonly args: string;
+}
+
+export function childrenOf(pid: number): readonly Row[] {
+  return execFileSync('ps', ['-e', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
     .split('\n')
     .map((row) => /^ *(\d+) +(\d+) (.*)$/.exec(row))
-    .filter((row) => row !== null);
-  const below = (parent: string): string[] =>
-    rows.filter((row) => row[2] === parent).flatMap((row) => [row[3] ?? '', ...below(row[1] ?? '')]);
-  return below(String(pid)).join('\n');
+    .filter((row) => row !== null)
+    .map(([, own, parent, args = '']) => ({ pid: Number(own), parent: Number(parent), args }))
+    .filter(({ parent }) => parent === pid);
+}
+
+/** The command lines of all descendants, one a line. */
+export function descendantsOf(pid: number): string {
+  return childrenOf(pid)
+    .flatMap((child) => [child.args, descendantsOf(child.pid)])
+    .filter((line) => line !== '')
+    .join('\n');
 }

@@ -104,6 +104,50 @@ export const register: readonly Case[] = [
     },
   },
   {
+    title:
+      'what somebody writes above the fence of a holder does not undo a confirmed save: the token says that it is foreign',
+    needs: [],
+    concurrent: true,
+    async run(scene) {
+      const baton = await scene.connect();
+      const lock = baton.lock(scene.lock, COUNT);
+      const holder = await lock.acquire();
+      await holder.save(1);
+      await scene.register.put(written(scene, holder.fence, 666));
+      await scene.register.put(written(scene, holder.fence + 2n ** 20n, 667));
+      await holder.save(2);
+      await holder.verify(); // asked for after both had come
+      await holder.verify();
+      await holder.release();
+      const next = await lock.acquire();
+      expect(next.state).toBe(2);
+      await next.release();
+      await expect.poll(() => scene.register.ready()).toBe(1);
+    },
+  },
+  {
+    title:
+      'state of another writer that is too large is a StateError for whoever acquires, and is left as it is',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect();
+      const lock = baton.lock(scene.lock, { state: z.unknown() });
+      await (await lock.acquire()).release();
+      await expect.poll(() => scene.register.ready()).toBe(1);
+      await scene.register.purge();
+      const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+      const large = Buffer.from(written(scene, 5n, 1))
+        .toString()
+        .replace('"state":1', `"state":${deep}`);
+      await scene.register.put(large);
+      const error = await rejection(lock.acquire());
+      expect(error.code).toBe('state');
+      expect(error.message).toMatch(/must be at most 4096 bytes of JSON, got 40\d{3}/);
+      await expect.poll(() => scene.register.ready()).toBe(1);
+      await (await baton.lock(scene.lock).acquire({ timeoutMs: 5_000 })).release();
+    },
+  },
+  {
     title: 'a register that is deleted under its holder ends the lease, and the next holder is minted',
     needs: [],
     concurrent: true,

@@ -243,8 +243,8 @@ async function answeredSoon(lock: Lock, meter: Lease): Promise<Lease | undefined
   while (tookMs === 0) {
     const askedAt = performance.now();
     await meter.verify();
-    longestMs = Math.max(longestMs, performance.now() - askedAt);
     await turn(); // a broker in memory answers before any timer can run
+    longestMs = Math.max(longestMs, performance.now() - askedAt);
   }
   expect(tookMs).toBeLessThan(150 + 10 * longestMs);
   return answer;

@@ -28,7 +28,7 @@ describe('connecting', () => {
 
   test('a URL function that fails is named as the reason', async () => {
     const cause = new Error('the vault is sealed');
-    const error = await refusal(() => Promise.reject(cause));
+    const error = await refusal(() => Promise.reject(cause), { connectTimeoutMs: 500 });
     expect(error).toBeInstanceOf(BrokerUnreachableError);
     expect(error.cause).toBe(cause);
   });
@@ -50,16 +50,55 @@ describe('connecting', () => {
     expect(error.message).toContain(new URL(BROKER).host);
   });
 
-  test('nobody listening is unreachable, and says where', async () => {
-    const error = await refusal(changed({ port: 1 }));
-    expect(error).toBeInstanceOf(BrokerUnreachableError);
-    expect(error.message).toContain('Nothing listens at 127.0.0.1:1');
+  test('a broker that comes up within connectTimeoutMs is found, whichever way it was not there', async () => {
+    const proxy = await proxied();
+    proxy.refuse();
+    const nobody = changed({ port: 1 });
+    let up = false;
+    const urls = vi.fn(() => (up ? [nobody, proxy.url] : ['amqp://no-such-host.invalid', nobody, proxy.url]));
+    const connecting = open(urls, { connectTimeoutMs: 60_000 });
+    await until(() => expect(urls.mock.calls.length).toBeGreaterThan(2));
+    up = true;
+    proxy.accept();
+    expect((await connecting).state).toBe('open');
   });
 
-  test('a host that does not resolve is unreachable', async () => {
-    const error = await refusal('amqp://no-such-host.invalid', { connectTimeoutMs: 5_000 });
+  test('nobody listening is tried for connectTimeoutMs, and the error says where and for how long', async () => {
+    const begun = performance.now();
+    const error = await refusal(changed({ port: 1 }), { connectTimeoutMs: 1_500 });
+    expect(performance.now() - begun).toBeGreaterThan(1_000);
     expect(error).toBeInstanceOf(BrokerUnreachableError);
-    expect(error.message).toContain('no-such-host.invalid:5672');
+    expect(error.message).toMatch(/^Nothing listens at 127\.0\.0\.1:1; .* \(tried \d+ times in 1\.\d s\)$/);
+  });
+
+  test('of several hosts each is named with its last failure', async () => {
+    const proxy = await proxied();
+    proxy.refuse();
+    const urls = ['amqp://no-such-host.invalid', changed({ port: 1 }), proxy.url];
+    const error = await refusal(urls, { connectTimeoutMs: 2_000 });
+    expect(error).toBeInstanceOf(BrokerUnreachableError);
+    const [, port] = new URL(proxy.url).host.split(':');
+    const sentences = [
+      'no-such-host\\.invalid:5672: The host name',
+      '127\\.0\\.0\\.1:1: Nothing listens',
+      `127\\.0\\.0\\.1:${port}: .* broke off the AMQP handshake`,
+    ];
+    expect(error.message).toMatch(new RegExp(`^None of 3 .*${sentences.join('.*')}.*\\(tried \\d+ times in`));
+  });
+
+  test.each([
+    ['a refused login', () => changed({ password: 'wrong' })],
+    ['a missing virtual host', () => changed({ path: '/no-such-vhost' })],
+    ['TLS to a port without TLS', () => BROKER.replace('amqp:', 'amqps:')],
+    [
+      'a host without a broker beside one that refuses',
+      () => [changed({ port: 1 }), changed({ password: 'wrong' })],
+    ],
+  ])('%s is told at once: waiting does not mend it', async (_, urls) => {
+    const begun = performance.now();
+    const error = await refusal(urls(), { connectTimeoutMs: 45_000 });
+    expect(performance.now() - begun).toBeLessThan(20_000);
+    expect(error.message).not.toContain('tried');
   });
 
   test('TLS to a port without TLS is unreachable', async () => {

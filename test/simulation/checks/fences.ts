@@ -112,6 +112,7 @@ export function watchBroker(world: World): { destroyed: boolean } {
   model.events = [];
   if (model.alarm) checkBlocked(world);
   checkOneHeld(world);
+  if (world.config.keepsToken) checkKept(world);
   return { destroyed };
 }
 
@@ -147,6 +148,15 @@ function checkOneHeld({ model }: World): void {
   if (tokens.length === 1 || held.length === 0) return;
   const behind = ready(queue).filter(({ label }) => isToken(label));
   if (behind.length > 1) return; // an old seed behind a stray is found out when it is handed out
+}
+
+/** Who replaces a token takes the old one away only when there is a new one. */
+function checkKept({ model, checks }: World): void {
+  const queue = model.queues.lock;
+  if (queue === undefined || checks.grants === 0) return;
+  const held = [...consumers(queue), ...queue.cancelled].flatMap((each) => each.held);
+  const all = [...ready(queue), ...held.map(({ message }) => message)];
+  if (!all.some(({ label }) => isToken(label))) throw new Violation('one live token', 'there is no token');
 }
 
 function owner(world: World, channel: number): string {

@@ -9,11 +9,18 @@ const GRACE_MS = 2_000;
 /** How many foreign messages are looked into before a queue is purged with something ready in it. */
 const STRAYS_AT_MOST = 20;
 
+/** For how long a token may be replaced: a purge, a seed and a look, and this again a few times. */
+const RELEASED_MS = 19_000;
+const REPLACED_MS = 91_000;
+
 export const NEW_BOOK: WireBook = {
   goneAt: Number.NEGATIVE_INFINITY,
   knows: false,
   emptyAt: Number.POSITIVE_INFINITY,
+  tried: false,
   purged: false,
+  seeded: false,
+  alone: false,
 };
 
 /** What the contender learns from an event that made a difference to it. */
@@ -26,16 +33,21 @@ export function noted(
   const { now } = model;
   switch (event.type) {
     case 'purged':
-      return { ...book, purged: true };
+      return { ...book, purged: true, seeded: false, alone: false };
+    case 'probed':
+      return { ...book, tried: true };
+    case 'seeded':
+      return { ...book, seeded: true };
     case 'cancelled':
       return { ...book, goneAt: now, knows: true };
     case 'consuming':
-      return { ...book, emptyAt: Number.POSITIVE_INFINITY, purged: false };
+      return { ...NEW_BOOK, goneAt: book.goneAt, knows: book.knows };
     case 'looked':
       if (before.at === 'opening') {
         return { ...book, knows: true, goneAt: event.depth === 'absent' ? now : book.goneAt };
       }
-      if (event.depth === 'absent' || event.depth.ready > 0) return book;
+      if (event.depth === 'absent') return book;
+      if (event.depth.ready > 0) return { ...book, alone: book.seeded && event.depth.ready === 1 };
       return { ...book, emptyAt: Math.min(book.emptyAt, now) };
     case 'closed':
       return event.absent ? { ...book, goneAt: now, knows: true } : { ...book, knows: false };
@@ -80,18 +92,47 @@ export function checkPurge({ model }: World, { watched }: Contender): void {
   throw new Violation('the wire', `a queue is purged ${waited} ms after it was first seen empty`);
 }
 
-/** A token is acked by whoever puts another one in its place, and never with something behind it that would be ahead of that. */
-export function checkAck({ watched }: Contender, deliveryTag: number): void {
-  if (!watched.handedToken || deliveryTag !== watched.deliveryTag || watched.book.purged) return;
-  throw new Violation('the wire', 'a token is acked without a purge');
+/**
+ * A token is acked by who puts another one in its place: there is one, and nothing that could be ahead of it. A release
+ * on 3.x acks when the queue is empty, and has shown before that it may publish. In a flood of foreign messages some may be ahead of it.
+ */
+export function checkAck(
+  { config }: World,
+  { watched, granted, state }: Contender,
+  deliveryTag: number,
+): void {
+  if (!watched.handedToken || deliveryTag !== watched.deliveryTag) return;
+  if (state.at !== 'renewing' && deliveryTag === watched.staleTag) return; // rather than give it back
+  const { tried, purged, seeded, alone } = watched.book;
+  if (!purged) throw new Violation('the wire', 'a token is acked without a purge');
+  if (config.version === '3.10' && granted) {
+    if (!tried)
+      throw new Violation('the wire', 'a token is acked before it is known that one can be published');
+  } else if (!alone && !(seeded && watched.strays > STRAYS_AT_MOST)) {
+    throw new Violation('the wire', 'a token is acked before another one is known to be alone behind it');
+  }
+}
+
+/** Nobody is kept waiting by an answer that does not come: what is in hand is given back, and a token that is owed is not owed for ever. */
+export function checkReplacing(world: World): void {
+  for (const client of world.clients) {
+    if (client.pausedAt !== undefined) continue;
+    for (const { id, granted, state, watched } of client.contenders) {
+      if (state.at !== 'renewing' || watched.replacingSince === undefined) continue;
+      const forMs = world.model.now + client.monoShift - watched.replacingSince;
+      const isRelease = granted && state.owedUntil === undefined;
+      if (forMs <= (isRelease ? RELEASED_MS : REPLACED_MS)) continue;
+      throw new Violation('it heals', `client ${client.id}.${id} has replaced its token for ${forMs} ms`);
+    }
+  }
 }
 
 /**
  * A seed that nobody has had, and that is too old to be granted, has come back once when its channel is closed, and looks
- * live to everybody. A coordinator that closes, and a purge that fails, leave it so.
+ * live to everybody.
  */
-export function checkGivenUp({ config }: World, { watched }: Contender): void {
-  if (watched.staleTag === undefined || !config.keepsNoStaleSeeds) return;
+export function checkGivenUp({ watched }: Contender): void {
+  if (watched.staleTag === undefined) return;
   throw new Violation('the wire', 'a seed that is too old to be granted is given back');
 }
 

@@ -1,4 +1,4 @@
-import { type BatonError, BrokerUnreachableError } from '../../../src/errors.ts';
+import { AccessRefusedError, type BatonError, BrokerUnreachableError } from '../../../src/errors.ts';
 import type { Entry } from '../../../src/protocol/register/entry.ts';
 import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
 import { PROBE_TTL_MS } from '../../../src/protocol/vigil.ts';
@@ -11,6 +11,7 @@ import type { Client, Contender, Request, Role } from './state.ts';
 
 /** One object for all: an error takes longer to make than a step takes to run. */
 export const LINE_LOST: BatonError = new BrokerUnreachableError('the connection was lost');
+const REFUSED: BatonError = new AccessRefusedError('this user may not publish');
 export const QUEUE_GONE: BatonError = new BrokerUnreachableError('the queue is not there');
 
 type What = Request['what'];
@@ -156,12 +157,13 @@ function eventOf(asked: Request, call: number, frame: ServerFrame): StatefulEven
     case 'purge-ok':
       return { type: 'purged', call };
     case 'confirm':
+      if (what === 'probe') return { type: 'probed', call };
       return what === 'seed' ? { type: 'seeded', call } : undefined;
     case 'returned':
       return failure(asked, call, QUEUE_GONE);
     case 'closed':
       if (what === 'look' && frame.code === 404) return { type: 'looked', call, depth: 'absent' };
-      return failure(asked, call, QUEUE_GONE);
+      return failure(asked, call, frame.code === 403 ? REFUSED : QUEUE_GONE);
     default:
       throw new Error(`${frame.is} is no answer to a ${what}`);
   }

@@ -93,6 +93,9 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
   checkAbsorbs(before, event, effects);
   if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
   contender.state = state;
+  if (state.at !== 'renewing') contender.watched.replacingSince = undefined;
+  else if (before.at !== 'renewing' || before.owedUntil !== state.owedUntil)
+    contender.watched.replacingSince = now.mono;
   const isGrantOfDelivery =
     (before.at === 'waiting' || before.at === 'renewing') &&
     (state.at === 'granting' || state.at === 'delaying' || state.at === 'held');
@@ -116,6 +119,9 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
     case 'declare':
     case 'seed':
       if (effect.do === 'declare') checkDeclare(world, contender);
+      request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
+      break;
+    case 'probe':
       request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
       break;
     case 'purge':
@@ -191,14 +197,14 @@ function useChannel(
       write(world, line, channelOf(own), { do: effect.do, deliveryTag: effect.deliveryTag });
       break;
     case 'ack':
-      checkAck(contender, effect.deliveryTag);
+      checkAck(world, contender, effect.deliveryTag);
       if (effect.deliveryTag === contender.watched.staleTag) contender.watched.staleTag = undefined;
       if (own.state !== 'open') break;
       write(world, line, channelOf(own), { do: 'ack', deliveryTag: effect.deliveryTag });
       break;
     case 'close':
       if (own.state === 'open') {
-        checkGivenUp(world, contender);
+        checkGivenUp(contender);
         own.state = 'closing';
         write(world, line, channelOf(own), { do: 'close' });
       } else if (own.state === 'waiting') {

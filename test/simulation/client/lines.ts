@@ -26,7 +26,7 @@ export function canDial(world: World, client: Client, line: Line): boolean {
 
 /** A new connection: whatever waited for one goes on. */
 export function dial(world: World, client: Client, line: Line): void {
-  line.connection = openConnection(world.model, client.node);
+  line.connection = openConnection(world.model, client.node, client.id < (world.config.readers ?? 0));
   line.dialAt = undefined;
   line.lastWriteAt = world.model.now;
   say(world, () => `client ${client.id} connects (${line.role})`);

@@ -12,7 +12,9 @@ const PREFETCH = 16;
 
 type RegisterEffect = Exclude<
   StatefulEffect,
-  { do: 'look' | 'declare' | 'seed' | 'purge' | 'consume' | 'barrier' | 'close' | 'requeue' | 'ack' }
+  {
+    do: 'look' | 'declare' | 'seed' | 'probe' | 'purge' | 'consume' | 'barrier' | 'close' | 'requeue' | 'ack';
+  }
 >;
 
 /** Carries out what the protocol wants of the register. */

@@ -58,8 +58,12 @@ export interface WireBook {
   readonly knows: boolean;
   /** The first look on its line that showed nothing behind a stray. */
   readonly emptyAt: number;
-  /** It has purged the queue while it had something of it in hand. */
+  /** It has shown that it may publish. */
+  readonly tried: boolean;
+  /** It has purged the queue while it had something of it in hand, then seeded, and then seen one message there. */
   readonly purged: boolean;
+  readonly seeded: boolean;
+  readonly alone: boolean;
 }
 
 /** What a contender is seen from outside, for the checks. Nothing of it is known to the code under test. */
@@ -76,6 +80,8 @@ export interface Watched {
   keptTag: number;
   book: WireBook;
   grantedHandOut: number;
+  /** On its own clock: since when it has had what it replaces, or has owed a token after that. */
+  replacingSince: number | undefined;
   /** Whether what was read last was a token, live or not. */
   handedToken: boolean;
   /** Number of the token that was read last. */

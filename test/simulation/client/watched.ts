@@ -7,6 +7,7 @@ export const newWatched = (): Watched => ({
   provenAt: undefined,
   handOut: 0,
   grantedHandOut: 0,
+  replacingSince: undefined,
   handedToken: false,
   deliveryTag: 0,
   keptSince: 0,

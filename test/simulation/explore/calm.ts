@@ -22,6 +22,7 @@ export function settleDown(
   take: (step: Step) => void,
 ): number {
   const { model } = world;
+  const { healsWithinMs = HEALED_MS } = world.config;
   world.calm = true;
   let from = model.now;
   forgetPlaces(world);
@@ -46,7 +47,7 @@ export function settleDown(
         continue;
       }
       const next = patience.before(nextInstant(world));
-      if (next === undefined || next - from > HEALED_MS) {
+      if (next === undefined || next - from > healsWithinMs) {
         if (!endForgotten(world, take)) throw stuck(world);
         from = model.now;
         continue;
@@ -128,7 +129,7 @@ function stuck(world: World): Violation {
   );
   return new Violation(
     'it heals',
-    `after ${HEALED_MS} ms without faults, still there: ${waiting.join(', ')}; ${queueOf(world)}`,
+    `after ${world.config.healsWithinMs ?? HEALED_MS} ms without faults, still there: ${waiting.join(', ')}; ${queueOf(world)}`,
   );
 }
 

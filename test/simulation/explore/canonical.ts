@@ -150,8 +150,10 @@ function contenderOf(
     world.model.handOuts - handOut,
     world.model.handOuts - grantedHandOut,
   );
-  const { goneAt, knows, emptyAt, purged } = watched.book;
-  parts.push(Math.min(101, now - goneAt), knows, Math.min(2_001, now - emptyAt), purged, watched.handedToken);
+  const { goneAt, knows, emptyAt, tried, purged, seeded, alone } = watched.book;
+  parts.push(Math.min(101, now - goneAt), knows, Math.min(2_001, now - emptyAt), watched.handedToken);
+  const { replacingSince } = watched;
+  parts.push(tried, purged, seeded, alone, replacingSince !== undefined && replacingSince - mono);
   parts.push(
     watched.read,
     watched.token,

@@ -2,7 +2,7 @@ import { nextBase } from '../../../src/protocol/fence.ts';
 import { mintToken, writeEntry } from '../client/record.ts';
 import { openChannel, openConnection, send } from '../model/index.ts';
 import { enabled } from '../scheduler/enabled.ts';
-import { JUNK } from '../scheduler/faults.ts';
+import { JUNK, outsiderChannel } from '../scheduler/faults.ts';
 import type { Step } from '../scheduler/step.ts';
 import { EPOCH_MS, type World } from '../world.ts';
 
@@ -19,6 +19,9 @@ export function prepare(world: World, take: (step: Step) => void): void {
     // Two clients had seeded, and the one that was first came last.
     const older =
       prepared === 'older seed behind' ? [mintToken(world, nextBase(wall - 1, 0n), wall - 1)] : [];
+    const late =
+      prepared === 'older seed on its way' ? mintToken(world, nextBase(wall - 1, 0n), wall - 1) : undefined;
+    if (late !== undefined) send(model, outsiderChannel(world, 'lock'), { do: 'publish', ...late });
     const token = mintToken(world, nextBase(wall, 0n), wall);
     for (const seed of [{ ...token, returns }, ...older]) send(model, channel, { do: 'publish', ...seed });
   }

@@ -54,7 +54,7 @@ export function end(channel: Channel): void {
 }
 
 /** channel.close by the broker. */
-export function refuse(channel: Channel, code: 404 | 406): void {
+export function refuse(channel: Channel, code: 403 | 404 | 406): void {
   end(channel);
   channel.down.push({ is: 'closed', code });
 }

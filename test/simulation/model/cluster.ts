@@ -3,9 +3,9 @@ import { channelsOn, detach, suspect, trust } from './queue.ts';
 import { type Channel, type Connection, type Model, QUEUES, type QueueName } from './state.ts';
 
 /** A connection to a node. */
-export function openConnection(model: Model, node = 0): number {
+export function openConnection(model: Model, node = 0, readsOnly = false): number {
   model.lastId += 1;
-  model.connections.set(model.lastId, { id: model.lastId, node, isOpen: true, blocked: false });
+  model.connections.set(model.lastId, { id: model.lastId, node, isOpen: true, blocked: false, readsOnly });
   return model.lastId;
 }
 

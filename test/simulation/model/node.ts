@@ -202,10 +202,14 @@ function publish(
   frame: Extract<ClientFrame, { do: 'publish' }>,
 ): void {
   const { label, body, expirationMs, returns = 0 } = frame;
+  const connection = model.connections.get(channel.connection);
   if (model.alarm) {
-    const connection = model.connections.get(channel.connection);
     if (connection !== undefined) connection.blocked = true;
     channel.up.unshift(frame);
+    return;
+  }
+  if (connection?.readsOnly) {
+    refuse(channel, 403);
     return;
   }
   const expiresAt = expirationMs === undefined ? undefined : model.now + expirationMs;

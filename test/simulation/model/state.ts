@@ -47,7 +47,7 @@ export type ServerFrame =
   | { readonly is: 'declare-ok'; readonly ready: number; readonly consumers: number }
   | { readonly is: 'delete-ok' | 'purge-ok' | 'cancel-ok' | 'close-ok' | 'confirm' | 'returned' }
   | { readonly is: 'consume-ok' | 'cancel'; readonly of: QueueName }
-  | { readonly is: 'closed'; readonly code: 404 | 406 }
+  | { readonly is: 'closed'; readonly code: 403 | 404 | 406 }
   | {
       readonly is: 'deliver';
       readonly of: QueueName;
@@ -127,6 +127,8 @@ export interface Connection {
   isOpen: boolean;
   /** It published during an alarm: the broker does not read from it and does not watch its heartbeat. */
   blocked: boolean;
+  /** Its user may not publish. */
+  readonly readsOnly: boolean;
 }
 
 /** `stalled`: nothing passes and nobody knows. `down`: both ends know. `given-up`: consumers there were suspected, too. */

@@ -99,7 +99,7 @@ export const REGISTER: readonly RuleMutant[] = [
     name: 'no proof of the token after the reading',
     world: FLAPS,
     edits: [
-      ...one(STATEFUL, "proofs: contender.at === 'verifying' ? 2 : 1 }", 'proofs: 0 }'),
+      ...one(STATEFUL, 'proofs: proofsFrom(contender) }', 'proofs: 0 }'),
       ...one(
         STATEFUL,
         "return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, around, rules));",
@@ -130,9 +130,9 @@ export const REGISTER: readonly RuleMutant[] = [
     world: FLAPS,
     edits: one(
       KEEPING,
-      'if (entry.id === kept.entry.id || entry.id === away?.entry.id || entry.fence >= place.fence)',
+      'if (entry.id === kept.entry.id || entry.id === away?.entry.id) return superseded(state);',
       `if (entry.id === kept.entry.id) return { state: { ...state, kept: arrived }, effects: [] };
-  if (entry.id === away?.entry.id || entry.fence >= place.fence)`,
+  if (entry.id === away?.entry.id) return superseded(state);`,
     ),
   },
   {
@@ -141,8 +141,8 @@ export const REGISTER: readonly RuleMutant[] = [
     edits: [
       ...one(
         KEEPING,
-        'entry.id === away?.entry.id || entry.fence >= place.fence)',
-        'entry.id === away?.entry.id)',
+        "  if (entry.fence >= place.fence) return { state, effects: [], verdict: { is: 'suspect', deliveryTag } };\n",
+        '',
       ),
       ...one(KEEPING, '  if (returns > 0) return superseded(state);\n', ''),
     ],

@@ -1,10 +1,27 @@
-import { OPENING, one, type RuleMutant, WAITING } from './mutant.ts';
+import type { Edit } from '../../sabotage/mutant.ts';
+import { one, type RuleMutant, WAITING } from './mutant.ts';
 
 const RENEWING = 'src/protocol/contender/renewing.ts';
+const RENEW = 'src/protocol/contender/renew.ts';
 const WIRE = 'test/simulation/checks/wire.ts';
 
-const PURGE = "[{ do: 'purge', call }],";
-const NO_PURGE = "[{ do: 'ack', line, deliveryTag }, { do: 'look', call }],";
+const UNWATCHED: readonly Edit[] = one(
+  WIRE,
+  'export function checkAck(',
+  'export function checkAck() {}\nfunction unused(',
+);
+const NO_PURGE = one(
+  RENEW,
+  "emptiesQueue(state) ? 'probe' : 'purge', around)",
+  "emptiesQueue(state) ? 'probe' : 'seed', around)",
+);
+const NO_LOOK = one(
+  RENEWING,
+  "return state.crowded ? ackAnd(state, 'await', around) : ask(state, 'look', around);",
+  "return ackAnd(state, 'await', around);",
+);
+const ANY_NUMBER = one(RENEWING, 'return depth.ready === 1 ?', 'return depth.ready > 0 ?');
+const ACK_FIRST = one(RENEW, 'releases && traits.version[0] < 4', 'releases && traits.version[0] < 9');
 
 /** Rules of putting a new token in the place of what is in hand. */
 export const RENEWALS: readonly RuleMutant[] = [
@@ -12,27 +29,59 @@ export const RENEWALS: readonly RuleMutant[] = [
     trap: 4,
     name: 'a token is acked without a purge',
     world: 'long log, older seed',
-    edits: [
-      ...one(OPENING, "phase: 'purging', rejoins", "phase: 'looking', rejoins"),
-      ...one(OPENING, PURGE, NO_PURGE),
-    ],
+    edits: [...NO_PURGE, ...ANY_NUMBER],
   },
   {
     trap: 4,
-    name: 'the same, and nobody watches the ack',
+    name: 'a token is acked without a purge, and nobody watches the ack',
     world: 'long log, older seed',
+    edits: [...NO_PURGE, ...ANY_NUMBER, ...UNWATCHED],
+  },
+  {
+    name: 'the old token is acked without a look at what is ready',
+    world: 'replacing: who may not',
+    edits: NO_LOOK,
+  },
+  {
+    name: 'the old token is acked although more than the new one is ready, and nobody watches the ack',
+    world: 'replacing: an older seed',
+    edits: [...ANY_NUMBER, ...UNWATCHED],
+  },
+  {
+    name: 'the old token is acked before the new one is confirmed',
+    world: 'replacing: publishes stuck',
+    edits: ACK_FIRST,
+  },
+  {
+    name: 'the old token is acked before the new one is confirmed, and nobody watches the ack',
+    world: 'replacing: publishes stuck',
+    edits: [...ACK_FIRST, ...UNWATCHED],
+  },
+  {
+    name: 'on 3.x nobody tries whether a token can be published',
+    world: 'replacing: who may not publish, 3.10',
+    edits: one(RENEW, "emptiesQueue(state) ? 'probe' : 'purge', around)", "'purge', around)"),
+  },
+  {
+    name: 'on 3.x nobody tries whether a token can be published, and nobody watches the ack',
+    world: 'replacing: who may not publish, 3.10',
     edits: [
-      ...one(OPENING, "phase: 'purging', rejoins", "phase: 'looking', rejoins"),
-      ...one(OPENING, PURGE, NO_PURGE),
-      ...one(WIRE, '|| watched.book.purged) return;', '|| watched.handedToken) return;'),
+      ...one(RENEW, "emptiesQueue(state) ? 'probe' : 'purge', around)", "'purge', around)"),
+      ...UNWATCHED,
     ],
   },
   {
-    name: 'what was acked is not replaced',
+    name: 'an answer that does not come is awaited for ever',
+    world: 'replacing: lines',
+    edits: one(RENEWING, 'around.now.mono < state.until ? [state, []] : late(state, around)', '[state, []]'),
+  },
+  {
+    name: 'nobody looks whether the new token has come',
+    world: 'replacing: purged in between',
     edits: one(
       RENEWING,
-      "      return event.depth === 'absent' || event.depth.ready > 0",
-      '      return event.depth',
+      "return ask({ ...state, rounds: state.rounds + 1 }, 'look', around);",
+      'return [{ ...state, until: around.now.mono + ARRIVAL_MS }, []];',
     ),
   },
   {
@@ -60,20 +109,21 @@ export const RENEWALS: readonly RuleMutant[] = [
     edits: one(WAITING, 'if (state.strays >= STRAYS_AT_MOST)', 'if (state.strays >= 0)'),
   },
   {
-    name: 'what comes after the ack is kept',
+    name: 'a new token that somebody has purged is not replaced',
+    world: 'replacing: purged in between',
     edits: one(
       RENEWING,
-      "return [state, [...saw, { do: 'ack', line: event.line, deliveryTag }]];",
-      'return [state, saw];',
+      'if (depth.ready === 0) return seedAgain(state, around);',
+      'if (depth.ready === 0) return endHere(state, consume(state));',
     ),
   },
   {
-    name: 'what comes back during the purge is taken for what was in hand',
-    world: 'starting over, a flap',
+    name: 'a seed that failed after the ack is not tried again',
+    world: 'replacing: a lost line, 3.10',
     edits: one(
       RENEWING,
-      "return state.phase === 'purging'\n        ? endHere(state, consume(state)) // the broker had taken it back\n",
-      "return state.phase === 'purging'\n        ? [state, []]\n",
+      "state.owedUntil === undefined || error.code === 'closed'",
+      "state.phase !== 'looking'",
     ),
   },
 ];

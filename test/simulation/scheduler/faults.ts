@@ -17,6 +17,7 @@ import {
   purge,
   QUEUES,
   type QueueName,
+  ready,
   restartNode,
   restoreLink,
   send,
@@ -75,6 +76,7 @@ export function room(world: World, fault: Fault): { targets: number; variants: n
       return { targets: 1, variants: queues };
     case 'second-seed':
     case 'stale-seed':
+    case 'purge-new':
       return { targets: 1, variants: 1 };
   }
 }
@@ -107,6 +109,13 @@ export function applies(world: World, fault: Fault, target: number): boolean {
     }
     case 'lazy-close':
       return victim(clients[target]) !== undefined;
+    case 'purge-new': {
+      const isReplacing = clients.some((each) =>
+        each.contenders.some(({ state }) => state.at === 'renewing'),
+      );
+      const { lock } = model.queues;
+      return isReplacing && lock !== undefined && ready(lock).length > 0;
+    }
     case 'flap':
     case 'leader':
     case 'cut': {
@@ -200,6 +209,9 @@ export function inflict(world: World, fault: Fault, target: number, variant: num
     case 'alarm':
       setAlarm(model, true);
       break;
+    case 'purge-new':
+      purge(model, 'lock', 'purge');
+      break;
     case 'purge':
       purge(model, queue, 'purge');
       break;
@@ -276,7 +288,7 @@ function victim(client: Client | undefined): number | undefined {
     ?.channel;
 }
 
-function outsiderChannel(world: World, of: QueueName): number {
+export function outsiderChannel(world: World, of: QueueName): number {
   const connection = openConnection(world.model, world.model.leaders[of]);
   world.outsiders = [...world.outsiders, connection];
   return openChannel(world.model, connection);

@@ -3,6 +3,7 @@ import { watchBroker } from '../checks/fences.ts';
 import { checkToldAtAll, validMs } from '../checks/leases.ts';
 import { forgetPlacesOn } from '../checks/order.ts';
 import { Violation } from '../checks/state.ts';
+import { checkReplacing } from '../checks/wire.ts';
 import { answered } from '../client/calls.ts';
 import { acquire, dispatch, isOver, nameOf, readOwn } from '../client/contender.ts';
 import { dial, lineEnded } from '../client/lines.ts';
@@ -131,6 +132,7 @@ function carryOut(world: World, step: Step): void {
       break;
     case 'advance':
       checkToldAtAll(world);
+      checkReplacing(world);
       pass(world, step.ms);
       world.outsiders = dismissOutsiders(world);
       sweep(model, (channel) => isWatched(world, channel));

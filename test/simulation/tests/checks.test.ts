@@ -171,11 +171,13 @@ describe('the wire', () => {
     rejects(() => checkPurge(world, purging), /is purged 0 ms/);
   });
 
-  it('rejects the ack of a token before a purge', () => {
+  it('rejects the ack of a token before another one is known to be alone behind it', () => {
     const { watched } = waiter.contender;
     const has = { ...waiter.contender, watched: { ...watched, handedToken: true, deliveryTag: 7 } };
-    rejects(() => checkAck(has, 7), /acked without a purge/);
-    has.watched.book = { ...watched.book, purged: true };
-    checkAck(has, 7);
+    rejects(() => checkAck(world, has, 7), /acked without a purge/);
+    has.watched.book = { ...watched.book, purged: true, seeded: true };
+    rejects(() => checkAck(world, has, 7), /known to be alone/);
+    has.watched.book = { ...has.watched.book, alone: true };
+    checkAck(world, has, 7);
   });
 });

@@ -29,7 +29,9 @@ export async function provideBroker(options: ProvideOptions = {}): Promise<Provi
   const given = process.env.BATON_URL;
   if (given) return useGiven(given);
   if (version === '4.0' || version === '4.3') return startVersion(version, log, options);
-  const container = version === undefined ? await tryDocker(log, options.management ?? false) : undefined;
+  // A container is not given plugins or a configuration.
+  const any = version === undefined && options.config === undefined && options.plugins === undefined;
+  const container = any ? await tryDocker(log, options.management ?? false) : undefined;
   return container ?? startPrivateNode(findInstallation() ?? (await install(log)), options);
 }
 

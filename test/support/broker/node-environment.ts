@@ -35,8 +35,8 @@ export function nodeEnvironment({
     RABBITMQ_SCHEMA_DIR: `${home}/schema`,
     RABBITMQ_ENABLED_PLUGINS_FILE: `${home}/enabled_plugins`,
     RABBITMQ_PID_FILE: `${home}/pid`,
-    // Else Erlang writes it into the folder that the tests run in.
-    ERL_CRASH_DUMP: `${home}/erl_crash.dump`,
+    // Else a node whose folder is gone leaves a crash dump in the folder that the tests run in.
+    ERL_CRASH_DUMP_BYTES: '0',
     RABBITMQ_DIST_PORT: String(distributionPort),
     // The script then becomes the node (exec) instead of being its parent, so the guard's child is the node itself.
     RABBITMQ_ALLOW_INPUT: '1',

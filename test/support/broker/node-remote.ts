@@ -48,6 +48,8 @@ export class NodeRemote implements Remote {
     const { home } = this.#handle;
     return {
       PATH: process.env.PATH,
+      // Else a node whose folder is gone leaves a crash dump in the folder that the tests run in.
+      ERL_CRASH_DUMP_BYTES: '0',
       HOME: home,
       LANG: 'C.UTF-8',
       RABBITMQ_CONF_ENV_FILE: `${home}/env.conf`,

@@ -18,7 +18,7 @@ export interface Installation {
   readonly bin: string;
 }
 
-type PrivateNodeOptions = Pick<ProvideOptions, 'management' | 'schedulers'>;
+type PrivateNodeOptions = Pick<ProvideOptions, 'management' | 'schedulers' | 'plugins' | 'config' | 'files'>;
 
 /** Ports are chosen before the node takes them, so somebody else may be faster. */
 const ATTEMPTS = 3;
@@ -39,7 +39,13 @@ export async function startPrivateNode(
 
 async function boot(
   { how, root, bin }: Installation,
-  { management = false, schedulers = 'light' }: PrivateNodeOptions,
+  {
+    management = false,
+    schedulers = 'light',
+    plugins = [],
+    config = () => [],
+    files = {},
+  }: PrivateNodeOptions,
 ): Promise<ProvidedBroker> {
   // The guard's socket must lie outside the root: the path of a unix socket must stay under 108 bytes.
   const outer = await mkdtemp(join(tmpdir(), 'batonmq-'));
@@ -65,7 +71,13 @@ async function boot(
     socket,
     bin,
   };
-  await writeHome(join(root, home), port, managementPort);
+  await writeHome(join(root, home), {
+    port,
+    managementPort,
+    plugins: management ? ['rabbitmq_management', ...plugins] : plugins,
+    config: config(home),
+    files,
+  });
 
   const output = join(outer, 'output.log');
   const command = enterRoot(root, [join(bin, 'rabbitmq-server')], { dieWithParent: true });
@@ -116,9 +128,18 @@ async function boot(
   }
 }
 
-async function writeHome(home: string, port: number, managementPort: number | undefined): Promise<void> {
+interface Home extends Required<Pick<ProvideOptions, 'plugins' | 'files'>> {
+  readonly port: number;
+  readonly managementPort: number | undefined;
+  readonly config: readonly string[];
+}
+
+async function writeHome(
+  home: string,
+  { port, managementPort, plugins, config, files }: Home,
+): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const config = [
+  const lines = [
     `listeners.tcp.1 = 127.0.0.1:${port}`,
     'loopback_users = none',
     // The default is 50 MB free on the disk, relative ones depend on the machine's memory: no alarm of that kind here.
@@ -126,12 +147,11 @@ async function writeHome(home: string, port: number, managementPort: number | un
     ...(managementPort === undefined
       ? []
       : [`management.tcp.port = ${managementPort}`, 'management.tcp.ip = 127.0.0.1']),
+    ...config,
   ];
-  await writeFile(join(home, 'rabbitmq.conf'), `${config.join('\n')}\n`);
-  await writeFile(
-    join(home, 'enabled_plugins'),
-    managementPort === undefined ? '[].\n' : '[rabbitmq_management].\n',
-  );
+  await writeFile(join(home, 'rabbitmq.conf'), `${lines.join('\n')}\n`);
+  await writeFile(join(home, 'enabled_plugins'), `[${plugins.join(',')}].\n`);
+  for (const [name, text] of Object.entries(files)) await writeFile(join(home, name), text);
   // Stands in for the distribution's /etc/rabbitmq/rabbitmq-env.conf, which would win over our environment.
   await writeFile(join(home, 'env.conf'), '');
   await writeFile(join(home, '.erlang.cookie'), randomBytes(15).toString('hex'), { mode: 0o400 });

@@ -10,6 +10,12 @@ export interface ProvideOptions {
   readonly management?: boolean;
   /** Of private nodes: how many schedulers and I/O threads they have. `light` by default. */
   readonly schedulers?: Schedulers;
+  /** Of private nodes: further plugins. */
+  readonly plugins?: readonly string[];
+  /** Of private nodes: further lines of rabbitmq.conf, given the node's folder as the node sees it. */
+  readonly config?: (home: string) => readonly string[];
+  /** Of private nodes: files in the node's folder, by name. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** `light`: one each, so that several nodes share few cores; `default`: RabbitMQ's own, which are for all cores. */

@@ -53,10 +53,7 @@ const PLACES: Record<string, { hooks: (call: () => void) => Hooks; heard: boolea
     heard: true,
   },
   'a listener to the signal of a run': {
-    hooks: (call) => ({
-      schedule: (it) => it.once('done', () => void it.stop()),
-      run: ({ signal }) => signal.addEventListener('abort', call),
-    }),
+    hooks: (call) => ({ run: ({ signal }) => signal.addEventListener('abort', call) }),
     heard: true,
   },
 };
@@ -92,35 +89,26 @@ test.each(Object.entries(INSIDE))(
   '%s that calls back in changes nothing of what happens',
   async (_, { hooks }) => {
     const inside: Inside = {};
+    const failed: unknown[] = [];
     let calls = 0;
-    let isInside = false;
-    const trace: unknown[] = [];
     const happened = await live(
       hooks(() => {
         calls += 1;
-        if (isInside) return;
-        isInside = true;
+        if (calls > 10) return; // each call back may lead to another one
         const { baton, lease } = inside;
-        const work = async () => {
-          const other = await baton?.lock('elsewhere').acquire();
-          await other?.release();
-        };
-        if (lease?.signal.aborted) void lease.release();
-        void lease?.verify().catch(() => {});
-        void baton
-          ?.lock('a')
-          .acquire({ timeoutMs: 0 })
-          .catch(() => {});
-        work()
-          .catch((error) => trace.push(error.code))
-          .finally(() => {
-            isInside = false;
-          });
+        const take = async (lock: string) => (await baton?.lock(lock).tryAcquire())?.release();
+        const work = [
+          take('elsewhere'),
+          take('a'),
+          lease?.verify(),
+          lease?.signal.aborted && lease.release(),
+        ];
+        for (const each of work) void Promise.resolve(each).catch((error) => failed.push(error.code));
       }),
       inside,
     );
     expect(calls).toBeGreaterThan(0);
     expect(happened).toEqual(await UNDISTURBED);
-    expect(trace.filter((code) => code !== 'closed')).toEqual([]);
+    expect(failed.filter((code) => code !== 'closed' && code !== 'lease-lost')).toEqual([]);
   },
 );

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { z } from 'zod';
 import type { Coordinator, Lease, Logger, Schedule, ScheduledRun, StateSchema } from '../../../src/index.ts';
 import { ManualClock, TestBroker } from '../../../src/testing/index.ts';
@@ -96,9 +97,10 @@ export async function live(hooks: Hooks, inside: Inside = {}) {
   const schedule = baton.schedule(
     'jobs',
     '* * * * *',
-    (run) => {
+    async (run) => {
       hooks.run?.(run);
       happened.push(`ran ${run.tick.getUTCMinutes()}`);
+      if (run.tick.getUTCMinutes() === 6) await once(run.signal, 'abort');
       if (run.tick.getUTCMinutes() % 3 === 0) throw new Error('no paper');
     },
     { timezone: 'UTC' },
@@ -112,7 +114,7 @@ export async function live(hooks: Hooks, inside: Inside = {}) {
   await clock.advance(100);
   await remember({ v: 1, done: Date.parse('2028-01-01') });
   await clock.advance(2_000);
-  await remember({ v: 1, done: clock.now().wall - MINUTE });
+  await remember({ v: 1, done: Math.floor(clock.now().wall) - MINUTE });
   await clock.advance(4 * MINUTE);
   broker.restart();
   await clock.advance(MINUTE);

@@ -36,6 +36,7 @@ const PACKAGE_USERS: Readonly<Record<string, (path: string) => boolean>> = {
     inFolder(path, 'src/cli') ||
     [
       'src/options.ts',
+      'src/urls.ts',
       'src/validation.ts',
       'src/protocol/token.ts',
       'src/protocol/register/entry.ts',
@@ -143,14 +144,15 @@ const printsNothing = forbids(
   'the library prints nothing',
   inLibrary,
 );
-/** A job that cannot run, and nobody listens: that is worth a word on the user's screen, and nothing else is. */
-const warnsInOnePlace = forbids(
+/** A job that cannot run and nobody listens, a wait for oneself: these are worth a word on the user's screen, and nothing else is. */
+const WARN = ['src/jobs/trouble.ts', 'src/own-holds.ts'];
+const warnsInFewPlaces = forbids(
   /\bemitWarning\b/,
-  'only a schedule in trouble warns',
-  (path) => inLibrary(path) && path !== 'src/jobs/trouble.ts',
+  'a warning of the process is for what would go unnoticed',
+  (path) => inLibrary(path) && !WARN.includes(path),
 );
 
-export const libraryPrintsNothing: Rule = (files) => [...printsNothing(files), ...warnsInOnePlace(files)];
+export const libraryPrintsNothing: Rule = (files) => [...printsNothing(files), ...warnsInFewPlaces(files)];
 
 /** Inside a step of ours a listener's exception would end it half-way, and a call back would find it half done. */
 export const usersAreCalledInOnePlace = forbids(
@@ -163,7 +165,9 @@ export const usersAreCalledInOnePlace = forbids(
 export const nothingWaitsForFakes = forbids(
   /\b(?:queueMicrotask|setImmediate|nextTick|setTimeout|setInterval)\b|\bnode:(?:timers|perf_hooks)\b/,
   'fake timers would stop this',
-  (path) => inLibrary(path) && !/^src\/(?:callbacks|clock)\.ts$|^src\/broker\/(?!memory)/.test(path),
+  (path) =>
+    inLibrary(path) &&
+    !/^src\/(?:callbacks|clock|testing\/fake-timers)\.ts$|^src\/broker\/(?!memory)/.test(path),
 );
 
 /** What others wrote is made visible there, and nothing is cut off at the end. */

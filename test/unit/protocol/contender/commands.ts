@@ -161,9 +161,14 @@ function progress(
     });
   } else if (state.at === 'delaying') {
     passUntilDue(who, process, 0);
-  } else if (state.at === 'waiting' || 'asked' in state || state.at === 'verifying') {
-    const what = state.at === 'waiting' ? 'live' : 'proof';
-    who.deliver(state.line, ...messageOf({ what, step }, who, process, queue));
+  } else if (
+    state.at === 'waiting' ||
+    'asked' in state ||
+    state.at === 'verifying' ||
+    (state.at === 'renewing' && state.phase === 'arriving' && state.line !== undefined)
+  ) {
+    const what = 'asked' in state || state.at === 'verifying' ? 'proof' : 'live';
+    who.deliver(state.line ?? 0, ...messageOf({ what, step }, who, process, queue));
   } else if (
     state.at === 'closing' &&
     (closeFirst || call === undefined) &&
@@ -172,9 +177,12 @@ function progress(
     close(who, state.line, 'orderly');
   } else if (call !== undefined) {
     if (call.do === 'seed') seed(process, queue);
-    answer(who, call, { ready: 0, consumers: 0 });
+    const hasSeeded = state.at === 'renewing' && state.owedUntil === undefined;
+    answer(who, call, { ready: hasSeeded ? 1 : 0, consumers: 0 });
   }
 }
+
+const ANSWERS = { seed: 'seeded', probe: 'probed', purge: 'purged' } as const;
 
 /** Answers a call as the broker would. `ready` below 0 means that there is no queue. */
 export function answer(
@@ -185,7 +193,7 @@ export function answer(
   if (asked === 'look') who.feed({ type: 'looked', call, depth: depth.ready < 0 ? 'absent' : depth });
   else if (asked === 'declare')
     who.feed({ type: 'declared', call, depth: { ...depth, ready: Math.max(0, depth.ready) } });
-  else who.feed({ type: asked === 'seed' ? 'seeded' : 'purged', call });
+  else who.feed({ type: ANSWERS[asked], call });
 }
 
 /** A line's channel ends. The driver never tells of the end of a channel twice. */

@@ -9,6 +9,7 @@ const TYPES: readonly Type[] = [
   'declared',
   'seeded',
   'purged',
+  'probed',
   'call-failed',
   'consuming',
   'delivered',
@@ -35,6 +36,7 @@ function eventFor(state: ContenderState, type: Type, shift = 0): ContenderEvent 
       return { type, call, depth: { ready: 0, consumers: 0 } };
     case 'seeded':
     case 'purged':
+    case 'probed':
       return { type, call };
     case 'call-failed':
       return { type, call, error: retryable };
@@ -73,7 +75,7 @@ describe.each(all)('a contender that is %s', (name, state) => {
     const aged = TYPES.filter((type) =>
       Object.keys(eventFor(state, type)).some((key) => key === 'line' || key === 'call'),
     );
-    expect(aged.length).toBe(10);
+    expect(aged.length).toBe(11);
     for (const type of aged) {
       for (const shift of [1, 3, -1]) {
         const [next, effects] = feed(state, eventFor(state, type, shift));

@@ -26,6 +26,7 @@ export const RULES: Rules = {
 export const TRY: Rules = { ...RULES, mode: 'try' };
 export const V4_3 = { version: [4, 3, 6] } as const;
 export const V4_0 = { version: [4, 0, 5] } as const;
+export const V3_10 = { version: [3, 10, 8] } as const;
 /** What is to be minded on RabbitMQ 4, which everything here is on unless told otherwise, and on 3. */
 export const ON_4: Recreation = { recreateAfterMs: 50, looksFirst: false };
 export const ON_3: Recreation = { recreateAfterMs: 100, looksFirst: true };
@@ -226,7 +227,12 @@ export function renewing(
     deliveryTag: 2,
     phase,
     crowded: false,
+    surfaced: undefined,
+    until: NOW.mono + 5_000,
+    owedUntil: undefined,
+    rounds: 0,
     rejoins: false,
+    releases: false,
     abandoned: false,
     ...changes,
   };
@@ -281,7 +287,7 @@ export function place(state: ContenderState): string {
     case 'opening':
       return `opening/${state.phase}`;
     case 'renewing':
-      return `renewing/${state.phase}${state.abandoned ? '+abandoned' : ''}`;
+      return `renewing/${state.phase}${state.owedUntil === undefined ? '' : '+owed'}${state.abandoned ? '+abandoned' : ''}`;
     case 'waiting':
       return `waiting${state.stray ? '+stray' : ''}${state.abandoned ? '+abandoned' : ''}`;
     case 'delaying':

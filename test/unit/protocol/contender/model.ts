@@ -46,7 +46,8 @@ export class Met {
 /** Ends every contender, with a broker that answers everything, and demands that nothing is left. */
 function drain(who: WatchedContender, process: Process): void {
   if (who.state.at !== 'closing') who.feed({ type: 'shutdown' });
-  for (let turns = 0; turns < 20 && !who.isOver; turns++) {
+  for (let turns = 0; turns < 60 && !who.isOver; turns++) {
+    if (who.state.at === 'renewing' && who.state.phase === 'arriving') who.feed({ type: 'shutdown' });
     if (who.state.at === 'closing') passUntilDue(who, process, 0);
     const call = who.calls[0];
     if (call !== undefined) answer(who, call, { ready: 0, consumers: 0 });

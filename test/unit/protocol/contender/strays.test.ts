@@ -137,12 +137,13 @@ describe('a caller that waits less than the grace', () => {
       [wake, { now: later(2_000) }],
       [looked(0, LINE + 2), { now: later(2_001) }],
       [{ type: 'purged', call: LINE + 3 }, {}],
-      [looked(0, LINE + 4), {}],
-      [{ type: 'seeded', call: LINE + 5 }, {}],
+      [{ type: 'seeded', call: LINE + 4 }, {}],
+      [looked(1, LINE + 5), {}],
+      [delivered(0), {}],
       [{ type: 'closed', line: LINE, scope: 'channel' }, {}],
     ]);
     expect(place(end)).toBe('released');
-    expect(names(all)).toBe('look purge ack look seed know close end');
+    expect(names(all)).toBe('look purge seed look ack saw know close end');
   });
 
   test('is told once: a second give-up and the end of a try say nothing more', () => {
@@ -318,11 +319,11 @@ describe('one foreign message after the other', () => {
     const call = 'turn' in state ? state.turn : 0;
     const [next, effects] = run(state, RULES, [
       [{ type: 'purged', call }, {}],
-      [delivered(0, junkBody), {}],
       [{ type: 'seeded', call: call + 1 }, {}],
+      [delivered(0, junkBody), {}],
     ]);
-    expect(names(effects)).toBe('ack seed ack');
-    expect(place(next)).toBe('waiting');
+    expect(names(effects)).toBe('seed ack ack');
+    expect(place(next)).toBe('renewing/arriving+owed');
   });
 
   test('is counted for each place in line apart', () => {

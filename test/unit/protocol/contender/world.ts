@@ -6,6 +6,7 @@ import type {
   Effect,
   Rules,
 } from '../../../../src/protocol/contender/types.ts';
+import { surfacedSeed } from '../../../../src/protocol/contender/waiting.ts';
 import type { Instant } from '../../../../src/protocol/instant.ts';
 import { decodeMessage } from '../../../../src/protocol/token.ts';
 import { type Arrival, isOdd, isProof } from './arrival.ts';
@@ -53,6 +54,8 @@ export class WatchedContender {
   #emptyLooks: number[] = [];
   /** It has lost its hold to a token that must not be given back, and replaces that for others. */
   #replacesForOthers = false;
+  /** What was delivered last, if it must not be given back. */
+  #surfaced: { readonly id: string; readonly key: string } | undefined;
   /** What was ready has been purged, on the line that is open. */
   #purged = false;
 
@@ -83,6 +86,8 @@ export class WatchedContender {
     const arrival: Arrival = { message, nacked, at: this.#process.now.mono, isFirst };
     this.#delivered.set(`${line}/${this.#lastTag}`, arrival);
     this.#arrived = arrival;
+    const isRead = 'line' in this.state && this.state.line === line && this.state.at !== 'opening';
+    if (isRead) this.#surfaced = this.#surfacedIn(message, `${line}/${this.#lastTag}`);
     if (isFirst) {
       this.#seenBeforeDelivery = this.#process.highestSeen;
       this.#first = arrival;
@@ -106,6 +111,15 @@ export class WatchedContender {
     for (const effect of effects) this.#watch(effect, before);
     this.#watchRelease(event, before, effects);
     this.#check();
+  }
+
+  /** Also when the broker took it back and hands it over again: then it has come back once. */
+  #surfacedIn(message: Arrival['message'], key: string): { id: string; key: string } | undefined {
+    if (message.kind !== 'token') return undefined;
+    const { id } = message.token;
+    if ('hold' in this.state && this.state.hold.id === id) return undefined;
+    const isSurfaced = id === this.#surfaced?.id || surfacedSeed(message, this.#process) !== undefined;
+    return isSurfaced ? { id, key } : undefined;
   }
 
   /** With the token in hand a release takes the mark away; with a question under way it awaits the answer. */
@@ -154,6 +168,7 @@ export class WatchedContender {
       case 'look':
       case 'declare':
       case 'seed':
+      case 'probe':
       case 'purge':
         if (effect.do === 'declare') this.#book.declared();
         rule(!this.calls.some(({ call }) => call === effect.call), 'a call number is used twice');
@@ -172,15 +187,20 @@ export class WatchedContender {
         break;
       case 'close':
         rule(this.lines.has(effect.line), 'a line that never was is closed');
+        rule(!this.#surfaced?.key.startsWith(`${effect.line}/`), 'a seed that surfaced is given back');
         if (this.lines.get(effect.line) === 'open') this.lines.set(effect.line, 'closing');
         break;
       case 'ack':
       case 'reject':
       case 'requeue': {
-        const arrival = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`);
+        const key = `${effect.line}/${effect.deliveryTag}`;
+        const arrival = this.#delivered.get(key);
         const kind = arrival?.message.kind;
         if (effect.do === 'ack') {
-          rule(kind === 'probe' || kind === 'stray' || this.#purged, `ack of a ${kind} before a purge`);
+          const isLeft = key === this.#surfaced?.key && this.state.at !== 'renewing';
+          const isFree = kind === 'probe' || kind === 'stray' || isLeft;
+          rule(isFree || this.#purged, `ack of a ${kind} before a purge`);
+          if (key === this.#surfaced?.key) this.#surfaced = undefined;
           break;
         }
         rule(arrival !== undefined && kind === 'token', `${effect.do} of a ${kind}`);
@@ -294,6 +314,7 @@ export class WatchedContender {
         { type: 'looked', call, depth },
         { type: 'declared', call, depth },
         { type: 'seeded', call },
+        { type: 'probed', call },
         { type: 'purged', call },
       ];
       return answers.some((answer) => step(this.state, answer, this.#process, this.#rules)[0] !== this.state);

@@ -1,0 +1,33 @@
+/** A signal that is aborted by another one or after some time, whichever is first. */
+export class Bound {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #outer: AbortSignal;
+  readonly #abort = () => this.#controller.abort();
+
+  constructor(outer: AbortSignal, timeoutMs: number) {
+    this.#outer = outer;
+    this.#timer = setTimeout(this.#abort, Math.max(0, timeoutMs));
+    outer.addEventListener('abort', this.#abort);
+    if (outer.aborted) this.#abort();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Rejects when the signal is aborted. */
+  get expired(): Promise<never> {
+    const { signal } = this;
+    return new Promise((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+  }
+
+  /** Must be called: a dial that succeeded may not be aborted afterwards. */
+  release(): void {
+    clearTimeout(this.#timer);
+    this.#outer.removeEventListener('abort', this.#abort);
+  }
+}
