@@ -95,9 +95,9 @@ function tell(text: string): void {
   if (unsaid.length > 0) void allSaid();
 }
 
-/** Resolves when stderr has taken everything. */
-export async function allSaid(): Promise<void> {
-  while (unsaid.length > 0) {
+/** Resolves when stderr has taken everything, or nothing more after so many tries, {@link FULL_MS} apart. */
+export async function allSaid({ tries = Number.POSITIVE_INFINITY } = {}): Promise<void> {
+  for (let left = tries; unsaid.length > 0 && left > 0; left -= 1) {
     await pause(FULL_MS);
     writeUnsaid();
   }

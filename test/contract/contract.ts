@@ -103,14 +103,14 @@ export function runContract(harness: Harness, cases: readonly Case[]): void {
 async function runOnce(harness: Harness, each: Case): Promise<void> {
   const cleanups: (() => unknown)[] = [];
   const socketsBefore = openSockets();
-  let reconnects = 0;
+  const lost: (Error | undefined)[] = [];
   try {
     const onEnd = (cleanup: () => unknown) => void cleanups.push(cleanup);
     const scene = await harness.scene(`contract:${randomUUID()}`, onEnd);
     const connect = async (options?: ConnectOptions) => {
       const coordinator = await scene.connect(options);
-      coordinator.on('state', ({ to }) => {
-        if (to === 'reconnecting') reconnects += 1;
+      coordinator.on('state', ({ to, error }) => {
+        if (to === 'reconnecting') lost.push(error);
       });
       return coordinator;
     };
@@ -119,7 +119,7 @@ async function runOnce(harness: Harness, each: Case): Promise<void> {
     for (const cleanup of cleanups.reverse()) await cleanup(); // last in, first out
   }
   if (!each.needs.some((need) => need === 'line' || need === 'restart')) {
-    expect(reconnects, 'connections lost that nobody had touched').toBe(0);
+    expect(lost, 'connections lost that nobody had touched').toEqual([]);
   }
   await expect.poll(openSockets, { timeout: 5_000 }).toBeLessThanOrEqual(socketsBefore);
 }

@@ -22,14 +22,25 @@ async function inProject(source: string): Promise<unknown> {
   return JSON.parse(await mustRun(process.execPath, ['program.js'], packed.project, 30_000));
 }
 
-it('publishes the build, the documents and nothing else', async () => {
+it('publishes the build, the pages about the package, and nothing else', async () => {
   const files = await packed.files();
-  expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'dist/index.js']));
-  const allowed = /^(?:LICENSE|README\.md|package\.json|docs\/.*|dist\/.*\.(?:js|d\.ts))$/;
+  const pages = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+  expect(files).toEqual(expect.arrayContaining([...pages, 'dist/index.js']));
+  const allowed = /^(?:CHANGELOG\.md|LICENSE|README\.md|package\.json|dist\/.*\.(?:js|d\.ts))$/;
   expect(files.filter((path) => !allowed.test(path))).toEqual([]);
   expect(files.filter((path) => /^dist\/.*(?<!\.d)\.ts$|\.test\.|^dist\/(?:src|test)\//.test(path))).toEqual(
     [],
   );
+});
+
+it('has no link to a file that is not in it', async () => {
+  const files = new Set(await packed.files());
+  const pages = await Promise.all(['README.md', 'CHANGELOG.md'].map((page) => packed.read(page)));
+  const targets = pages.flatMap((page) =>
+    [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target),
+  );
+  const inside = targets.filter((target) => !/^(?:https?:|#)/.test(target));
+  expect(inside.map((target) => posix.normalize(target)).filter((path) => !files.has(path))).toEqual([]);
 });
 
 it('publishes every file that its exports name', async () => {

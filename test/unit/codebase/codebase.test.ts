@@ -121,6 +121,14 @@ const CASES: Readonly<Record<string, Case>> = {
     refused: { 'erl_crash.dump': '', 'test/unit/x.cpuprofile': '' },
     accepted: { 'docs/dumps.md': '' },
   },
+  'the command listens to SIGUSR1 before it loads anything else': {
+    rule: rules.signalsAreHeardFirst,
+    files: sourceFiles,
+    refused: {
+      'src/cli/main.ts': `import './no-debugger.ts';\nimport { dispatch } ${from('./dispatch.ts')}`,
+    },
+    accepted: { 'src/cli/main.ts': "import './no-debugger.ts';\nawait import('./dispatch.ts');" },
+  },
   'file names are in kebab-case': {
     rule: rules.namesAreKebabCase,
     files: everything,

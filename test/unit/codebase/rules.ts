@@ -125,6 +125,13 @@ export const noDumps: Rule = (files) =>
     .filter(({ path }) => /\.(?:dump|core|cpuprofile|heapsnapshot)$/.test(path))
     .map(({ path }) => `${path}: is a dump`);
 
+/** What is imported statically is loaded, all of it, before the first line is run: 40 to 300 ms here. */
+export const signalsAreHeardFirst: Rule = (files) =>
+  files
+    .filter(({ path }) => path === 'src/cli/main.ts')
+    .filter((file) => (code(file).match(/^import .*$/gm) ?? []).join() !== "import './no-debugger.ts';")
+    .map(({ path }) => `${path}: imports nothing but no-debugger.ts statically`);
+
 export const namesAreKebabCase: Rule = (files) =>
   files
     .filter(({ path }) => {
