@@ -1,6 +1,6 @@
 import { v7 as uuid } from 'uuid';
 import { publish } from '../callbacks.ts';
-import { type StartOverTrace, startOverChannel, waitingChannel } from '../diagnostics.ts';
+import { startOverChannel, waitingChannel } from '../diagnostics.ts';
 import type { BatonError, LostReason } from '../errors.ts';
 import { isBehindHolder, isInLine, vouchedMs } from '../protocol/contender/step.ts';
 import type { ContenderState, Refusal, Rules } from '../protocol/contender/types.ts';
@@ -14,6 +14,7 @@ import {
   type StatefulEvent,
   type StatefulState,
   statefulStep,
+  whyStartOver,
 } from '../protocol/register/step.ts';
 import type { Handed, RegisterEffect } from '../protocol/register/types.ts';
 import type { Context } from './context.ts';
@@ -109,6 +110,7 @@ export class Contender {
       highestSeen: this.#record.highestSeen,
       ranLately: this.#context.ranLately(),
       justReleased: this.#record.justReleased,
+      queueEndedAt: this.#record.queueEndedAt,
       ...recreation(this.#context.session.traits.version[0]),
     };
     const earlier = this.#state;
@@ -123,11 +125,11 @@ export class Contender {
     if (state.at === 'waiting' && before.at === 'opening') {
       publish(waitingChannel, { lock: this.#owner.lock, service: this.#context.identity.service });
     }
-    for (const effect of effects) this.#carryOut(effect);
+    for (const effect of effects) this.#carryOut(effect, earlier);
     if (state.at === 'lost') this.#end();
   }
 
-  #carryOut(effect: StatefulEffect): void {
+  #carryOut(effect: StatefulEffect, earlier: StatefulState): void {
     switch (effect.do) {
       case 'look':
       case 'declare':
@@ -136,7 +138,7 @@ export class Contender {
         this.#call(effect.call, this.#ask(effect.do, effect.call));
         break;
       case 'purge':
-        this.#call(effect.call, this.#startOver(effect.call));
+        this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier, this.#state)));
         break;
       case 'consume':
         this.#consume(effect.line);
@@ -215,8 +217,7 @@ export class Contender {
     }
   }
 
-  async #startOver(call: number): Promise<StatefulEvent> {
-    const reason = whyStartOver(this.#state.contender);
+  async #startOver(call: number, reason: ReturnType<typeof whyStartOver>): Promise<StatefulEvent> {
     await this.#record.purge();
     if (reason !== undefined) {
       publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
@@ -267,9 +268,13 @@ export class Contender {
     const listener: ConsumerListener = {
       consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
       delivered: (delivery) => this.#throws.note(() => this.dispatch({ type: 'delivered', line, delivery })),
-      cancelled: () => this.dispatch({ type: 'cancelled', line }),
+      cancelled: () => {
+        this.#record.queueEnded();
+        this.dispatch({ type: 'cancelled', line });
+      },
       closed: (end) => {
         this.#channels.delete(line);
+        if (end.absent) this.#record.queueEnded();
         this.dispatch({ type: 'closed', line, ...end, ...this.#throws.take(this.queue) });
       },
     };
@@ -286,11 +291,4 @@ export class Contender {
     this.#ended = true;
     this.#owner.ended();
   }
-}
-
-/** Undefined when it was begun before, and has to be begun again. */
-function whyStartOver(state: ContenderState): StartOverTrace['reason'] | undefined {
-  if (state.at !== 'renewing' || state.rounds > 0) return undefined;
-  if (state.releases) return 'long-log';
-  return state.rejoins ? 'state-ahead' : 'no-live-token';
 }

@@ -67,7 +67,7 @@ export class Seat {
       granted: (fence, handed) => this.#granted(fence, handed),
       refused: (refusal) => this.#refuseAll(refusal),
       proven: (sentAt) => this.#holder?.onProven(sentAt),
-      lost: (reason, cause) => this.#holder?.onLost(reason, cause),
+      lost: (reason, cause) => this.#lost(reason, cause),
       saved: (ticket) => this.#holder?.onSaved(ticket),
       saveFailed: (ticket, error) => this.#holder?.onSaveFailed(ticket, error),
       ended: () => {
@@ -158,6 +158,17 @@ export class Seat {
       queue: contender.queue,
       tag: contender.tag,
     };
+  }
+
+  #lost(reason: LostReason, cause: BatonError | undefined): void {
+    const before = this.#holder;
+    before?.onLost(reason, cause);
+    if (!this.replaces) return;
+    // What it was handed in the place of its token is replaced for others.
+    this.#places = 0;
+    this.#holder = undefined;
+    before?.onEnded();
+    this.#leaveLine();
   }
 
   #passOn(): void {

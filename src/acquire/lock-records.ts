@@ -51,14 +51,16 @@ export class NameRecord {
   readonly register: string;
   /** Highest fence seen of any token of this name. */
   highestSeen = 0n;
-  /** The queue was seen and may be consumed without a look. */
-  known = false;
+  /** When this process last heard that the queue is no more, on the monotonic clock. */
+  queueEndedAt: number | undefined;
   /** The register's queue was seen. */
   registerKnown = false;
   /** Contenders that use this record. */
   users = 0;
   readonly #parts: Parts;
   readonly #underWay = new Map<string, Promise<unknown>>();
+  #known = false;
+  #wasInLine = false;
   #vigil: Vigil = IDLE_VIGIL;
   #releasedAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
@@ -73,6 +75,21 @@ export class NameRecord {
   saw(fence: bigint): void {
     if (fence > this.highestSeen) this.highestSeen = fence;
     this.#watch({ type: 'token-seen' });
+  }
+
+  /** Whether the queue was seen and may be consumed without a look: somebody of this process has been in its line. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  set known(known: boolean) {
+    this.#known = known;
+    if (known) this.#wasInLine = true;
+  }
+
+  /** The queue that this process knew is no more, and its token with it; who had that may not know. */
+  queueEnded(): void {
+    this.queueEndedAt = this.#parts.clock.now().mono;
   }
 
   /** A channel of this name was closed: the token follows, in 0.7 ms on an idle broker and later on a busy one. */
@@ -93,13 +110,19 @@ export class NameRecord {
   }
 
   async look(): Promise<QueueDepth | 'absent'> {
+    const wasInLine = this.#wasInLine;
     const depth = await this.#parts.broker.look(this.queue);
     if (depth !== 'absent') this.#watch({ type: 'looked', ready: depth.ready });
+    else if (wasInLine) this.queueEnded();
     return depth;
   }
 
-  declare(): Promise<QueueDepth> {
-    return this.#parts.broker.declare(this.queue, this.idleExpiryMs);
+  async declare(): Promise<QueueDepth> {
+    const wasInLine = this.#wasInLine;
+    const depth = await this.#parts.broker.declare(this.queue, this.idleExpiryMs);
+    // Made by this declaration, or without a token: the one that this process waited for has gone in either case.
+    if (wasInLine && depth.ready === 0 && depth.consumers === 0) this.queueEnded();
+    return depth;
   }
 
   /** Publishes a new token, above the clock and above every fence this process has seen for the name. */
@@ -138,9 +161,10 @@ export class NameRecord {
     return broker.publish(this.register, encodeEntry({ id: uuid(), ...entry }, origin));
   }
 
-  /** Drops what is ready; what somebody holds stays. */
-  purge(): Promise<void> {
-    return this.#parts.broker.purge(this.queue);
+  /** Drops what is ready; what somebody holds stays. Nothing is dropped when no token could be made afterwards. */
+  async purge(): Promise<void> {
+    this.#nextBase(this.#parts.clock.now().wall);
+    await this.#parts.broker.purge(this.queue);
   }
 
   /** Like the call itself, but a thousand contenders that open at once share one look, one declare and one seed. */
@@ -170,7 +194,7 @@ export class NameRecord {
     try {
       return nextBase(wallMs, this.highestSeen);
     } catch (cause) {
-      const message = `lock ${JSON.stringify(this.name)} had a token with a fence at the end of int64, so no higher one can be made; use another name`;
+      const message = `no fence is left for lock ${JSON.stringify(this.name)}: its token or its register (queue ${this.register}) had one at the end of int64, ${this.highestSeen}; nothing was changed. Delete the queue that has it, and start this process again, or use another name`;
       throw new QueueMismatchError(message, { cause });
     }
   }

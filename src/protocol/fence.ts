@@ -5,8 +5,9 @@ export const INT64_MAX = 2n ** 63n - 1n;
 export const STRIDE = 1_024;
 
 /**
- * A base may not lie so near the end of int64 that returns could push a fence over it. 2^40 fences are more than the
- * 10^9 returns of the delivery limit come to, and a base made from the clock stays below this until the year 2248.
+ * The largest base, and the largest fence that is believed: a process that has seen a higher one could make no token any
+ * more. What says more is a foreign message, in the lock's queue and in its register. A base made from the clock stays
+ * below this until the year 2248, and 2^40 fences, more than 10^9 returns come to, are left to int64.
  */
 export const BASE_MAX = INT64_MAX - 2n ** 40n;
 

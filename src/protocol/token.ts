@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BASE_MAX, fenceOf, INT64_MAX, STRIDE } from './fence.ts';
+import { BASE_MAX, fenceOf, STRIDE } from './fence.ts';
 import { decodeJson, encodeJson } from './json.ts';
 
 /** The one message that a lock is: whoever has it unacked holds the lock. Never acked, never replaced. */
@@ -88,6 +88,7 @@ export function countMessage<T extends Pick<Token, 'base' | 'stride'>>(
 ): Counted<T> | Stray {
   if (!Number.isSafeInteger(returns) || returns < 0) return { kind: 'stray', why: 'impossible return count' };
   const fence = fenceOf(token.base, returns, token.stride);
-  if (fence > INT64_MAX) return { kind: 'stray', why: 'fence beyond int64' };
+  // No base is left above it: who has seen it could not make a token any more.
+  if (fence > BASE_MAX) return { kind: 'stray', why: 'fence beyond the largest base' };
   return { kind: 'token', token, returns, fence };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connect } from '../../src/index.ts';
 import { lockPlace, lockQueueName } from '../../src/protocol/queues.ts';
-import { decodeMessage } from '../../src/protocol/token.ts';
+import { decodeMessage, encodeToken } from '../../src/protocol/token.ts';
 import { sharedBroker } from '../support/broker/index.ts';
 import { Program } from '../support/processes.ts';
 import { evaluate, FOLDER, providePika, spawnWorker } from './pika.ts';
@@ -246,5 +247,30 @@ print(json.dumps([read(body) for body in json.load(sys.stdin)]))`;
     const inPython = (await evaluate(source, all)) as unknown[];
     expect(all.map((body, i) => [body, inPython[i]])).toEqual(all.map((body, i) => [body, inNode[i]]));
     expect(new Set(inNode.map(([kind]) => kind))).toEqual(new Set(['token', 'probe', 'newer', 'stray']));
+  });
+
+  test('counts nothing that a publisher wrote, and takes an old seed without a count for no live token', async () => {
+    const source = `from baton import *
+def read(body):
+    headers = {"x-acquired-count": 7, "x-delivery-count": 3}
+    return [[m.returns, m.counts_acquired, Contender.is_live(m, -1)] for m in
+            (Message(body.encode(), headers, "jobs", *more) for more in ((False,), (True,), (True, (4, 2))))]
+print(json.dumps([read(body) for body in json.load(sys.stdin)]))`;
+    const seed = {
+      id: randomUUID(),
+      name: 'jobs',
+      base: 1_000n,
+      stride: 1,
+      by: 'x',
+      at: Date.now() - 61_000,
+    };
+    const bodies = [Buffer.from(encodeToken(seed)).toString()];
+    expect(await evaluate(source, bodies)).toEqual([
+      [
+        [0, false, false],
+        [10, true, true],
+        [3, false, true],
+      ],
+    ]);
   });
 });

@@ -65,8 +65,8 @@ export const protocolMutants: readonly Mutant[] = [
       },
       {
         file: 'src/protocol/contender/waiting.ts',
-        find: 'if (isLive(message, around)) return grant(',
-        replace: 'if (message.token.base === 0n || isLive(message, around)) return grant(',
+        find: 'if (live && !state.abandoned) return grant(',
+        replace: 'if (message.token.base === 0n || (live && !state.abandoned)) return grant(',
       },
     ],
     caughtBy: { harness: 'memory', title: behindTheToken('a probe') },

@@ -22,6 +22,7 @@ export type Fault =
   | 'limit' // a delivery-limit policy destroys what is returned next
   | 'delete' // an operator deletes the queue
   | 'second-seed' // somebody publishes a token of his own (a seed that was stuck, a script)
+  | 'stale-seed' // one that was stuck for two minutes lands
   | 'junk' // somebody publishes what nobody can read
   | 'lazy-close'; // an operator closes a channel
 
@@ -61,6 +62,8 @@ export interface Config {
   readonly faultRate?: number;
   /** In the phase without faults somebody publishes what nobody can read, so often. */
   readonly chatterMs?: number;
+  /** In the phase without faults one more such message lands whenever somebody has one in hand and nothing is ready. */
+  readonly flood?: boolean;
   /** Every process has seen a token of this lock, also after a crash. */
   readonly veterans?: boolean;
   /** Nobody goes without releasing here, so nobody may have to wait for the end of a lease. */

@@ -1,130 +1,23 @@
-import type { ExceptionName } from './checks/state.ts';
-import type { Config, Fault } from './config.ts';
+import type { Config } from './config.ts';
+import {
+  CLOSED,
+  DELETION,
+  DESTROYED,
+  DESTRUCTION,
+  FLAPPED,
+  FLIGHT_MS,
+  LINES,
+  MOST,
+  NODES,
+  OLD_SEEDS,
+  PROCESSES,
+  random,
+  TOLD,
+  VERIFIED,
+  WOKEN,
+} from './config-parts.ts';
 import { REPLACED } from './replacing-configs.ts';
-
-const USERS = ['try', 'give-up', 'verify', 'write', 'shutdown', 'pass-on'] as const;
-/** A frame's flight on a healthy line, at most. */
-const FLIGHT_MS = 10;
-
-export const base = {
-  version: '4.0',
-  nodes: 1,
-  clients: 3,
-  contenders: 2,
-  grant: 'auto',
-  maxFaults: 40,
-  maxAcquires: 80,
-  longestStallMs: 60_000,
-  users: USERS,
-} as const satisfies Partial<Config>;
-
-const random = (
-  name: string,
-  faults: readonly Fault[],
-  more: Partial<Config> & { allows: readonly ExceptionName[] },
-) => ({
-  ...base,
-  name,
-  faults,
-  ...more,
-});
-
-const withState = (...[name, faults, more]: Parameters<typeof random>) =>
-  random(`state: ${name}`, faults, { ...more, state: true });
-
-const PROCESSES: readonly Fault[] = ['crash', 'pause', 'suspend'];
-const LINES: readonly Fault[] = ['stall', 'reset', 'half-dead', 'restart', 'lazy-close'];
-const DESTRUCTION: readonly Fault[] = ['purge', 'limit', 'second-seed', 'junk', 'alarm'];
-const NODES: readonly Fault[] = ['flap', 'cut', 'leader'];
-const DELETION: readonly Fault[] = ['delete', 'stall', 'second-seed', 'crash'];
-const MOST: readonly Fault[] = [...PROCESSES, ...LINES, ...DESTRUCTION, 'delete', 'clock'];
-
-const OLD_SEEDS: readonly ExceptionName[] = [
-  'token destroyed, older seed alive',
-  'queue deleted, older seed stuck',
-  'token made anew, older seed stuck',
-];
-export const TOLD: readonly ExceptionName[] = ['deleted while held', 'connection ended by the broker'];
-
-export const FLAPPED: readonly ExceptionName[] = [
-  'link dropped, nobody told',
-  'old delivery taken for the answer',
-];
-const CLOSED = ['coordinator-closed'];
-const WOKEN: ExceptionName = 'suspended, and its clock set back';
-
-/** With these nobody is granted before the lease of a holder that went without releasing is over. */
-export const VERIFIED = { version: '4.3', grant: 'verified' } as const;
-const DESTROYED: ExceptionName = 'token destroyed after it was taken back';
-
-export const LATE: ExceptionName = 'late save reached one who left';
-
-/** The same with state. */
-const STATE: readonly Config[] = [
-  withState('healthy', ['stall', 'crash'], { longestStallMs: FLIGHT_MS, allows: [LATE], losses: CLOSED }),
-  withState('processes', [...PROCESSES, 'clock'], { allows: [LATE, WOKEN] }),
-  withState('lines', [...LINES, 'crash', 'alarm'], {
-    version: '4.3',
-    allows: [LATE, 'connection ended by the broker', 'immediate grant of an old delivery'],
-  }),
-  withState('lines, 4.3, verified', [...LINES, 'crash'], { ...VERIFIED, allows: [LATE] }),
-  withState('cluster', NODES, { nodes: 3, allows: [LATE, ...FLAPPED] }),
-  withState('flaps', ['flap', 'flap', 'leader', 'stuck-publish'], {
-    nodes: 3,
-    contenders: 1,
-    faultRate: 0.1,
-    runSteps: 120,
-    prepared: 'token',
-    users: [],
-    allows: [LATE, ...FLAPPED],
-  }),
-  withState('flaps, prefetch 2', ['flap', 'crash', 'stall'], {
-    nodes: 3,
-    contenders: 1,
-    prefetch: 2,
-    faultRate: 0.1,
-    runSteps: 200,
-    prepared: 'token',
-    users: [],
-    allows: [LATE, ...FLAPPED],
-  }),
-  withState('deletion', ['delete', 'crash', 'stall', 'clock'], {
-    allows: [LATE, ...TOLD, ...OLD_SEEDS, 'clock behind at a new token', WOKEN],
-  }),
-  withState('deletion, 3.10', ['delete', 'crash', 'stall'], {
-    version: '3.10',
-    allows: [LATE, ...TOLD, ...OLD_SEEDS],
-  }),
-  withState('destruction', DESTRUCTION, { allows: [LATE, ...OLD_SEEDS] }),
-  withState('long holds', ['stall'], {
-    longestStallMs: FLIGHT_MS,
-    clients: 1,
-    contenders: 1,
-    users: ['keep'],
-    prepared: 'token',
-    entryReturns: 200,
-    maxSaves: 0,
-    runSteps: 900,
-    allows: [],
-  }),
-  withState('everything', [...MOST, ...NODES], {
-    nodes: 3,
-    allows: [LATE, ...TOLD, ...OLD_SEEDS, 'clock behind at a new token', WOKEN, ...FLAPPED],
-  }),
-  withState('everything, 4.3', [...MOST, ...NODES], {
-    version: '4.3',
-    nodes: 3,
-    allows: [
-      LATE,
-      ...TOLD,
-      ...OLD_SEEDS,
-      'clock behind at a new token',
-      WOKEN,
-      'link dropped, nobody told',
-      'immediate grant of an old delivery',
-    ],
-  }),
-];
+import { STATE } from './state-configs.ts';
 
 /** Worlds in which many long runs are drawn by chance. */
 export const RANDOM: readonly Config[] = [
@@ -250,6 +143,30 @@ export const RANDOM: readonly Config[] = [
     users: ['keep', 'give-up'],
     allows: [],
   }),
+  random('in line at a deletion, 4.3, verified', ['delete', 'stall', 'stall'], {
+    ...VERIFIED,
+    contenders: 1,
+    prepared: 'token',
+    faultRate: 0.08,
+    runSteps: 250,
+    users: ['keep'],
+    allows: ['deleted while held', ...OLD_SEEDS],
+  }),
+  random('stale seeds', ['limit', 'stale-seed', 'stale-seed'], {
+    prepared: 'token',
+    faultRate: 0.05,
+    users: ['try', 'give-up', 'verify', 'pass-on'],
+    // Who leaves while one is on its way to him gives it back unread.
+    allows: [...OLD_SEEDS, 'clock behind at a new token'],
+  }),
+  random('stale seeds, 4.3, verified', ['limit', 'stale-seed', 'stale-seed', 'junk'], {
+    ...VERIFIED,
+    prepared: 'token',
+    faultRate: 0.05,
+    users: ['give-up', 'verify'],
+    allows: [DESTROYED, ...OLD_SEEDS, 'clock behind at a new token'],
+  }),
+  random('a flood of strays', ['junk', 'limit', 'crash'], { flood: true, runSteps: 200, allows: OLD_SEEDS }),
   random('cluster, 4.3', NODES, {
     version: '4.3',
     nodes: 3,

@@ -1,6 +1,6 @@
 import type { ExceptionName } from './checks/state.ts';
 import type { Config, Fault } from './config.ts';
-import { base, FLAPPED, LATE, TOLD, VERIFIED } from './configs.ts';
+import { base, FLAPPED, LATE, TOLD, VERIFIED } from './config-parts.ts';
 import type { Bounds } from './explore/exhaustive.ts';
 
 /** Small worlds with state. */

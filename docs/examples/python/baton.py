@@ -24,12 +24,12 @@ import pika
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 ARGUMENTS = {"x-queue-type": "quorum", "x-single-active-consumer": True, "x-delivery-limit": 1_000_000_000}
-INT64_MAX = 2**63 - 1
-BASE_MAX = INT64_MAX - 2**40
+BASE_MAX = 2**63 - 1 - 2**40
 STRIDE = 1024  # fences for each return
 RECREATE_AFTER_S = 0.1  # what RabbitMQ 3 needs; 4 needs half of it
 PROBE_TTL_S = 3.0
 GRACE_S = 2.0
+STRAYS_AT_MOST = 20  # looked into in one place in line; then the lock is started over, whatever is ready
 LONG_LOG = 100_000
 ARRIVAL_S = 1.0  # of a new token
 OWED_S = 60.0  # how long a token that was acked is seen to
@@ -71,12 +71,21 @@ def refuse(constant):
     raise ValueError(f"{constant} is not JSON")
 
 
+def broker_version(connection):
+    # pika's BlockingConnection shows the server's properties only so.
+    version = connection._impl.server_properties.get("version", b"")
+    version = version.decode() if isinstance(version, bytes) else version
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
 class Message:
     """What a delivery turned out to be: kind is token, probe, newer or stray."""
 
-    def __init__(self, body, headers, name, redelivered=True):
+    def __init__(self, body, headers, name, redelivered=True, version=(4, 3)):
         # What was never given back has no count: the publisher wrote what these headers say.
-        headers = headers if headers and redelivered else {}
+        headers = dict(headers) if headers and redelivered else {}
+        if version < (4, 3):
+            headers.pop("x-acquired-count", None)  # nor is this one the broker's
         self.counts_acquired = "x-acquired-count" in headers  # RabbitMQ 4.3 or newer
         self.returns = headers.get("x-acquired-count", 0) + headers.get("x-delivery-count", 0)
         self.kind = "stray"
@@ -98,6 +107,9 @@ class Message:
             self.id, self.base, self.at = fields["id"], int(fields["base"]), fields["at"]
             self.fence = self.base + int(fields.get("stride", 1)) * self.returns
 
+    def surfaced(self):
+        return self.returns == 0 and time.time() - self.at / 1000 > 60
+
     def _is_token(self, fields, name):
         base, at, stride = fields.get("base"), fields.get("at"), fields.get("stride", 1)
         return (
@@ -114,7 +126,7 @@ class Message:
             and isinstance(stride, (int, float))
             and not isinstance(stride, bool)
             and stride in range(1, STRIDE + 1)
-            and int(base) + int(stride) * self.returns <= INT64_MAX
+            and int(base) + int(stride) * self.returns <= BASE_MAX
         )
 
 
@@ -185,18 +197,25 @@ class Lock:
             self.seed()
 
     def seed(self):
-        now_ms = int(time.time() * 1000)
-        base = max(now_ms << 20, highest_seen.get(self.queue, -1) + 1)
-        if base > BASE_MAX:
-            raise LockError("no fence is left in int64")
-        self.publish({"kind": "token", "base": str(base), "stride": STRIDE, "at": now_ms})
+        base = self.next_base()
+        self.publish({"kind": "token", "base": str(base), "stride": STRIDE, "at": int(time.time() * 1000)})
 
-    def start_over(self, channel, tag):
+    def next_base(self):
+        base = max(int(time.time() * 1000) << 20, highest_seen.get(self.queue, -1) + 1)
+        if base > BASE_MAX:
+            raise LockError(f"no fence is left in int64 for lock {self.name!r}")
+        return base
+
+    def purge(self):
+        self.next_base()  # or an error, before anything is destroyed
+        self.ask(lambda service: service.queue_purge(self.queue))
+
+    def start_over(self, channel, tag, crowded=False):
         """Puts a new token in the place of what that channel has in hand. Raises before the ack, or not at all."""
         for _ in range(5):
-            self.ask(lambda service: service.queue_purge(self.queue))
+            self.purge()
             self.seed()
-            depth = self.look()
+            depth = (1, 1) if crowded else self.look()
             if depth is not None and depth[0] == 1:  # the new token, and nothing that is ahead of it
                 return channel.basic_ack(tag)
         raise AMQPError("something is published again and again")
@@ -204,7 +223,7 @@ class Lock:
     def start_over_empty(self, channel, tag):
         """The same, but the queue is empty in between: only that truncates the log of RabbitMQ 3."""
         self.publish({"kind": "probe", "at": int(time.time() * 1000)}, ttl_s=PROBE_TTL_S)  # so publishing works
-        self.ask(lambda service: service.queue_purge(self.queue))
+        self.purge()
         channel.basic_ack(tag)
         self.owe()
 
@@ -331,8 +350,9 @@ class Contender(threading.Thread):
         connection = self.lock.connect("locks")
         try:
             self.inbox, self.cancelled, self.hold, self.asked_at = [], False, None, None
-            self.stray, self.grace_until = None, None  # the grace belongs to this place in line
+            self.stray, self.grace_until, self.strays = None, None, 0  # they belong to this place in line
             self.arrives_by = None  # when the new token should be here
+            self.version = broker_version(connection)
             self.channel = connection.channel()
             self.channel.basic_qos(prefetch_count=1)
             self.channel.add_on_cancel_callback(lambda _: setattr(self, "cancelled", True))
@@ -361,15 +381,21 @@ class Contender(threading.Thread):
             self.on_cancelled()
         while self.inbox:
             method, properties, body = self.inbox.pop(0)
-            message = Message(body, properties.headers, self.lock.name, method.redelivered)
+            message = Message(body, properties.headers, self.lock.name, method.redelivered, self.version)
             if message.kind == "token":
                 seen = highest_seen.get(self.lock.queue, -1)
                 highest_seen[self.lock.queue] = max(seen, message.fence)
                 empty_since.pop(self.lock.queue, None)
-            if self.hold is not None:
+            # Before anything else: a seed that is given back by a close has come back once, and looks live.
+            own = self.hold is not None and message.kind == "token" and message.id == self.hold.id
+            if message.kind == "token" and not own and not self.is_live(message, seen):
+                self.start_over(method.delivery_tag, surfaced=message.surfaced())
+                if self.hold is not None:
+                    self.on_answer(method, message)
+            elif self.hold is not None:
                 self.on_answer(method, message)
             elif message.kind == "token":
-                self.on_token(method, message, seen)
+                self.on_token(method, message)
             elif message.kind == "newer":
                 raise LockError("the token is of a newer protocol; it was given back")
             else:
@@ -377,12 +403,13 @@ class Contender(threading.Thread):
 
     # Waiting: a token, or a stray that only comes when there is no live token.
 
-    def on_token(self, method, message, seen):
+    @staticmethod
+    def is_live(message, seen):
+        return not message.surfaced() and message.fence > seen
+
+    def on_token(self, method, message):
         if self.leave.is_set():
             raise Replace  # nobody wants it any more
-        surfaced_seed = message.returns == 0 and time.time() - message.at / 1000 > 60
-        if surfaced_seed or message.fence <= seen:
-            return self.start_over(method.delivery_tag)
         self.hold, self.tag, self.arrives_by = message, method.delivery_tag, None
         self.granted_fence = message.fence
         self.verify()
@@ -390,6 +417,9 @@ class Contender(threading.Thread):
     def on_stray(self, method):
         if self.arrives_by is not None:
             return self.channel.basic_ack(method.delivery_tag)
+        self.strays += 1
+        if self.strays > STRAYS_AT_MOST:
+            return self.start_over(method.delivery_tag, crowded=True)
         self.stray = method.delivery_tag
         if self.grace_until is not None and time.monotonic() > self.grace_until + GRACE_S:
             self.grace_until = None  # that one was about other strays
@@ -413,11 +443,16 @@ class Contender(threading.Thread):
             self.grace_until = self.grace_until or time.monotonic() + GRACE_S
             self.next_look = self.grace_until
 
-    def start_over(self, tag):
+    def start_over(self, tag, crowded=False, surfaced=False):
         if self.arrives_by is not None:  # something else has come in the place of the new token
             return self.channel.basic_ack(tag)
-        self.lock.start_over(self.channel, tag)
-        self.arrives_by = time.monotonic() + ARRIVAL_S
+        try:
+            self.lock.start_over(self.channel, tag, crowded)
+        except (AMQPError, OSError, LockError):
+            if surfaced:
+                self.channel.basic_ack(tag)  # given back by the close it would look live
+            raise
+        self.arrives_by, self.strays = time.monotonic() + ARRIVAL_S, 0
 
     def recreate(self):
         time.sleep(RECREATE_AFTER_S)
@@ -502,5 +537,5 @@ class Contender(threading.Thread):
             return  # with a question under way it is not in hand: the next release will do
         try:
             self.lock.start_over_empty(self.channel, self.tag)
-        except (AMQPError, OSError):
+        except (AMQPError, OSError, LockError):
             return  # before the ack an ordinary release; after it, whoever waits finds out by a probe

@@ -1,5 +1,5 @@
 import { consume, leave, recreate } from './opening.ts';
-import { isMarked, judge, questionOn } from './proof.ts';
+import { countsApart, isMarked, judge, questionOn } from './proof.ts';
 import type {
   At,
   ContenderEvent,
@@ -11,6 +11,8 @@ import type {
   Step,
   Surroundings,
 } from './types.ts';
+
+type Traits = At<'waiting'>['traits'];
 
 /** By how much this process's clock may be faster than that of the holder before, over the length of a lease. */
 const DRIFT_MS = 250;
@@ -37,20 +39,47 @@ export function delay(
   hold: Hold,
   { now }: Surroundings,
   { leaseMs, mode }: Rules,
+  until = now.mono + leaseMs + DRIFT_MS,
 ): Step {
-  const until = now.mono + leaseMs + DRIFT_MS;
   // A try is told at once, but the delay is seen to its end: tries alone would never come to hold the lock again.
   const abandoned = mode === 'try';
   const tell: Effect[] = abandoned ? [{ do: 'refuse', refusal: { why: 'unavailable' } }] : [];
   return [{ at: 'delaying', turn, line, traits, hold, until, abandoned }, tell];
 }
 
-export function delaying(state: Delaying, event: ContenderEvent, around: Surroundings): Step {
+/**
+ * Until when the holder of a queue that is no more may believe, whatever the token of the new one says: somebody who did
+ * not know the lock may have been granted it, and have released it, in between. Not where queues come and go by themselves.
+ */
+export function believedUntil(
+  hold: Hold,
+  traits: Traits,
+  { queueEndedAt }: Surroundings,
+  { grant, expires, leaseMs }: Rules,
+): number {
+  const isAsked = grant === 'verified' && !expires && countsApart(hold, traits);
+  return isAsked && queueEndedAt !== undefined ? queueEndedAt + leaseMs + DRIFT_MS : Number.NEGATIVE_INFINITY;
+}
+
+/** Until when a token must be kept after its first proof. In the past when it may be granted. */
+export function keptUntil(
+  isAnew: boolean,
+  hold: Hold,
+  traits: Traits,
+  around: Surroundings,
+  rules: Rules,
+): number {
+  const believed = believedUntil(hold, traits, around, rules);
+  return isAnew ? Math.max(believed, around.now.mono + rules.leaseMs + DRIFT_MS) : believed;
+}
+
+export function delaying(state: Delaying, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
   const { line, abandoned } = state;
   if ('line' in event && event.line !== line) return [state, []];
   switch (event.type) {
     case 'wake': {
-      if (around.now.mono < state.until) return [state, []];
+      const until = Math.max(state.until, believedUntil(state.hold, state.traits, around, rules));
+      if (around.now.mono < until) return [until === state.until ? state : { ...state, until }, []];
       // Nobody believes any more, and if the broker has taken the token back this says nothing.
       if (abandoned) return unmark(state, state.hold, []);
       const { turn, traits, hold } = state;
@@ -88,11 +117,11 @@ export function delaying(state: Delaying, event: ContenderEvent, around: Surroun
  * the mark can be taken away.
  */
 export function part(
-  { turn, line, hold }: Place & { hold: Hold },
+  { turn, line, traits, hold }: Place & { hold: Hold; traits: Traits },
   asked: Question,
   { now }: Surroundings,
 ): ContenderState {
-  return { at: 'parting', turn: turn + 1, line, hold, asked, until: now.mono + ANSWER_MS };
+  return { at: 'parting', turn: turn + 1, line, traits, hold, asked, until: now.mono + ANSWER_MS };
 }
 
 export function parting(state: Parting, event: ContenderEvent, { now }: Surroundings, rules: Rules): Step {

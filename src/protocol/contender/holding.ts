@@ -2,7 +2,7 @@ import type { BatonError, LostReason } from '../../errors.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
 import type { Delivery, QueueDepth } from '../port.ts';
-import { delay, part, unmarking } from './delaying.ts';
+import { delay, keptUntil, part, unmarking } from './delaying.ts';
 import { consume, leave, recreate } from './opening.ts';
 import { type Answer, countsApart, grantsVerified, hasMark, judge, notCounted, questionOn } from './proof.ts';
 import { renew } from './replace-token.ts';
@@ -53,8 +53,9 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
       if (answer.verdict === 'proof' && isHighest && remaining(state.sentAt, rules.leaseMs, around.now) > 0) {
         if (rules.grant === 'verified' && answer.hold.nacked !== undefined && !hasMark(answer.hold, rules))
           return askToMark(state, answer, around);
-        if (state.isAnew) {
-          const [next, effects] = delay(state, counted(state, answer), around, rules);
+        const until = keptUntil(state.isAnew, answer.hold, state.traits, around, rules);
+        if (until > around.now.mono) {
+          const [next, effects] = delay(state, counted(state, answer), around, rules, until);
           return [next, [...answer.saw, ...effects]];
         }
         const { turn, line, traits, sentAt } = state;
@@ -83,7 +84,11 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
     case 'wake':
       return remaining(state.sentAt, rules.leaseMs, around.now) > 0 ? [state, []] : placeIsVoid(state, []);
     case 'give-up':
-      if (rules.grant !== 'verified' || state.isAnew || !countsApart(state.hold, state.traits))
+      if (
+        rules.grant !== 'verified' ||
+        isKept(state, around, rules) ||
+        !countsApart(state.hold, state.traits)
+      )
         return leave(state, { why: 'gave-up' });
       return [
         part(state, state.asked, around),
@@ -97,6 +102,11 @@ export function granting(state: Granting, event: ContenderEvent, around: Surroun
     default:
       return [state, []];
   }
+}
+
+/** Its first proof would not be a grant: who leaves before leaves the mark to the next. */
+function isKept({ isAnew, hold, traits }: Granting, around: Surroundings, rules: Rules): boolean {
+  return keptUntil(isAnew, hold, traits, around, rules) > around.now.mono;
 }
 
 /** The token comes from a broker that counted nacks with everything else, and its mark fell out wrong. */

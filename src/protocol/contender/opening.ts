@@ -129,6 +129,7 @@ export function opening(
           until: undefined,
           stray: undefined,
           graceUntil: undefined,
+          strays: 0,
           abandoned: false,
         },
         [

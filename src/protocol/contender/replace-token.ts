@@ -6,12 +6,14 @@ export type Renewing = At<'renewing'>;
 const ANSWER_MS = { releasing: 1_000, healing: 5_000 };
 const PHASES = { probe: 'trying', purge: 'purging', seed: 'seeding', look: 'looking' } as const;
 
+type Why = Partial<Pick<Renewing, 'rejoins' | 'releases' | 'abandoned' | 'crowded' | 'surfaced'>>;
+
 /** Puts a new token in the place of what the active consumer has in hand, and must not be granted (any more). */
 export function renew(
   { turn, line, traits }: Pick<At<'waiting'>, 'turn' | 'line' | 'traits'>,
   deliveryTag: number,
   around: Surroundings,
-  { rejoins = false, releases = false, abandoned = false } = {},
+  { rejoins = false, releases = false, abandoned = false, crowded = false, surfaced }: Why = {},
 ): Step {
   const state: Renewing = {
     at: 'renewing',
@@ -23,6 +25,8 @@ export function renew(
     until: 0,
     owedUntil: undefined,
     rounds: 0,
+    crowded,
+    surfaced,
     rejoins,
     releases,
     abandoned: abandoned || releases,

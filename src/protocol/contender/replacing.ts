@@ -3,7 +3,7 @@ import { decodeMessage } from '../token.ts';
 import { consume, leave, recreate, rest } from './opening.ts';
 import { ask, emptiesQueue, type Renewing } from './replace-token.ts';
 import type { ContenderEvent, Effect, Rules, Step, Surroundings } from './types.ts';
-import { isLive, TRY_GRACE_MS, waiting } from './waiting.ts';
+import { isLive, surfacedSeed, TRY_GRACE_MS, waiting } from './waiting.ts';
 
 type Event<T extends ContenderEvent['type']> = Extract<ContenderEvent, { type: T }>;
 
@@ -19,6 +19,7 @@ const MOST_ROUNDS = 5;
  * What is ready is purged, and a token above all fences is published while the old thing is still in hand, so that
  * nothing behind it is handed out. A look that shows just one message proves that nothing came between the two. Only then
  * the old thing is acked, and the new token comes to the same consumer. Until then a close brings back what there was.
+ * Behind a foreign message in a flood of them nothing needs to be proven: what is ahead of the new token is acked, too.
  *
  * A release on 3.x has to leave the queue empty for a moment, because only that truncates its Raft log (measured on
  * 3.10.8): it acks after the purge, and then looks and seeds. A probe shows before that it may publish.
@@ -33,7 +34,8 @@ export function renewing(state: Renewing, event: ContenderEvent, around: Surroun
     case 'purged':
       return emptiesQueue(state) ? ackAnd(state, 'look', around) : ask(state, 'seed', around);
     case 'seeded':
-      return owes ? awaitToken(state, around) : ask(state, 'look', around);
+      if (owes) return awaitToken(state, around);
+      return state.crowded ? ackAnd(state, 'await', around) : ask(state, 'look', around);
     case 'looked':
       return owes ? lookedForToken(state, event.depth, around) : lookedForStrays(state, event.depth, around);
     case 'call-failed':
@@ -41,8 +43,7 @@ export function renewing(state: Renewing, event: ContenderEvent, around: Surroun
     case 'wake':
       return around.now.mono < state.until ? [state, []] : late(state, around);
     case 'delivered':
-      // In the place of what was in hand: the broker had taken that back.
-      return owes ? arrive(state, event, around, rules) : endHere(state, consume(state));
+      return owes ? arrive(state, event, around, rules) : takenBack(state, event, around, rules);
     case 'cancelled': {
       const [next, effects] = recreate({ turn: state.turn }, around);
       return endHere(state, [next, [{ do: 'know', known: false }, ...effects]]);
@@ -57,7 +58,8 @@ export function renewing(state: Renewing, event: ContenderEvent, around: Surroun
       if (state.abandoned) return [state, []];
       return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];
     case 'shutdown': {
-      if (!owes || state.phase === 'arriving') return leave(state, { why: 'shutdown' }, state.abandoned);
+      if (!owes || state.phase === 'arriving')
+        return after(dropped(state), leave(state, { why: 'shutdown' }, state.abandoned));
       const told: Effect[] = state.abandoned ? [] : [{ do: 'refuse', refusal: { why: 'shutdown' } }];
       return [{ ...state, abandoned: true }, told];
     }
@@ -130,6 +132,18 @@ function late(state: Renewing, around: Surroundings): Step {
   return ask({ ...state, rounds: state.rounds + 1 }, 'look', around);
 }
 
+/** Something comes in the place of what was in hand: the broker had taken that back. */
+function takenBack(state: Renewing, event: Event<'delivered'>, around: Surroundings, rules: Rules): Step {
+  const { body, returns, deliveryTag } = event.delivery;
+  const message = decodeMessage(body, returns, rules.name);
+  const isToken = message.kind === 'token';
+  const saw: Effect[] = isToken ? [{ do: 'saw', fence: message.fence }] : [];
+  const isSame = isToken && message.token.id === state.surfaced;
+  const surfaced = isSame ? state.surfaced : isToken ? surfacedSeed(message, around) : undefined;
+  if (surfaced === undefined) return after(saw, endHere({ ...state, surfaced }, consume(state)));
+  return after(saw, ask({ ...state, deliveryTag, surfaced, crowded: false }, 'purge', around));
+}
+
 /** The new token, one that somebody else has seeded, or one more thing that must not be granted. */
 function arrive(state: Renewing, event: Event<'delivered'>, around: Surroundings, rules: Rules): Step {
   const { body, returns, deliveryTag } = event.delivery;
@@ -152,6 +166,7 @@ function arrive(state: Renewing, event: Event<'delivered'>, around: Surroundings
       until,
       stray: undefined,
       graceUntil: undefined,
+      strays: 0,
       abandoned: false,
     },
     event,
@@ -162,10 +177,18 @@ function arrive(state: Renewing, event: Event<'delivered'>, around: Surroundings
 
 /** The place in line ends; who has a caller goes on as given. */
 function endHere(state: Renewing, [next, effects]: Step): Step {
-  if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
+  if (state.abandoned) return after(dropped(state), leave(state, { why: 'gave-up' }, true));
   if (state.line === undefined) return [next, effects];
-  return [next, [{ do: 'close', line: state.line }, ...effects]];
+  return [next, [...dropped(state), { do: 'close', line: state.line }, ...effects]];
 }
+
+/** A seed that is given back has come back once, and looks live from then on. Without it the lock heals. */
+function dropped({ line, deliveryTag, surfaced, owedUntil }: Renewing): readonly Effect[] {
+  const isInHand = surfaced !== undefined && owedUntil === undefined && line !== undefined;
+  return isInHand ? [{ do: 'ack', line, deliveryTag }] : [];
+}
+
+const after = (effects: readonly Effect[], [next, more]: Step): Step => [next, [...effects, ...more]];
 
 function retryOrFail({ turn }: Renewing, error: Event<'call-failed'>['error'], around: Surroundings): Step {
   if (error.retryable) return rest({ turn }, around);

@@ -1,7 +1,7 @@
-import { delaying, parting } from './delaying.ts';
-import { granting, holding, remainingMs } from './holding.ts';
+import { remainingMs } from './holding.ts';
 import { ask, consume, find, opening } from './opening.ts';
 import { renewing } from './replacing.ts';
+import { surfacing } from './surfacing.ts';
 import type { At, ContenderEvent, ContenderState, Rules, Step, Surroundings } from './types.ts';
 import { waiting } from './waiting.ts';
 
@@ -21,14 +21,11 @@ export function step(state: ContenderState, event: ContenderEvent, around: Surro
     case 'renewing':
       return renewing(state, event, around, rules);
     case 'granting':
-      return granting(state, event, around, rules);
     case 'delaying':
-      return delaying(state, event, around);
     case 'held':
     case 'verifying':
-      return holding(state, event, around, rules);
     case 'parting':
-      return parting(state, event, around, rules);
+      return surfacing(state, event, around, rules);
     case 'closing':
       return closing(state, event);
     case 'released':

@@ -35,6 +35,11 @@ export interface Surroundings extends Recreation {
   readonly ranLately: boolean;
   /** Whether this process released the lock a moment ago, so that the token may not be back in its queue yet. */
   readonly justReleased: boolean;
+  /**
+   * When this process last heard that the lock's queue is no more, on the monotonic clock; undefined if never. Who had its
+   * token may not have heard of it.
+   */
+  readonly queueEndedAt: number | undefined;
 }
 
 /** The token as this contender has it: `returns` is the count of its last delivery, `fence` that of the grant. */
@@ -123,6 +128,8 @@ export type ContenderState =
        * stray. It outlives that stray: the probes of a large fleet would otherwise begin the grace anew again and again, and nothing would heal.
        */
       readonly graceUntil: number | undefined;
+      /** How many foreign messages and probes this place in line has been handed. */
+      readonly strays: number;
       readonly abandoned: boolean;
     }
   | {
@@ -140,6 +147,10 @@ export type ContenderState =
       readonly owedUntil: number | undefined;
       /** How often it was begun again, or the new token did not come. */
       readonly rounds: number;
+      /** More keeps coming, so a look would always show something: what is in hand, a foreign message, is acked without one. */
+      readonly crowded: boolean;
+      /** The id of a seed in hand that surfaced. Given back it would look live, so whatever ends this acks it. */
+      readonly surfaced: string | undefined;
       /** Takes a fresh place afterwards: this channel has consumed from the register. */
       readonly rejoins: boolean;
       /** A release, which ends a long log: the token in hand could be given back as well. */
@@ -173,6 +184,7 @@ export type ContenderState =
       readonly at: 'parting';
       readonly turn: number;
       readonly line: number;
+      readonly traits: BrokerTraits;
       readonly hold: Hold;
       readonly asked: Question;
       readonly until: number;

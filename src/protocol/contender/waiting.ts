@@ -11,6 +11,12 @@ import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings }
 const STALE_SEED_MS = 60_000;
 /** How long a queue that seems to have lost its token is given to show one before it is started over. */
 const GRACE_MS = 2_000;
+/**
+ * How many foreign messages and probes are looked into on one place in line. After so many the lock is started over
+ * whatever is ready: with a live token none of them would have been delivered, and who publishes faster than they are
+ * looked into would keep it from healing.
+ */
+const STRAYS_AT_MOST = 20;
 /** When to ask again after a look that failed. */
 const LOOK_AGAIN_MS = 500;
 /** In a cluster the node at hand may deliver a moment after the leader has answered the barrier. */
@@ -22,7 +28,7 @@ export const TRY_GRACE_MS = 50;
 const FIRST_QUESTION_MS = 1;
 
 type Waiting = At<'waiting'>;
-type TokenMessage = Extract<Message, { kind: 'token' }>;
+export type TokenMessage = Extract<Message, { kind: 'token' }>;
 
 export function waiting(state: Waiting, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
   switch (event.type) {
@@ -78,12 +84,13 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
   const message = decodeMessage(delivery.body, delivery.returns, rules.name);
   switch (message.kind) {
     case 'token': {
-      if (state.abandoned) {
-        const [next, effects] = leave(state, { why: 'gave-up' }, true);
-        return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
-      }
-      if (isLive(message, around)) return grant(state, message, delivery, around, rules);
-      const [next, effects] = renew(state, delivery.deliveryTag, around);
+      // Before anything else: a seed that is given back has come back once, and looks live from then on.
+      const live = isLive(message, around);
+      if (live && !state.abandoned) return grant(state, message, delivery, around, rules);
+      const { abandoned } = state;
+      const [next, effects] = live
+        ? leave(state, { why: 'gave-up' }, true)
+        : renew(state, delivery.deliveryTag, around, { abandoned, surfaced: surfacedSeed(message, around) });
       return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
     }
     case 'newer':
@@ -91,13 +98,22 @@ function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules
     case 'probe':
     case 'stray':
       // Only the active consumer of a queue without a live token at its head is ever handed one of these.
-      return look(forgetOldGrace(state, around.now.mono), delivery.deliveryTag);
+      if (state.strays >= STRAYS_AT_MOST)
+        return renew(state, delivery.deliveryTag, around, { abandoned: state.abandoned, crowded: true });
+      return look(
+        forgetOldGrace({ ...state, strays: state.strays + 1 }, around.now.mono),
+        delivery.deliveryTag,
+      );
   }
 }
 
-export function isLive({ token, returns, fence }: TokenMessage, { now, highestSeen }: Surroundings): boolean {
-  const surfacedSeed = returns === 0 && now.wall - token.at > STALE_SEED_MS;
-  return !surfacedSeed && fence > highestSeen;
+export function isLive(message: TokenMessage, around: Surroundings): boolean {
+  return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;
+}
+
+/** The id of a token that nobody ever had, and that is too old to be the live one. */
+export function surfacedSeed({ token, returns }: TokenMessage, { now }: Surroundings): string | undefined {
+  return returns === 0 && now.wall - token.at > STALE_SEED_MS ? token.id : undefined;
 }
 
 function grant(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { INT64_MAX } from '../fence.ts';
+import { BASE_MAX } from '../fence.ts';
 import { decodeJson, encodeJson } from '../json.ts';
 
 /** How much JSON a lock can carry, in bytes of UTF-8. */
@@ -40,7 +40,8 @@ const fence = z
   .string()
   .regex(/^(0|[1-9]\d{0,18})$/)
   .transform((digits) => BigInt(digits))
-  .refine((value) => value <= INT64_MAX);
+  // No token can be made above it.
+  .refine((value) => value <= BASE_MAX);
 
 const envelope = z.looseObject({ v: z.int().min(1) });
 const entryShape = z.looseObject({

@@ -1,5 +1,6 @@
-import { StateError, TokenVersionError } from '../../errors.ts';
+import { QueueMismatchError, StateError, TokenVersionError } from '../../errors.ts';
 import type { Effect } from '../contender/types.ts';
+import { BASE_MAX } from '../fence.ts';
 import { decodeEntry, type Entry, STATE_BYTES } from './entry.ts';
 import { keep } from './keeping.ts';
 import type { RegisterStep } from './outcome.ts';
@@ -107,6 +108,9 @@ function handed(state: Reading, arrived: InHand, nowMono: number, name: string):
   const { oversize } = kept.entry;
   if (oversize !== undefined)
     return { state, effects: acks, verdict: { is: 'refused', error: tooLarge(name, oversize) } };
+  // Before the process remembers it: above the largest base it could make no token, for this name, any more.
+  if (kept.entry.fence >= BASE_MAX)
+    return { state, effects: acks, verdict: { is: 'refused', error: noBaseAbove(name, kept.entry.fence) } };
   if (kept.entry.fence >= place.fence) {
     const overtaken: RegisterState = { at: 'overtaken', place, proofs: 0 };
     return {
@@ -144,6 +148,12 @@ const ack = ({ line }: Place, { deliveryTag }: InHand): Effect => ({ do: 'ack', 
 function seed({ line }: Place): RegisterEffect {
   const nothing: Omit<Entry, 'id'> = { fence: 0n, seq: 0, state: undefined };
   return { do: 'register-write', line, ...nothing };
+}
+
+function noBaseAbove(name: string, fence: bigint): QueueMismatchError {
+  return new QueueMismatchError(
+    `the register of lock ${JSON.stringify(name)} has an entry with fence ${fence}, above which no fence is left; nothing was changed. Delete the queue of the register, or use another name`,
+  );
 }
 
 function tooLarge(name: string, bytes: number): StateError {

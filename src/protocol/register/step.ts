@@ -137,7 +137,8 @@ function ofContender(
       effects.push(...(turn?.effects ?? [effect]));
     } else if (effect.do === 'lose' && isWithheld(state)) {
       const isGone = effect.reason === 'queue-deleted' || effect.reason === 'consumer-cancelled';
-      again = isGone ? recreate(contender, around) : consume(contender);
+      if (contender.at === 'renewing') again = [{ ...contender, rejoins: true, abandoned: false }, []];
+      else again = isGone ? recreate(contender, around) : consume(contender);
     } else {
       effects.push(effect);
       if (effect.do !== 'prove' || register === undefined) continue;
@@ -245,6 +246,16 @@ function withdraw(
  */
 function startOver(contender: HeldState, around: Surroundings): StatefulStep {
   return untold(renew(contender, contender.hold.deliveryTag, around, { rejoins: true }));
+}
+
+/** Why a purge is asked for; undefined when it was begun before, and has to be begun again. */
+export function whyStartOver(
+  { register }: StatefulState,
+  { contender }: StatefulState,
+): 'no-live-token' | 'state-ahead' | 'long-log' | undefined {
+  if (contender.at !== 'renewing' || contender.rounds > 0) return undefined;
+  if (contender.releases) return 'long-log';
+  return register?.at === 'overtaken' ? 'state-ahead' : 'no-live-token';
 }
 
 const untold = ([contender, effects]: Step): StatefulStep => [{ contender, register: undefined }, effects];

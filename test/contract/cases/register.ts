@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { INT64_MAX, STRIDE } from '../../../src/protocol/fence.ts';
 import { encodeEntry } from '../../../src/protocol/register/entry.ts';
 import type { Case, Scene } from '../contract.ts';
 import { inLine, lossOf, queueUp, rejection, SHORT, turn } from './tools.ts';
@@ -235,6 +236,25 @@ export const register: readonly Case[] = [
       const next = await lock.acquire();
       expect(next.state).toBe(6);
       await next.release();
+    },
+  },
+  {
+    title:
+      'an entry with the last fence of int64 is a foreign message: the lock is granted, and its token stays what it was',
+    needs: [],
+    async run(scene) {
+      const baton = await scene.connect();
+      const lock = baton.lock(scene.lock, COUNT);
+      const before = await lock.acquire();
+      await before.release({ state: 1 });
+      await scene.register.put(written(scene, INT64_MAX, 9, 1));
+      for (let i = 0; i < 2; i += 1) {
+        const lease = await lock.acquire({ timeoutMs: 10_000 });
+        expect(lease.state).toBe(1);
+        expect(lease.fence - before.fence, 'the same token').toBeLessThan(100n * BigInt(STRIDE));
+        await lease.release();
+      }
+      await (await baton.lock(scene.lock).acquire()).release();
     },
   },
   {

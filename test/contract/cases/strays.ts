@@ -70,6 +70,26 @@ export const strays: readonly Case[] = [
     }),
   ),
   {
+    title: 'hundreds of foreign messages in front of a lock cost no more than twenty looks and a purge',
+    needs: ['frames'],
+    timeoutMs: 120_000,
+    async run(scene) {
+      const baton = await scene.connect();
+      await (await baton.lock(scene.lock).acquire()).release();
+      await expect.poll(() => scene.queue.ready()).toBe(1);
+      await scene.queue.purge();
+      for (let i = 0; i < 300; i += 1) await scene.queue.put('{"not":"ours"}');
+      const looks = () => scene.proxy(baton).sent('queue.declare');
+      const before = looks();
+      const lease = await baton.lock(scene.lock).acquire();
+      expect(looks() - before).toBeLessThanOrEqual(20);
+      expect(scene.proxy(baton).sent('queue.purge')).toBe(1);
+      await lease.verify();
+      expect(await scene.queue.ready()).toBe(0);
+      await lease.release();
+    },
+  },
+  {
     title: 'a token of a newer version is given back untouched, with a clear error',
     needs: [],
     async run(scene) {

@@ -154,6 +154,35 @@ export const verified: readonly Case[] = [
   },
   {
     title:
+      'a lock that was deleted, and whose holder cannot hear of it, is granted when its lease is over to who was in line, also after somebody else had it in between',
+    needs: ['line', 'counts-apart'],
+    concurrent: true,
+    timeoutMs: 60_000,
+    async run(scene) {
+      for (const isTakenBetween of [false, true]) {
+        const connections = [scene.connect(VERIFIED), scene.connect(VERIFIED), scene.connect(VERIFIED)];
+        const [a, b, c] = await Promise.all(connections);
+        if (a === undefined || b === undefined || c === undefined) throw new Error('not connected');
+        const held = await a.lock(scene.lock).acquire();
+        const { lease: next } = await queueUp(b.lock(scene.lock)); // it has never seen a token of this lock
+        await held.verify();
+        const line = scene.line(a);
+        line.freeze();
+        const from = performance.now();
+        await scene.queue.remove();
+        // It does not know the lock at all, so it does not wait: with the right timing it is first.
+        if (isTakenBetween) await c.lock(scene.lock).run(() => {});
+        const lease = await next;
+        const ms = performance.now() - from;
+        expect(held.remainingMs).toBe(0);
+        expect(ms).toBeGreaterThanOrEqual(VERIFIED.leaseMs);
+        await lease.release();
+        line.thaw();
+      }
+    },
+  },
+  {
+    title:
       'callers who wait for less than a lease, and tries, come to a lock that was not released all the same',
     needs: ['counts-apart'],
     async run(scene) {

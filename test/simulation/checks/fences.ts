@@ -183,6 +183,7 @@ function excuse(world: World, channel: number, why: Excuse): void {
   if (holder === undefined || (holder.excuse !== undefined && why !== 'forgotten')) return;
   if (why === 'link' && waitsForLeases(world)) return;
   holder.excuse = why;
+  if (why === 'deleted') holder.unseatedAt = world.model.now;
 }
 
 /** What waits for the end of a lease went with the token, and another one is granted at once. */

@@ -56,6 +56,11 @@ export function onRead(
   watched.handOut = handOut;
   watched.read = numberOf(message);
   watched.handedToken = message.startsWith('token');
+  if (!watched.handedToken) watched.strays += 1;
+  const bornAt = world.minted[watched.read]?.at ?? Number.POSITIVE_INFINITY;
+  const isStale =
+    watched.handedToken && returns === 0 && instantOf(world, client).wall - bornAt > STALE_SEED_MS;
+  watched.staleTag = isStale ? watched.deliveryTag : undefined;
   if (contender.state.at !== 'waiting' && contender.state.at !== 'renewing') return;
   watched.floor = world.checks.highestResolved;
   watched.token = watched.read;
@@ -98,7 +103,7 @@ export function onGrant(world: World, client: Client, contender: Contender, fenc
   if (world.checks.resolved.some((grant) => grant.token === watched.token && grant.fence === fence))
     throw new Violation('fences rise', `${short(world, watched.token, fence)} is granted twice`);
   checkFence(world, contender, fence);
-  endExcuses(world, contender);
+  endExcuses(world, client, contender);
   checkPlace(world, contender);
   watched.place = undefined;
   const handOuts = world.model.handOuts;
@@ -107,12 +112,18 @@ export function onGrant(world: World, client: Client, contender: Contender, fenc
   checkExclusion(world);
 }
 
-/** Who is granted a token that was made anew, and knew the lock before, has waited for whoever may have believed. */
-function endExcuses(world: World, next: Contender): void {
-  if (!waitsForLeases(world) || world.checks.newcomers.includes(next.watched.token)) return;
+/**
+ * Who is granted a token that was made anew, and knew the lock before, has waited for whoever may have believed. So has
+ * whoever was told of a deletion, for the holders of that queue, whatever token it is granted.
+ */
+function endExcuses(world: World, client: Client, next: Contender): void {
+  if (!waitsForLeases(world)) return;
+  const isNewcomers = world.checks.newcomers.includes(next.watched.token);
   for (const { contenders } of world.clients) {
     for (const { watched } of contenders) {
-      if (watched.excuse === 'deleted' || watched.excuse === 'destroyed') watched.excuse = undefined;
+      if (watched.excuse !== 'deleted' && watched.excuse !== 'destroyed') continue;
+      const wasTold = client.toldOfEndAt >= (watched.unseatedAt ?? Number.POSITIVE_INFINITY);
+      if (!isNewcomers || wasTold) watched.excuse = undefined;
     }
   }
 }

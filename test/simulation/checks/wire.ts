@@ -6,6 +6,8 @@ import { Violation } from './state.ts';
 
 /** How long a queue that shows no token is given to show one before it may be started over. */
 const GRACE_MS = 2_000;
+/** How many foreign messages are looked into before a queue is purged with something ready in it. */
+const STRAYS_AT_MOST = 20;
 
 /** For how long a token may be replaced: a purge, a seed and a look, and this again a few times. */
 const RELEASED_MS = 19_000;
@@ -79,9 +81,12 @@ export function checkDeclare({ config, model }: World, { watched }: Contender): 
   watched.book = { ...watched.book, knows: false };
 }
 
-/** For want of a token a queue is purged only after two looks that showed nothing, a grace apart. */
+/**
+ * For want of a token a queue is purged only after two looks that showed nothing, a grace apart, or by whoever was handed
+ * one foreign message after the other, and so is the active consumer of a queue without a live token.
+ */
 export function checkPurge({ model }: World, { watched }: Contender): void {
-  if (watched.handedToken) return;
+  if (watched.handedToken || watched.strays > STRAYS_AT_MOST) return;
   const waited = model.now - watched.book.emptyAt;
   if (waited >= GRACE_MS) return;
   throw new Violation('the wire', `a queue is purged ${waited} ms after it was first seen empty`);
@@ -89,16 +94,21 @@ export function checkPurge({ model }: World, { watched }: Contender): void {
 
 /**
  * A token is acked by who puts another one in its place: there is one, and nothing that could be ahead of it. A release
- * on 3.x acks when the queue is empty, and has shown before that it may publish.
+ * on 3.x acks when the queue is empty, and has shown before that it may publish. In a flood of foreign messages some may be ahead of it.
  */
-export function checkAck({ config }: World, { watched, granted }: Contender, deliveryTag: number): void {
+export function checkAck(
+  { config }: World,
+  { watched, granted, state }: Contender,
+  deliveryTag: number,
+): void {
   if (!watched.handedToken || deliveryTag !== watched.deliveryTag) return;
-  const { tried, purged, alone } = watched.book;
+  if (state.at !== 'renewing' && deliveryTag === watched.staleTag) return; // rather than give it back
+  const { tried, purged, seeded, alone } = watched.book;
   if (!purged) throw new Violation('the wire', 'a token is acked without a purge');
   if (config.version === '3.10' && granted) {
     if (!tried)
       throw new Violation('the wire', 'a token is acked before it is known that one can be published');
-  } else if (!alone) {
+  } else if (!alone && !(seeded && watched.strays > STRAYS_AT_MOST)) {
     throw new Violation('the wire', 'a token is acked before another one is known to be alone behind it');
   }
 }
@@ -115,6 +125,15 @@ export function checkReplacing(world: World): void {
       throw new Violation('it heals', `client ${client.id}.${id} has replaced its token for ${forMs} ms`);
     }
   }
+}
+
+/**
+ * A seed that nobody has had, and that is too old to be granted, has come back once when its channel is closed, and looks
+ * live to everybody.
+ */
+export function checkGivenUp({ watched }: Contender): void {
+  if (watched.staleTag === undefined) return;
+  throw new Violation('the wire', 'a seed that is too old to be granted is given back');
 }
 
 /** Whatever happens to a lost lease, its release included, touches nothing at the broker. */

@@ -6,7 +6,7 @@ import { type ClientFrame, openChannel, type ServerFrame } from '../model/index.
 import type { World } from '../world.ts';
 import { dispatch } from './contender.ts';
 import { needLine, write } from './lines.ts';
-import { payloadOf, watchName, writeEntry } from './record.ts';
+import { hearEnd, payloadOf, watchName, writeEntry } from './record.ts';
 import type { Client, Contender, Request, Role } from './state.ts';
 
 /** One object for all: an error takes longer to make than a step takes to run. */
@@ -33,6 +33,7 @@ export function request(
   const started: Request = {
     what,
     shared,
+    wasInLine: client.record.wasInLine,
     callers: caller === undefined ? [] : [caller],
     channel: undefined,
     line: undefined,
@@ -107,8 +108,15 @@ export function answered(world: World, client: Client, asked: Request, frame: Se
   if (asked.what === 'look' && frame.is === 'declare-ok') {
     watchName(world, client, { type: 'looked', ready: frame.ready });
   }
+  if (asked.wasInLine && showsEnd(asked.what, frame)) hearEnd(world, client);
   if (asked.what === 'declare-register') client.record.registerKnown = frame.is === 'declare-ok';
   tell(world, client, asked, (call) => eventOf(asked, call, frame));
+}
+
+/** A look that finds no queue, a declaration that finds none or one without a token. */
+function showsEnd(what: What, frame: ServerFrame): boolean {
+  if (what === 'look') return frame.is === 'closed' && frame.code === 404;
+  return what === 'declare' && frame.is === 'declare-ok' && frame.ready === 0 && frame.consumers === 0;
 }
 
 /** The connection died under it. */

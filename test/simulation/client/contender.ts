@@ -10,15 +10,24 @@ import {
 import { type Pulse, ranLately } from '../../../src/protocol/stall-detector.ts';
 import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
-import { checkAbsorbs, checkAck, checkBarrier, checkDeclare, checkPurge, noted } from '../checks/wire.ts';
+import {
+  checkAbsorbs,
+  checkAck,
+  checkBarrier,
+  checkDeclare,
+  checkGivenUp,
+  checkPurge,
+  noted,
+} from '../checks/wire.ts';
 import { LOCK, TIMES, VERSION_NUMBERS } from '../config.ts';
 import { nackedOf, openChannel, type ServerFrame } from '../model/index.ts';
 import { instantOf, say, type World } from '../world.ts';
 import { LINE_LOST, QUEUE_GONE, request } from './calls.ts';
 import { needLine, write } from './lines.ts';
-import { justReleased, saw, watchName } from './record.ts';
+import { hearEnd, justReleased, know, saw, watchName } from './record.ts';
 import { limit, onRegister, readRegister } from './register.ts';
-import { type Client, type Contender, NEW_WATCHED, type OwnChannel } from './state.ts';
+import type { Client, Contender, OwnChannel } from './state.ts';
+import { newWatched } from './watched.ts';
 
 /** A try without a timeout settles after this long (src/acquire/lock.ts). */
 const TRY_ANSWER_MS = 1_000;
@@ -46,7 +55,7 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
     granted: false,
     refused: false,
     answerBy: mode === 'try' ? instantOf(world, client).mono + TRY_ANSWER_MS : undefined,
-    watched: { ...NEW_WATCHED },
+    watched: newWatched(),
   };
   client.contenders.push(contender);
   watchName(world, client, { type: 'joined' });
@@ -74,6 +83,7 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
     highestSeen: record.highestSeen,
     ranLately: ranLately(client.pulse as Pulse | undefined, now),
     justReleased: justReleased(world, client),
+    queueEndedAt: record.queueEndedAt,
     ...recreation(VERSION_NUMBERS[world.config.version][0]),
   };
   const before = contender.state;
@@ -121,7 +131,10 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       break;
     case 'consume': {
       contender.watched.excuse = undefined;
+      contender.watched.unseatedAt = undefined;
       contender.watched.forgotten = false;
+      contender.watched.strays = 0;
+      contender.watched.staleTag = undefined;
       const own: OwnChannel = { line: effect.line, channel: undefined, state: 'waiting', barrier: false };
       contender.channels.push(own);
       attachChannel(world, client, own);
@@ -138,7 +151,7 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       saw(world, client, effect.fence);
       break;
     case 'know':
-      client.record.known = effect.known;
+      know(client, effect.known);
       break;
     case 'grant':
       onGrant(world, client, contender, effect.fence);
@@ -185,11 +198,13 @@ function useChannel(
       break;
     case 'ack':
       checkAck(world, contender, effect.deliveryTag);
+      if (effect.deliveryTag === contender.watched.staleTag) contender.watched.staleTag = undefined;
       if (own.state !== 'open') break;
       write(world, line, channelOf(own), { do: 'ack', deliveryTag: effect.deliveryTag });
       break;
     case 'close':
       if (own.state === 'open') {
+        checkGivenUp(contender);
         own.state = 'closing';
         write(world, line, channelOf(own), { do: 'close' });
       } else if (own.state === 'waiting') {
@@ -219,6 +234,8 @@ export function readOwn(
   frame: ServerFrame,
 ): void {
   const { line } = own;
+  const isCancel = frame.is === 'cancel' && frame.of === 'lock' && own.state === 'open';
+  if (isCancel || (frame.is === 'closed' && frame.code === 404)) hearEnd(world, client);
   if (frame.is === 'close-ok' || frame.is === 'cancel-ok')
     ended(world, client, contender, own, { scope: 'channel' });
   else if (frame.is === 'closed') {

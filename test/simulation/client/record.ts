@@ -14,6 +14,17 @@ export function justReleased(world: World, client: Client): boolean {
   return instantOf(world, client).mono - client.record.releasedAt < JUST_RELEASED_MS;
 }
 
+export function know({ record }: Client, known: boolean): void {
+  record.known = known;
+  if (known) record.wasInLine = true;
+}
+
+/** The queue that the process knew is no more. */
+export function hearEnd(world: World, client: Client): void {
+  client.record.queueEndedAt = instantOf(world, client).mono;
+  client.toldOfEndAt = world.model.now;
+}
+
 export function saw(world: World, client: Client, fence: bigint): void {
   const { record } = client;
   if (fence > record.highestSeen) record.highestSeen = fence;

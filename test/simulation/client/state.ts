@@ -5,7 +5,6 @@ import type { RegisterState } from '../../../src/protocol/register/types.ts';
 import type { Pulse } from '../../../src/protocol/stall-detector.ts';
 import { IDLE_VIGIL, type Vigil } from '../../../src/protocol/token-watch.ts';
 import type { ResolvedGrant } from '../checks/state.ts';
-import { NEW_BOOK } from '../checks/wire.ts';
 
 export type Role = 'locks' | 'service' | 'publisher';
 
@@ -25,6 +24,8 @@ export interface Line {
 export interface Request {
   readonly what: 'look' | 'declare' | 'seed' | 'purge' | 'probe' | 'declare-register' | 'write-register';
   readonly shared: boolean;
+  /** Whether the process had been in line when it asked. */
+  readonly wasInLine?: boolean;
   readonly callers: readonly { readonly contender: number; readonly call: number }[];
   /** Undefined while it waits for a connection. */
   channel: number | undefined;
@@ -89,13 +90,19 @@ export interface Watched {
   rival: ResolvedGrant | undefined;
   /** Number of the token that was read last while waiting, and the highest fence that any caller had by then. */
   token: number;
+  /** The delivery tag of a seed in hand that is older than a minute, and that nobody has had. */
+  staleTag: number | undefined;
   /** It had never come back, and was older than a minute by the reader's clock. */
   surfaced: boolean;
   floor: bigint;
   fence: bigint | undefined;
   excuse: Excuse | undefined;
+  /** When the queue was deleted under it, on the world's clock. */
+  unseatedAt: number | undefined;
   /** On its channel there is a consumer that the broker has attached to another queue without a word (3.10). */
   forgotten: boolean;
+  /** How many messages that are no tokens it has been handed on its channel. */
+  strays: number;
   /** Place in the queue's line by the order of attaching; undefined while it has none or lost it by no fault of its own. */
   place: number | undefined;
   /** How long it has been valid together with others, in milliseconds. */
@@ -103,30 +110,6 @@ export interface Watched {
   /** The part of it in which the client could hear what the broker says. */
   hearingMs: number;
 }
-
-export const NEW_WATCHED: Watched = {
-  sentAt: undefined,
-  provenAt: undefined,
-  handOut: 0,
-  grantedHandOut: 0,
-  replacingSince: undefined,
-  handedToken: false,
-  deliveryTag: 0,
-  keptSince: 0,
-  keptTag: 0,
-  read: 0,
-  rival: undefined,
-  token: 0,
-  surfaced: false,
-  book: NEW_BOOK,
-  floor: 0n,
-  fence: undefined,
-  excuse: undefined,
-  forgotten: false,
-  place: undefined,
-  overlapMs: 0,
-  hearingMs: 0,
-};
 
 export interface Contender {
   readonly id: number;
@@ -153,6 +136,10 @@ export interface NameRecord {
   highestSeen: bigint;
   known: boolean;
   registerKnown: boolean;
+  /** Somebody of this process has been in line. */
+  wasInLine: boolean;
+  /** When it heard last that the queue is no more, on its monotonic clock. */
+  queueEndedAt: number | undefined;
   vigil: Vigil;
   releasedAt: number;
 }
@@ -178,6 +165,8 @@ export interface Client {
   /** The highest fence that a caller in this process was given. */
   highestGranted: bigint;
   closing: boolean;
+  /** When it read last that the queue is no more, on the world's clock. */
+  toldOfEndAt: number;
 }
 
 const newLine = (role: Role): Line => ({
@@ -194,6 +183,8 @@ function newRecord(highestSeen: bigint): NameRecord {
     highestSeen,
     known: false,
     registerKnown: false,
+    wasInLine: false,
+    queueEndedAt: undefined,
     vigil: IDLE_VIGIL,
     releasedAt: Number.NEGATIVE_INFINITY,
   };
@@ -216,6 +207,7 @@ export function newClient(id: number, node: number, { acquires = 0, highestSeen 
     acquires,
     highestGranted: 0n,
     closing: false,
+    toldOfEndAt: Number.NEGATIVE_INFINITY,
   };
 }
 

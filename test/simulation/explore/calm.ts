@@ -32,6 +32,7 @@ export function settleDown(
   for (let steps = 0; ; steps += 1) {
     const { due } = enabled(world);
     if (steps > STEPS_AT_MOST) throw stuck(world);
+    if (world.config.flood) flood(world);
     const step = pick(due) ?? wishes(world)[0];
     if (step !== undefined) {
       take(step);
@@ -59,6 +60,16 @@ export function settleDown(
   }
   checkToken(world);
   return model.now - from;
+}
+
+/** Nobody looks as fast as others publish: behind every foreign message that somebody has in hand there is another one. */
+function flood(world: World): void {
+  const queue = world.model.queues.lock;
+  const inHand = world.clients.some(({ contenders }) =>
+    contenders.some(({ state }) => state.at === 'waiting' && state.stray !== undefined),
+  );
+  if (inHand && world.outsiders.length === 0 && queue !== undefined && ready(queue).length === 0)
+    inflict(world, 'junk', 0, 0);
 }
 
 /** Of callers who come again and again, and never wait for long. */

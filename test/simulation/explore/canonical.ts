@@ -7,6 +7,8 @@ import { registerOf, savesOf } from './canonical-register.ts';
 
 /** A release, a stall and a look are forgotten after this long. */
 const FORGOTTEN_MS = 1_001;
+/** So is the end of a queue: a lease and what clocks may differ. */
+const DELAY_MS = 15_250;
 
 /**
  * What two worlds have in common when they can only go on in the same way: times are relative to now, fences to the
@@ -43,6 +45,10 @@ export function canonical(world: World): string {
 /** A fence by its distance from the clock; there is none below 1. */
 export const above = (fence: bigint, zero: bigint): string => (fence === 0n ? '' : String(fence - zero));
 
+/** How long ago a queue ended, up to when nobody waits for its holders any more. */
+const believed = (at: number | undefined, mono: number): number | undefined =>
+  at === undefined || mono - at > DELAY_MS ? undefined : mono - at;
+
 function clientOf(world: World, client: Client, zero: bigint, names: Names, parts: Parts): void {
   const { now } = world.model;
   const mono = now + client.monoShift;
@@ -60,7 +66,8 @@ function clientOf(world: World, client: Client, zero: bigint, names: Names, part
   parts.push(client.resumedAt === now);
   parts.push(client.pausedAt !== undefined && client.pausedAt - now);
   parts.push(age(pulse?.last.mono), age(pulse?.previous.mono), above(record.highestSeen, zero), record.known);
-  parts.push(record.registerKnown);
+  parts.push(record.registerKnown, record.wasInLine, believed(record.queueEndedAt, mono));
+  parts.push(Math.max(-DELAY_MS, client.toldOfEndAt - now));
   parts.push(age(record.releasedAt), vigil.waiters, vigil.lookAt !== undefined && vigil.lookAt - mono);
   parts.push(vigil.emptySince !== undefined && vigil.emptySince - mono, Math.max(0, vigil.quietUntil - mono));
   for (const line of lines(client)) lineOf(client, line, now, names, parts);
@@ -151,6 +158,7 @@ function contenderOf(
     watched.read,
     watched.token,
     watched.surfaced,
+    watched.staleTag,
     String((watched.rival?.fence ?? zero) - zero),
     watched.rival && world.model.handOuts - watched.rival.handOuts,
   );
@@ -159,6 +167,8 @@ function contenderOf(
     String((fence ?? zero) - zero),
     excuse,
     watched.forgotten,
+    watched.strays,
+    watched.unseatedAt && watched.unseatedAt - now,
     place,
     overlapMs,
     watched.hearingMs,

@@ -60,8 +60,8 @@ export const DELAYS: readonly RuleMutant[] = [
     world: 'healthy, 4.3, verified',
     edits: one(
       HOLDING,
-      "if (rules.grant !== 'verified' || state.isAnew || !countsApart(state.hold, state.traits))",
-      'if (state.turn > 0)',
+      "rules.grant !== 'verified' ||\n        isKept(",
+      'state.turn > 0 ||\n        isKept(',
     ),
   },
   {
@@ -85,16 +85,17 @@ export const DELAYS: readonly RuleMutant[] = [
   {
     name: 'a token that was made anew is granted with its first proof',
     world: 'two veterans, 4.3, verified',
-    edits: one(HOLDING, 'if (state.isAnew) {', 'if (state.turn < 0) {'),
+    edits: one(HOLDING, 'keptUntil(state.isAnew, answer.hold', 'keptUntil(false, answer.hold'),
   },
   {
     name: 'who gives up before the proof of a token that was made anew takes its mark away',
-    world: 'two veterans, 4.3, verified',
-    edits: one(
-      HOLDING,
-      "if (rules.grant !== 'verified' || state.isAnew || !countsApart(state.hold, state.traits))",
-      "if (rules.grant !== 'verified' || !countsApart(state.hold, state.traits))",
-    ),
+    world: 'veterans, 4.3, verified',
+    edits: one(HOLDING, 'isKept(state, around, rules) ||', ''),
+  },
+  {
+    name: 'nobody waits for the holder of a queue that is no more',
+    world: 'in line at a deletion',
+    edits: one(DELAYING, 'return isAsked && queueEndedAt', 'return isAsked && leaseMs < 0 && queueEndedAt'),
   },
   {
     name: 'a lock that is closed during the delay loses its mark',

@@ -1,5 +1,5 @@
 import type { Edit } from '../../sabotage/mutant.ts';
-import { one, type RuleMutant } from './mutant.ts';
+import { one, type RuleMutant, WAITING } from './mutant.ts';
 
 const RENEWING = 'src/protocol/contender/replacing.ts';
 const RENEW = 'src/protocol/contender/replace-token.ts';
@@ -17,8 +17,8 @@ const NO_PURGE = one(
 );
 const NO_LOOK = one(
   RENEWING,
-  "return owes ? awaitToken(state, around) : ask(state, 'look', around);",
-  "return owes ? awaitToken(state, around) : ackAnd(state, 'await', around);",
+  "return state.crowded ? ackAnd(state, 'await', around) : ask(state, 'look', around);",
+  "return ackAnd(state, 'await', around);",
 );
 const ANY_NUMBER = one(RENEWING, 'return depth.ready === 1 ?', 'return depth.ready > 0 ?');
 const ACK_FIRST = one(RENEW, 'releases && traits.version[0] < 4', 'releases && traits.version[0] < 9');
@@ -83,6 +83,30 @@ export const RENEWALS: readonly RuleMutant[] = [
       "return ask({ ...state, rounds: state.rounds + 1 }, 'look', around);",
       'return [{ ...state, until: around.now.mono + ARRIVAL_MS }, []];',
     ),
+  },
+  {
+    name: 'who has no caller gives any token back',
+    world: 'stale seeds',
+    edits: one(WAITING, 'const [next, effects] = live\n', 'const [next, effects] = live || abandoned\n'),
+  },
+  {
+    name: 'who has a token gives any other back',
+    world: 'stale seeds',
+    edits: one(
+      'src/protocol/contender/surfacing.ts',
+      "message.kind === 'token' && message.token.id !== hold.id",
+      'message.kind === undefined',
+    ),
+  },
+  {
+    name: 'foreign messages are looked into without end',
+    world: 'a flood of strays',
+    edits: one(WAITING, 'if (state.strays >= STRAYS_AT_MOST)', 'if (state.strays < 0)'),
+  },
+  {
+    name: 'the first foreign message is enough to start over',
+    world: 'a flood of strays',
+    edits: one(WAITING, 'if (state.strays >= STRAYS_AT_MOST)', 'if (state.strays >= 0)'),
   },
   {
     name: 'a new token that somebody has purged is not replaced',

@@ -117,8 +117,8 @@ export const TRAPS: readonly RuleMutant[] = [
       ),
       ...one(
         WAITING,
-        'if (isLive(message, around)) return grant(',
-        'if (message.token.base === 0n || isLive(message, around)) return grant(',
+        'if (live && !state.abandoned) return grant(',
+        'if (message.token.base === 0n || (live && !state.abandoned)) return grant(',
       ),
     ],
   },
@@ -236,8 +236,8 @@ export const TRAPS: readonly RuleMutant[] = [
     name: 'the grace begins anew with each stray',
     edits: one(
       WAITING,
-      'return look(forgetOldGrace(state, around.now.mono), delivery.deliveryTag);',
-      'return look({ ...state, graceUntil: undefined }, delivery.deliveryTag);',
+      'forgetOldGrace({ ...state, strays: state.strays + 1 }, around.now.mono)',
+      '{ ...state, graceUntil: undefined }',
     ),
   },
   {

@@ -30,6 +30,8 @@ import { lines } from './time.ts';
 /** By how much a wall clock is set, in milliseconds. */
 const CLOCK_STEPS = [1_000, -1_000, 20_000, -20_000, 120_000, -120_000];
 const ROLES = 3;
+/** How long a seed was stuck that nobody may be granted. */
+const STALE_MS = 120_000;
 /** Whose link to a node drops. */
 const BETWEEN: readonly (readonly QueueName[])[] = [QUEUES, ['lock'], ['register']];
 
@@ -73,6 +75,7 @@ export function room(world: World, fault: Fault): { targets: number; variants: n
     case 'junk':
       return { targets: 1, variants: queues };
     case 'second-seed':
+    case 'stale-seed':
     case 'purge-new':
       return { targets: 1, variants: 1 };
   }
@@ -218,8 +221,9 @@ export function inflict(world: World, fault: Fault, target: number, variant: num
     case 'delete':
       send(model, outsiderChannel(world, queue), { do: 'delete', of: queue });
       break;
-    case 'second-seed': {
-      const wall = EPOCH_MS + model.now;
+    case 'second-seed':
+    case 'stale-seed': {
+      const wall = EPOCH_MS + model.now - (fault === 'stale-seed' ? STALE_MS : 0);
       send(model, outsiderChannel(world, 'lock'), {
         do: 'publish',
         ...mintToken(world, nextBase(wall, 0n), wall),

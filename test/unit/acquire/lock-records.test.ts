@@ -95,11 +95,18 @@ describe('the highest fence of a name', () => {
     const error = await record.seed().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(QueueMismatchError);
     expect(error).toMatchObject({
-      message:
-        'lock "jobs" had a token with a fence at the end of int64, so no higher one can be made; use another name',
+      message: `no fence is left for lock "jobs": its token or its register (queue baton.team.state.jobs) had one at the end of int64, ${INT64_MAX}; nothing was changed. Delete the queue that has it, and start this process again, or use another name`,
       cause: expect.any(RangeError),
     });
     await expect(record.shared('seed')).rejects.toBeInstanceOf(QueueMismatchError);
+    expect(asked).toEqual([]);
+  });
+
+  test('is found out before anything is destroyed: a purge is refused like the seed behind it', async () => {
+    const { ledger, asked } = setUp();
+    const record = ledger.enter('jobs');
+    record.saw(INT64_MAX);
+    await expect(record.purge()).rejects.toThrow(/no fence is left.*baton\.team\.state\.jobs/);
     expect(asked).toEqual([]);
   });
 });

@@ -79,14 +79,14 @@ const HELD = {
 };
 const RENEWING = {
   'call-failed': 'opening/resting: close know',
-  delivered: 'opening/consuming: close consume',
+  delivered: 'opening/consuming: saw close consume',
   cancelled: 'opening/resting: close know',
   closed: RESTS,
   shutdown: 'closing: refuse know close',
 };
 const RELEASING = {
   'call-failed': 'closing: know close',
-  delivered: 'closing: know close',
+  delivered: 'closing: saw know close',
   cancelled: 'closing: know close',
   closed: 'released: know end',
   shutdown: 'closing: know close',

@@ -60,7 +60,15 @@ export function later(monoMs: number, wallMs = monoMs): Instant {
 }
 
 export function around(changes: Partial<Surroundings> = {}): Surroundings {
-  return { now: NOW, highestSeen: 0n, ranLately: true, justReleased: false, ...ON_4, ...changes };
+  return {
+    now: NOW,
+    highestSeen: 0n,
+    ranLately: true,
+    justReleased: false,
+    queueEndedAt: undefined,
+    ...ON_4,
+    ...changes,
+  };
 }
 
 export function tokenBody(changes: Partial<Token> = {}): Uint8Array {
@@ -118,6 +126,7 @@ export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
     until: undefined,
     stray: undefined,
     graceUntil: undefined,
+    strays: 0,
     abandoned: false,
     ...changes,
   };
@@ -126,7 +135,7 @@ export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
 /** A contender that was handed a stray, and the look that this caused is call LINE + 1. */
 export function lookingBehindStray(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
   const stray = { deliveryTag: 2, call: LINE + 1, lookAt: undefined };
-  return waiting({ turn: LINE + 1, stray, ...changes });
+  return waiting({ turn: LINE + 1, stray, strays: 1, ...changes });
 }
 
 export function granting(changes: Partial<At<'granting'>> = {}): At<'granting'> {
@@ -166,6 +175,7 @@ export function parting(changes: Partial<At<'parting'>> = {}): At<'parting'> {
     at: 'parting',
     turn: LINE + 1,
     line: LINE,
+    traits: V4_3,
     hold,
     asked: 'reject',
     until: NOW.mono + 250,
@@ -216,6 +226,8 @@ export function renewing(
     traits: V4_3,
     deliveryTag: 2,
     phase,
+    crowded: false,
+    surfaced: undefined,
     until: NOW.mono + 5_000,
     owedUntil: undefined,
     rounds: 0,

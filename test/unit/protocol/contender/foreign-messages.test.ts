@@ -285,3 +285,54 @@ describe('the grace', () => {
     expect(feed(state, wake, { now: later(60_000) })).toEqual([state, []]);
   });
 });
+
+describe('one foreign message after the other', () => {
+  /** Each is looked into, and shows more behind it. */
+  function flood(from: ContenderState, many: number) {
+    let state = from;
+    const done: string[] = [];
+    for (let i = 0; i < many && state.at === 'waiting'; i += 1) {
+      const [inHand, look] = feed(state, delivered(0, junkBody));
+      const call = 'turn' in inHand ? inHand.turn : 0;
+      const [next, ack] = feed(inHand, looked(3_000, call));
+      done.push(...[...look, ...(inHand.at === 'waiting' ? ack : [])].map((effect) => effect.do));
+      state = inHand.at === 'waiting' ? next : inHand;
+    }
+    return { state, done };
+  }
+
+  test('is looked into 20 times in one place in line; then the lock is started over, whatever is ready', () => {
+    const { state, done } = flood(waiting(), 3_000);
+    expect(done.filter((what) => what === 'look')).toHaveLength(20);
+    expect(done.filter((what) => what === 'ack')).toHaveLength(20);
+    expect(done.at(-1)).toBe('purge');
+    expect(place(state)).toBe('renewing/purging');
+  });
+
+  test('by who has no caller any more as well', () => {
+    const { state } = flood(waiting({ abandoned: true }), 3_000);
+    expect(place(state)).toBe('renewing/purging+abandoned');
+  });
+
+  test('keeps nobody from seeding: no look is asked whether something is ready', () => {
+    const { state } = flood(waiting(), 3_000);
+    const call = 'turn' in state ? state.turn : 0;
+    const [next, effects] = run(state, RULES, [
+      [{ type: 'purged', call }, {}],
+      [{ type: 'seeded', call: call + 1 }, {}],
+      [delivered(0, junkBody), {}],
+    ]);
+    expect(names(effects)).toBe('seed ack ack');
+    expect(place(next)).toBe('renewing/arriving+owed');
+  });
+
+  test('is counted for each place in line apart', () => {
+    const { state } = flood(waiting(), 20);
+    expect(state).toMatchObject({ at: 'waiting', strays: 20 });
+    const [again] = run(state, RULES, [
+      [{ type: 'closed', line: LINE, scope: 'connection' }, {}],
+      [{ type: 'consuming', line: LINE + 21, traits: V4_3 }, {}],
+    ]);
+    expect(again).toMatchObject({ at: 'waiting', strays: 0 });
+  });
+});

@@ -15,8 +15,16 @@ export interface Process extends Recreation {
   highestSeen: bigint;
   ranLately: boolean;
   justReleased: boolean;
+  queueEndedAt: number | undefined;
 }
 
 export function newProcess(recreation: Recreation): Process {
-  return { now: NOW, highestSeen: 0n, ranLately: true, justReleased: false, ...recreation };
+  return {
+    now: NOW,
+    highestSeen: 0n,
+    ranLately: true,
+    justReleased: false,
+    queueEndedAt: undefined,
+    ...recreation,
+  };
 }

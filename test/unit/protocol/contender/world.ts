@@ -5,6 +5,7 @@ import type {
   Effect,
   Rules,
 } from '../../../../src/protocol/contender/types.ts';
+import { surfacedSeed } from '../../../../src/protocol/contender/waiting.ts';
 import type { Instant } from '../../../../src/protocol/instant.ts';
 import type { Delivery, QueueDepth } from '../../../../src/protocol/port.ts';
 import { decodeMessage } from '../../../../src/protocol/token.ts';
@@ -15,6 +16,9 @@ import { QueueBook } from './queue-book.ts';
 
 /** How long a queue that shows no token is given to show one before it may be started over. */
 const GRACE_MS = 2_000;
+
+/** What puts a new token in the place of one that must not be given back. */
+const REPLACES = new Set(['purge', 'ack', 'look', 'seed', 'saw', 'know', 'end']);
 
 export type Call = Extract<Effect, { call: number }>;
 
@@ -48,6 +52,10 @@ export class WatchedContender {
   #arrived: Arrival | undefined;
   /** When looks behind a stray showed nothing ready, on the line that is open. */
   #emptyLooks: number[] = [];
+  /** It has lost its hold to a token that must not be given back, and replaces that for others. */
+  #replacesForOthers = false;
+  /** What was delivered last, if it must not be given back. */
+  #surfaced: { readonly id: string; readonly key: string } | undefined;
   /** What was ready has been purged, on the line that is open. */
   #purged = false;
 
@@ -78,6 +86,8 @@ export class WatchedContender {
     const arrival: Arrival = { message, nacked, at: this.#process.now.mono, isFirst };
     this.#delivered.set(`${line}/${this.#lastTag}`, arrival);
     this.#arrived = arrival;
+    const isRead = 'line' in this.state && this.state.line === line && this.state.at !== 'opening';
+    if (isRead) this.#surfaced = this.#surfacedIn(message, `${line}/${this.#lastTag}`);
     if (isFirst) {
       this.#seenBeforeDelivery = this.#process.highestSeen;
       this.#first = arrival;
@@ -101,6 +111,15 @@ export class WatchedContender {
     for (const effect of effects) this.#watch(effect, before);
     this.#watchRelease(event, before, effects);
     this.#check();
+  }
+
+  /** Also when the broker took it back and hands it over again: then it has come back once. */
+  #surfacedIn(message: Arrival['message'], key: string): { id: string; key: string } | undefined {
+    if (message.kind !== 'token') return undefined;
+    const { id } = message.token;
+    if ('hold' in this.state && this.state.hold.id === id) return undefined;
+    const isSurfaced = id === this.#surfaced?.id || surfacedSeed(message, this.#process) !== undefined;
+    return isSurfaced ? { id, key } : undefined;
   }
 
   /** With the token in hand a release takes the mark away; with a question under way it awaits the answer. */
@@ -142,7 +161,9 @@ export class WatchedContender {
   }
 
   #watch(effect: Effect, before: ContenderState): void {
-    rule(this.ends + this.losses === 0 || effect.do === 'close', `${effect.do} after the end`);
+    const isOver = this.ends + this.losses > 0 && effect.do !== 'close';
+    const mayReplace = this.#replacesForOthers && REPLACES.has(effect.do);
+    rule(!isOver || mayReplace, `${effect.do} after the end`);
     switch (effect.do) {
       case 'look':
       case 'declare':
@@ -166,15 +187,20 @@ export class WatchedContender {
         break;
       case 'close':
         rule(this.lines.has(effect.line), 'a line that never was is closed');
+        rule(!this.#surfaced?.key.startsWith(`${effect.line}/`), 'a seed that surfaced is given back');
         if (this.lines.get(effect.line) === 'open') this.lines.set(effect.line, 'closing');
         break;
       case 'ack':
       case 'reject':
       case 'requeue': {
-        const arrival = this.#delivered.get(`${effect.line}/${effect.deliveryTag}`);
+        const key = `${effect.line}/${effect.deliveryTag}`;
+        const arrival = this.#delivered.get(key);
         const kind = arrival?.message.kind;
         if (effect.do === 'ack') {
-          rule(kind === 'probe' || kind === 'stray' || this.#purged, `ack of a ${kind} before a purge`);
+          const isLeft = key === this.#surfaced?.key && this.state.at !== 'renewing';
+          const isFree = kind === 'probe' || kind === 'stray' || isLeft;
+          rule(isFree || this.#purged, `ack of a ${kind} before a purge`);
+          if (key === this.#surfaced?.key) this.#surfaced = undefined;
           break;
         }
         rule(arrival !== undefined && kind === 'token', `${effect.do} of a ${kind}`);
@@ -207,9 +233,10 @@ export class WatchedContender {
       case 'lose':
         rule(this.granted.length === 1, 'lost without a grant');
         this.losses += 1;
+        this.#replacesForOthers = this.state.at === 'renewing';
         break;
       case 'end':
-        this.ends += 1;
+        if (!this.#replacesForOthers) this.ends += 1;
         break;
       default:
         throw new Violation(`an effect that no protocol has: ${JSON.stringify(effect)}`);
@@ -270,8 +297,9 @@ export class WatchedContender {
     rule(this.#awaited() <= 1, 'two service calls are awaited at once');
     if (!this.isOver) return;
     rule(this.granted.length + this.refusals === 1, 'over, but the caller was never told');
-    rule((state.at === 'lost') === (this.losses === 1), 'lost without saying so');
-    rule((state.at === 'released') === (this.ends === 1), 'released without an end');
+    const isLost = state.at === 'lost' || this.#replacesForOthers;
+    rule(isLost === (this.losses === 1), 'lost without saying so');
+    rule(!isLost === (this.ends === 1), 'released without an end');
     rule(![...this.lines.values()].includes('open'), 'over, but a channel was left open');
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { INT64_MAX } from '../../../../src/protocol/fence.ts';
+import { BASE_MAX, INT64_MAX } from '../../../../src/protocol/fence.ts';
 import { decodeEntry, type Entry, encodeEntry } from '../../../../src/protocol/register/entry.ts';
 
 const ORIGIN = { name: 'jobs', by: 'svc@host/1', at: 1_800_000_000_000 };
@@ -12,7 +12,7 @@ const kindOf = (body: Uint8Array): string => decodeEntry(body, 'jobs').kind;
 
 const entry: fc.Arbitrary<Entry> = fc.record({
   id: fc.uuid(),
-  fence: fc.bigInt({ min: 0n, max: INT64_MAX }),
+  fence: fc.bigInt({ min: 0n, max: BASE_MAX }),
   seq: fc.nat(),
   state: fc.oneof(fc.jsonValue(), fc.constant(undefined)).map((value) => {
     return value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
@@ -58,6 +58,8 @@ describe('state on the wire', () => {
     ['a fence that is a number', wire({ fence: 7 })],
     ['a fence below zero', wire({ fence: '-1' })],
     ['a fence with a leading zero', wire({ fence: '07' })],
+    ['a fence above the largest base', wire({ fence: String(BASE_MAX + 1n) })],
+    ['the last fence of int64', wire({ fence: String(INT64_MAX) })],
     ['a fence beyond int64', wire({ fence: String(INT64_MAX + 1n) })],
     ['a seq below zero', wire({ seq: -1 })],
     ['a seq that is no integer', wire({ seq: 1.5 })],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BASE_MAX } from '../../../../src/protocol/fence.ts';
 import { statefulWakeAt } from '../../../../src/protocol/register/step.ts';
 import { delivered, later, NOW, newerBody, permanent, RULES, retryable } from '../contender/fixtures.ts';
 import { entry, FENCE, LINE, message, STATEFUL, Steps } from './fixtures.ts';
@@ -224,4 +225,21 @@ test('a lock without state is granted with its token, and events of a register a
   const before = steps.state;
   expect(steps.feed(entry('a'))).toEqual([]);
   expect(steps.state).toBe(before);
+});
+
+test('an entry above which no fence is left is told with the name of the register, before anything is destroyed or remembered', () => {
+  const steps = new Steps().toReading();
+  const last = { fence: BASE_MAX };
+  steps.feed(entry('a', { ...last, returns: 1 }));
+  steps.feed(entry('a', { ...last, returns: 2 }));
+  const effects = steps.feed(entry('a', { ...last, returns: 3 }));
+  expect(effects.map((effect) => effect.do)).toEqual(['refuse', 'close']);
+  expect(effects[0]).toMatchObject({
+    refusal: {
+      error: {
+        code: 'queue-mismatch',
+        message: expect.stringMatching(/the register of lock "jobs".*fence \d{19}/),
+      },
+    },
+  });
 });
