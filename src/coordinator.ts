@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
-import { Seats } from './acquire/acquirer.ts';
+import { Acquirer } from './acquire/acquirer.ts';
 import type { Context } from './acquire/context.ts';
 import { Lock } from './acquire/lock.ts';
-import { Ledger } from './acquire/lock-records.ts';
-import { Rounds } from './acquire/verification-schedule.ts';
+import { LockRecords } from './acquire/lock-records.ts';
+import { VerificationSchedule } from './acquire/verification-schedule.ts';
 import { publish, tell } from './callbacks.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { stateChannel } from './diagnostics.ts';
@@ -25,7 +25,7 @@ import {
 } from './options.ts';
 import type { LockSession, SessionState, SessionStateChange } from './protocol/port.ts';
 import { processName } from './protocol/queues.ts';
-import { BEAT_MS, beat, type Pulse, ranLately } from './protocol/stall-detector.ts';
+import { BEAT_MS, beat, type StallDetector, ranLately } from './protocol/stall-detector.ts';
 
 const LEAVE_MS = 2_000;
 /** Of these, for a token that is owed. */
@@ -34,9 +34,9 @@ const OWED_MS = 500;
 /** One session with the broker, from `connect`. Emits `state` with `{ from, to, error }`. */
 export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   readonly #context: Context;
-  readonly #seats: Seats;
+  readonly #acquirer: Acquirer;
   readonly #schedules = new Set<Schedule>();
-  #pulse: Pulse | undefined;
+  #stall: StallDetector | undefined;
   #cancelBeat: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
@@ -54,11 +54,11 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
       session,
       clock,
       identity,
-      rounds: new Rounds(clock, settings.verifyEveryMs),
-      ledger: new Ledger({ settings, broker: session, clock, identity, random }),
-      ranLately: () => ranLately(this.#pulse, clock.now()),
+      verifications: new VerificationSchedule(clock, settings.verifyEveryMs),
+      records: new LockRecords({ settings, broker: session, clock, identity, random }),
+      ranLately: () => ranLately(this.#stall, clock.now()),
     };
-    this.#seats = new Seats(this.#context);
+    this.#acquirer = new Acquirer(this.#context);
     this.#beat();
     this.#publishState({ from: 'connecting', to: session.state });
     session.onStateChange((change) => {
@@ -87,7 +87,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
     const parsed = parseLockOptions(options, this.#context.settings) as Partial<StatefulLockOptions<T>>;
     return new Lock<T>(parseLockName(name), parsed, {
       context: this.#context,
-      seats: this.#seats,
+      acquirer: this.#acquirer,
       assertOpen: () => {
         if (this.#closed !== undefined) throw new ClosedError('the coordinator is closed');
       },
@@ -139,15 +139,15 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   }
 
   async #close(drainMs: number): Promise<void> {
-    const { session, ledger } = this.#context;
+    const { session, records } = this.#context;
     for (const schedule of this.#schedules) schedule.retire();
-    this.#seats.retire();
-    await this.#within(drainMs, () => this.#seats.idle());
-    this.#seats.shutDown();
+    this.#acquirer.retire();
+    await this.#within(drainMs, () => this.#acquirer.idle());
+    this.#acquirer.shutDown();
     // On 3.x a release that ends a long log acks its token before there is another one.
-    await this.#within(OWED_MS, () => this.#seats.replaced());
+    await this.#within(OWED_MS, () => this.#acquirer.replaced());
     await session.close(LEAVE_MS - OWED_MS);
-    ledger.dispose();
+    records.dispose();
     this.#cancelBeat?.();
   }
 
@@ -169,7 +169,7 @@ export class Coordinator extends EventEmitter<{ state: [SessionStateChange] }> {
   #beat(): void {
     const { clock } = this.#context;
     const now = clock.now();
-    this.#pulse = beat(this.#pulse, now);
+    this.#stall = beat(this.#stall, now);
     this.#cancelBeat = clock.setTimer(now.mono + BEAT_MS, () => this.#beat());
   }
 }

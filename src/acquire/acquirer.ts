@@ -1,10 +1,10 @@
 import { isBatonError } from '../errors.ts';
 import type { Rules } from '../protocol/contender/types.ts';
 import type { Context } from './context.ts';
-import { type Call, Seat } from './handoff-group.ts';
+import { type LocalWaiter, HandoffGroup } from './handoff-group.ts';
 
-/** What an `acquire` asks for. Calls that ask for the same may share a seat. */
-export interface Wish {
+/** What an `acquire` asks for. Calls that ask for the same may share a group. */
+export interface AcquireRequest {
   readonly lock: string;
   readonly rules: Omit<Rules, 'name'>;
   readonly idleExpiryMs: number | undefined;
@@ -12,13 +12,13 @@ export interface Wish {
 }
 
 /** All places of a coordinator in the queues of its broker. */
-export class Seats {
+export class Acquirer {
   readonly #context: Context;
-  readonly #all = new Set<Seat>();
-  /** The latest seat of each wish that can be shared: the ones before it are full. */
-  readonly #open = new Map<string, Seat>();
-  readonly #seatOf = new WeakMap<Call, Seat>();
-  /** Called whenever a seat has ended. */
+  readonly #all = new Set<HandoffGroup>();
+  /** The latest group of each request that can be shared: the ones before it are full. */
+  readonly #open = new Map<string, HandoffGroup>();
+  readonly #groupOf = new WeakMap<LocalWaiter, HandoffGroup>();
+  /** Called whenever a group has ended. */
   #onEnded: (() => void) | undefined;
 
   constructor(context: Context) {
@@ -26,43 +26,43 @@ export class Seats {
   }
 
   /** @throws QueueMismatchError the lock is in use here with another idleExpiryMs */
-  take(wish: Wish, call: Call): void {
-    const { mode, grant, carriesState } = wish.rules;
-    const isShared = wish.localBatch > 1 && mode === 'wait' && !carriesState;
-    const key = isShared ? JSON.stringify([wish.lock, grant, wish.idleExpiryMs, wish.localBatch]) : undefined;
+  take(request: AcquireRequest, waiter: LocalWaiter): void {
+    const { mode, grant, carriesState } = request.rules;
+    const isShared = request.localBatch > 1 && mode === 'wait' && !carriesState;
+    const key = isShared ? JSON.stringify([request.lock, grant, request.idleExpiryMs, request.localBatch]) : undefined;
     const open = key === undefined ? undefined : this.#open.get(key);
-    const seat = open?.hasPlace ? open : this.#newSeat(wish, isShared ? wish.localBatch : 1, key);
-    this.#seatOf.set(call, seat);
-    seat.join(call);
+    const group = open?.hasPlace ? open : this.#newGroup(request, isShared ? request.localBatch : 1, key);
+    this.#groupOf.set(waiter, group);
+    group.join(waiter);
   }
 
-  leave(call: Call): void {
-    this.#seatOf.get(call)?.leave(call);
+  leave(waiter: LocalWaiter): void {
+    this.#groupOf.get(waiter)?.leave(waiter);
   }
 
   /** Whether a lease of this process has that queue's token. */
   holdsQueue(queue: string): boolean {
-    for (const seat of this.#all) if (seat.isLeased && seat.queue === queue) return true;
+    for (const group of this.#all) if (group.isLeased && group.queue === queue) return true;
     return false;
   }
 
   /** Ends every wait; leases go on. */
   retire(): void {
-    for (const seat of this.#all) seat.retire();
+    for (const group of this.#all) group.retire();
   }
 
   shutDown(): void {
-    for (const seat of this.#all) seat.shutDown();
+    for (const group of this.#all) group.shutDown();
   }
 
   /** Resolves when nothing is held or on its way back. */
   idle(): Promise<void> {
-    return this.#until(() => !this.#some((seat) => seat.holds));
+    return this.#until(() => !this.#some((group) => group.holds));
   }
 
   /** After a shutdown: resolves when no lock is without a token because of this coordinator. */
   replaced(): Promise<void> {
-    return this.#until(() => !this.#some((seat) => seat.replaces));
+    return this.#until(() => !this.#some((group) => group.replaces));
   }
 
   async #until(isSo: () => boolean): Promise<void> {
@@ -72,41 +72,41 @@ export class Seats {
     });
   }
 
-  #newSeat(wish: Wish, localBatch: number, key: string | undefined): Seat {
-    const { lock, idleExpiryMs } = wish;
-    const { ledger } = this.#context;
-    const record = ledger.enter(lock, idleExpiryMs);
-    const seat = new Seat({
+  #newGroup(request: AcquireRequest, localBatch: number, key: string | undefined): HandoffGroup {
+    const { lock, idleExpiryMs } = request;
+    const { records } = this.#context;
+    const record = records.enter(lock, idleExpiryMs);
+    const group = new HandoffGroup({
       context: this.#context,
       record,
-      rules: { ...wish.rules, name: record.name },
+      rules: { ...request.rules, name: record.name },
       lock,
       localBatch,
-      reseat: (calls) => {
-        for (const call of calls) this.#reseat(wish, call);
+      rejoin: (waiters) => {
+        for (const waiter of waiters) this.#rejoin(request, waiter);
       },
       ended: (ended) => {
-        ledger.leave(record);
+        records.leave(record);
         this.#all.delete(ended);
         if (key !== undefined && this.#open.get(key) === ended) this.#open.delete(key);
         this.#onEnded?.();
       },
     });
-    this.#all.add(seat);
-    if (key !== undefined) this.#open.set(key, seat);
-    return seat;
+    this.#all.add(group);
+    if (key !== undefined) this.#open.set(key, group);
+    return group;
   }
 
-  #reseat(wish: Wish, call: Call): void {
+  #rejoin(request: AcquireRequest, waiter: LocalWaiter): void {
     try {
-      this.take(wish, call);
+      this.take(request, waiter);
     } catch (error) {
       if (!isBatonError(error)) throw error;
-      call.refused({ why: 'failed', error }, false);
+      waiter.refused({ why: 'failed', error }, false);
     }
   }
 
-  #some(is: (seat: Seat) => boolean): boolean {
+  #some(is: (group: HandoffGroup) => boolean): boolean {
     return [...this.#all].some(is);
   }
 }

@@ -18,9 +18,9 @@ import {
 } from '../protocol/register/step.ts';
 import type { Handed, RegisterEffect } from '../protocol/register/types.ts';
 import type { Context } from './context.ts';
-import { asBatonError, type NameRecord } from './lock-records.ts';
+import { asBatonError, type LockRecord } from './lock-records.ts';
 import { Throws } from './throws.ts';
-import { Alarm } from './wake-timer.ts';
+import { WakeTimer } from './wake-timer.ts';
 
 /** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
 const REGISTER_PREFETCH = 16;
@@ -43,23 +43,23 @@ export interface ContenderOwner {
 export class Contender {
   readonly #context: Context;
   readonly #rules: Rules;
-  readonly #record: NameRecord;
+  readonly #record: LockRecord;
   readonly #owner: ContenderOwner;
   readonly #channels = new Map<number, ConsumerChannel>();
   readonly #queued: StatefulEvent[] = [];
-  readonly #alarm: Alarm;
+  readonly #alarm: WakeTimer;
   readonly #throws = new Throws();
   #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
   #tag = '';
 
-  constructor(context: Context, rules: Rules, record: NameRecord, owner: ContenderOwner) {
+  constructor(context: Context, rules: Rules, record: LockRecord, owner: ContenderOwner) {
     this.#context = context;
     this.#rules = rules;
     this.#record = record;
     this.#owner = owner;
-    this.#alarm = new Alarm(context, rules, (event) => this.dispatch(event));
+    this.#alarm = new WakeTimer(context, rules, (event) => this.dispatch(event));
   }
 
   /** `reading`: it has the token, and the register is being read before the grant. */

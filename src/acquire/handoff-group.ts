@@ -7,10 +7,10 @@ import type { StatefulEvent } from '../protocol/register/step.ts';
 import type { Handed } from '../protocol/register/types.ts';
 import { Contender, type ContenderOwner } from './contender.ts';
 import type { Context } from './context.ts';
-import type { NameRecord } from './lock-records.ts';
+import type { LockRecord } from './lock-records.ts';
 
 /** What a lease needs to know and do about its hold. */
-export interface Hold {
+export interface HoldHandle {
   dispatch(event: StatefulEvent): void;
   /** Milliseconds, read from the clocks now. 0 when nothing is held any more. */
   readonly vouchedMs: number;
@@ -18,48 +18,48 @@ export interface Hold {
   readonly tag: string;
 }
 
-/** What a seat tells a lease of the hold under it. */
+/** What a group tells a lease of the hold under it. */
 export interface Holder {
   onProven(sentAt: Instant): void;
   onLost(reason: LostReason, cause: BatonError | undefined): void;
   onSaved(ticket: number): void;
   onSaveFailed(ticket: number, error: BatonError): void;
-  /** Nothing of the hold is left, or another call of this process has it. */
+  /** Nothing of the hold is left, or another waiter of this process has it. */
   onEnded(): void;
 }
 
 /** An `acquire` that waits. It is told exactly one of the two. */
-export interface Call {
-  granted(fence: bigint, handed: Handed | undefined, hold: Hold): Holder;
+export interface LocalWaiter {
+  granted(fence: bigint, handed: Handed | undefined, hold: HoldHandle): Holder;
   /** `inLine`: it is known that somebody else had the lock. */
   refused(refusal: Refusal, inLine: boolean): void;
 }
 
-interface SeatHome {
+interface GroupHome {
   readonly context: Context;
-  readonly record: NameRecord;
+  readonly record: LockRecord;
   readonly rules: Rules;
   /** As its callers name it; with slots its token has another name. */
   readonly lock: string;
-  /** How many calls may be served, one after the other, before the lock goes back to the broker's queue. */
+  /** How many waiters may be served, one after the other, before the lock goes back to the broker's queue. */
   readonly localBatch: number;
-  /** The calls that this seat did not get to need another one. */
-  reseat(calls: readonly Call[]): void;
-  /** Nothing is left of the seat. */
-  ended(seat: Seat): void;
+  /** The waiters that this group did not get to need another one. */
+  rejoin(waiters: readonly LocalWaiter[]): void;
+  /** Nothing is left of the group. */
+  ended(group: HandoffGroup): void;
 }
 
-/** One place in the broker's queue, and the calls of this process that share it, first come first served. */
-export class Seat {
-  readonly #home: SeatHome;
+/** One place in the broker's queue, and the waiters of this process that share it, first come first served. */
+export class HandoffGroup {
+  readonly #home: GroupHome;
   readonly #contender: Contender;
-  #line: Call[] = [];
+  #waiters: LocalWaiter[] = [];
   #places: number;
   #holder: Holder | undefined;
   #retired = false;
   #wasInLine = false;
 
-  constructor(home: SeatHome) {
+  constructor(home: GroupHome) {
     this.#home = home;
     this.#places = home.localBatch;
     const owner: ContenderOwner = {
@@ -73,13 +73,13 @@ export class Seat {
       ended: () => {
         home.ended(this);
         this.#holder?.onEnded();
-        this.#leaveLine();
+        this.#rejoinAll();
       },
     };
     this.#contender = new Contender(home.context, home.rules, home.record, owner);
   }
 
-  /** Whether another call may join. */
+  /** Whether another waiter may join. */
   get hasPlace(): boolean {
     const { at } = this.#contender;
     return this.#places > 0 && !this.#retired && !isLeaving(at) && at !== 'released' && at !== 'lost';
@@ -103,23 +103,23 @@ export class Seat {
     return this.#contender.at === 'renewing';
   }
 
-  join(call: Call): void {
+  join(waiter: LocalWaiter): void {
     this.#places -= 1;
-    this.#line.push(call);
+    this.#waiters.push(waiter);
     const { lock, context } = this.#home;
     if (this.#contender.at === 'idle') this.#contender.start();
     else publish(waitingChannel, { lock, service: context.identity.service });
   }
 
-  /** The call's caller has gone: a timeout or an abort. */
-  leave(call: Call): void {
-    if (!this.#line.includes(call)) return;
+  /** The waiter's caller has gone: a timeout or an abort. */
+  leave(waiter: LocalWaiter): void {
+    if (!this.#waiters.includes(waiter)) return;
     this.#wasInLine = this.#holder !== undefined || this.#contender.isBehindHolder;
-    if (this.#line.length === 1 && this.#holder === undefined) {
+    if (this.#waiters.length === 1 && this.#holder === undefined) {
       this.#contender.dispatch({ type: 'give-up' });
     } else {
-      this.#line = this.#line.filter((other) => other !== call);
-      call.refused({ why: 'gave-up' }, this.#wasInLine);
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      waiter.refused({ why: 'gave-up' }, this.#wasInLine);
     }
   }
 
@@ -135,21 +135,21 @@ export class Seat {
   }
 
   #granted(fence: bigint, handed: Handed | undefined): void {
-    const call = this.#line.shift();
+    const waiter = this.#waiters.shift();
     const before = this.#holder;
-    this.#holder = call?.granted(fence, handed, this.#hold());
+    this.#holder = waiter?.granted(fence, handed, this.#hold());
     before?.onEnded();
-    if (call === undefined) this.#contender.dispatch({ type: 'release' });
+    if (waiter === undefined) this.#contender.dispatch({ type: 'release' });
   }
 
-  #hold(): Hold {
+  #hold(): HoldHandle {
     const contender = this.#contender;
     let released = false;
     return {
       dispatch: (event) => {
         if (released) return;
         released = event.type === 'release';
-        if (released && this.#line.length > 0) this.#passOn();
+        if (released && this.#waiters.length > 0) this.#passOn();
         else contender.dispatch(event);
       },
       get vouchedMs() {
@@ -168,29 +168,29 @@ export class Seat {
     this.#places = 0;
     this.#holder = undefined;
     before?.onEnded();
-    this.#leaveLine();
+    this.#rejoinAll();
   }
 
   #passOn(): void {
     const before = this.#holder;
     this.#contender.dispatch({ type: 'pass-on' });
     if (this.#contender.at === 'granting') {
-      // The next call waits for a proof of its own.
+      // The next waiter waits for a proof of its own.
       this.#holder = undefined;
       before?.onEnded();
     } else if (isLeaving(this.#contender.at)) {
-      this.#leaveLine();
+      this.#rejoinAll();
     }
   }
 
   #refuseAll(refusal: Refusal): void {
     this.#places = 0;
-    for (const call of this.#line.splice(0)) call.refused(refusal, this.#wasInLine);
+    for (const waiter of this.#waiters.splice(0)) waiter.refused(refusal, this.#wasInLine);
   }
 
-  #leaveLine(): void {
-    const calls = this.#line.splice(0);
-    if (calls.length > 0) this.#home.reseat(calls);
+  #rejoinAll(): void {
+    const waiters = this.#waiters.splice(0);
+    if (waiters.length > 0) this.#home.rejoin(waiters);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { BrokerUnreachableError, StateError } from '../errors.ts';
 import type { Handed } from '../protocol/register/types.ts';
 import { checkState, readState, type StateSchema } from '../state.ts';
-import type { Hold } from './handoff-group.ts';
+import type { HoldHandle } from './handoff-group.ts';
 
 interface Save<T> {
   readonly state: T;
@@ -11,12 +11,12 @@ interface Save<T> {
 }
 
 /** The state of one lease: what it was handed, and what its holder saves. Without a schema the lock carries none. */
-export class CarriedState<T> {
+export class LeaseState<T> {
   value: T | undefined;
   minted = false;
   readonly #lock: string;
   readonly #schema: StateSchema<T> | undefined;
-  readonly #hold: Hold;
+  readonly #hold: HoldHandle;
   readonly #clock: Clock;
   /** Saves that the register has not handed back, by ticket. They may still land after their caller has left. */
   readonly #saves = new Map<number, Save<T>>();
@@ -24,7 +24,7 @@ export class CarriedState<T> {
   /** The save that `value` is of. */
   #shown = 0;
 
-  constructor(lock: string, schema: StateSchema<T> | undefined, hold: Hold, clock: Clock) {
+  constructor(lock: string, schema: StateSchema<T> | undefined, hold: HoldHandle, clock: Clock) {
     this.#lock = lock;
     this.#schema = schema;
     this.#hold = hold;

@@ -7,8 +7,8 @@ import type { Instant } from '../protocol/instant.ts';
 import type { Handed } from '../protocol/register/types.ts';
 import type { StateSchema } from '../state.ts';
 import type { Context } from './context.ts';
-import type { Hold } from './handoff-group.ts';
-import { CarriedState } from './lease-state.ts';
+import type { HoldHandle } from './handoff-group.ts';
+import { LeaseState } from './lease-state.ts';
 
 /** How long `release` waits for the broker's answer. The lock is free as soon as the broker has read the request. */
 const RELEASE_CONFIRM_MS = 5_000;
@@ -36,9 +36,9 @@ export class Lease<T = unknown> {
   readonly name: string;
   /** Fencing token: fixed for this hold, greater than that of every earlier grant of the name. A signed 64-bit value. */
   readonly fence: bigint;
-  readonly #hold: Hold;
+  readonly #hold: HoldHandle;
   readonly #context: Context;
-  readonly #state: CarriedState<T>;
+  readonly #state: LeaseState<T>;
   readonly #trace: LockTrace;
   /** Made when somebody asks for its signal, as few do. */
   #abort: AbortController | undefined;
@@ -54,7 +54,7 @@ export class Lease<T = unknown> {
   constructor(
     name: string,
     fence: bigint,
-    hold: Hold,
+    hold: HoldHandle,
     context: Context,
     acquire: LockTrace,
     schema?: StateSchema<T> | undefined,
@@ -63,7 +63,7 @@ export class Lease<T = unknown> {
     this.fence = fence;
     this.#hold = hold;
     this.#context = context;
-    this.#state = new CarriedState(name, schema, hold, context.clock);
+    this.#state = new LeaseState(name, schema, hold, context.clock);
     this.#trace = { lock: name, service: context.identity.service, fence: String(fence), acquire };
     publish(traces.hold.start, this.#trace);
     this.#unannounce = this.#announceSoon();

@@ -16,11 +16,11 @@ import {
 import { type Entry, encodeEntry } from '../protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from '../protocol/token.ts';
 import {
-  IDLE_VIGIL,
+  IDLE_WATCH,
   PROBE_TTL_MS,
-  type Vigil,
-  type VigilEvent,
-  vigilWakeAt,
+  type TokenWatch,
+  type TokenWatchEvent,
+  watchWakeAt,
   watch,
 } from '../protocol/token-watch.ts';
 
@@ -40,8 +40,8 @@ interface Parts {
   readonly random: () => number;
 }
 
-/** What one process knows of one queue, across all attempts: the highest fence, whether it is there, its vigil. */
-export class NameRecord {
+/** What one process knows of one queue, across all attempts: the highest fence, whether it is there, the watch over its token. */
+export class LockRecord {
   /** What its token is called: the name of the lock, or its slot. */
   readonly name: string;
   readonly queue: string;
@@ -61,7 +61,7 @@ export class NameRecord {
   readonly #underWay = new Map<string, Promise<unknown>>();
   #known = false;
   #wasInLine = false;
-  #vigil: Vigil = IDLE_VIGIL;
+  #tokenWatch: TokenWatch = IDLE_WATCH;
   #releasedAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | undefined;
 
@@ -179,7 +179,7 @@ export class NameRecord {
   dispose(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#vigil = IDLE_VIGIL;
+    this.#tokenWatch = IDLE_WATCH;
   }
 
   #trace(): LockTrace {
@@ -199,19 +199,19 @@ export class NameRecord {
     }
   }
 
-  #watch(event: VigilEvent): void {
+  #watch(event: TokenWatchEvent): void {
     const { clock, settings, random } = this.#parts;
     const nowMono = clock.now().mono;
-    const before = vigilWakeAt(this.#vigil);
-    const [vigil, todo] = watch(this.#vigil, event, {
+    const before = watchWakeAt(this.#tokenWatch);
+    const [tokenWatch, todo] = watch(this.#tokenWatch, event, {
       nowMono,
       healAfterMs: settings.healAfterMs,
       jitter: random(),
     });
-    this.#vigil = vigil;
+    this.#tokenWatch = tokenWatch;
     if (todo === 'look') this.#inBackground(this.look());
     if (todo === 'probe') this.#inBackground(this.#probeForToken());
-    const at = vigilWakeAt(vigil);
+    const at = watchWakeAt(tokenWatch);
     if (at === before && event.type !== 'wake') return;
     this.#cancelTimer?.();
     this.#cancelTimer =
@@ -224,7 +224,7 @@ export class NameRecord {
     return this.probe();
   }
 
-  /** The vigil asks again later, so a failure only needs to be told. */
+  /** The watch asks again later, so a failure only needs to be told. */
   #inBackground(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       this.#parts.settings.logger.debug({ lock: this.name, err: error }, 'watching the queue failed');
@@ -233,8 +233,8 @@ export class NameRecord {
 }
 
 /** The records of a coordinator, by queue. */
-export class Ledger {
-  readonly #records = new Map<string, NameRecord>();
+export class LockRecords {
+  readonly #records = new Map<string, LockRecord>();
   readonly #parts: Parts;
 
   constructor(parts: Parts) {
@@ -245,10 +245,10 @@ export class Ledger {
    * The record of a name, to be given back with {@link leave}.
    * @throws QueueMismatchError it is in use here with another idleExpiryMs, an argument of its queue
    */
-  enter(name: string, idleExpiryMs = this.#parts.settings.idleExpiryMs): NameRecord {
+  enter(name: string, idleExpiryMs = this.#parts.settings.idleExpiryMs): LockRecord {
     const { namespace, slots } = this.#parts.settings;
     const place = lockPlace(namespace, name, slots);
-    const record = this.#records.get(place.queue) ?? new NameRecord(place, this.#parts);
+    const record = this.#records.get(place.queue) ?? new LockRecord(place, this.#parts);
     if (record.idleExpiryMs !== idleExpiryMs) {
       if (record.users > 0) throw otherExpiry(name, record.idleExpiryMs, idleExpiryMs);
       record.idleExpiryMs = idleExpiryMs;
@@ -260,7 +260,7 @@ export class Ledger {
     return record;
   }
 
-  leave(record: NameRecord): void {
+  leave(record: LockRecord): void {
     record.users -= 1;
     if (this.#records.size <= IDLE_NAMES) return;
     for (const [queue, candidate] of this.#records) {

@@ -3,9 +3,9 @@ import { type LockTrace, traces } from '../diagnostics.ts';
 import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from '../errors.ts';
 import { type AcquireOptions, checkTask, parseAcquireOptions, type StatefulLockOptions } from '../options.ts';
 import type { Refusal } from '../protocol/contender/types.ts';
-import type { Seats, Wish } from './acquirer.ts';
+import type { Acquirer, AcquireRequest } from './acquirer.ts';
 import type { Context } from './context.ts';
-import type { Call } from './handoff-group.ts';
+import type { LocalWaiter } from './handoff-group.ts';
 import { Lease } from './lease.ts';
 import { by, heldByCaller, queueOf, warnOfOwnHold, within } from './own-holds.ts';
 
@@ -15,7 +15,7 @@ const TRY_ANSWER_MS = 1_000;
 /** What a lock needs of its coordinator. @internal */
 export interface LockHome {
   readonly context: Context;
-  readonly seats: Seats;
+  readonly acquirer: Acquirer;
   /** Throws ClosedError once the coordinator is closing. */
   assertOpen(): void;
 }
@@ -139,19 +139,19 @@ export class Lock<T = unknown> {
   }
 
   #whoHolds(): string {
-    const { context, seats } = this.#home;
+    const { context, acquirer: acquirer } = this.#home;
     const held = heldByCaller(context, this.name);
     if (held !== undefined) return `the caller itself holds it${by(this.name, held)}`;
-    return seats.holdsQueue(queueOf(context, this.name))
+    return acquirer.holdsQueue(queueOf(context, this.name))
       ? 'this process itself holds it'
       : 'somebody else holds it';
   }
 
   #wait(timeoutMs: number, signal: AbortSignal | undefined, trace: LockTrace): Promise<Outcome<T>> {
-    const { context, seats } = this.#home;
+    const { context, acquirer: acquirer } = this.#home;
     const { settings, clock } = context;
     const { grant, idleExpiryMs, localBatch, state } = this.#options;
-    const wish: Wish = {
+    const request: AcquireRequest = {
       lock: this.name,
       rules: {
         mode: timeoutMs === 0 ? 'try' : 'wait',
@@ -165,7 +165,7 @@ export class Lock<T = unknown> {
       localBatch: localBatch ?? settings.localBatch,
     };
     return new Promise((resolve, reject) => {
-      const call: Call = {
+      const waiter: LocalWaiter = {
         granted: (fence, handed, hold) => {
           stopWaiting();
           const lease = new Lease<T>(this.name, fence, hold, context, trace, state);
@@ -180,7 +180,7 @@ export class Lock<T = unknown> {
           return outcome instanceof Error ? reject(outcome) : resolve(outcome);
         },
       };
-      const giveUp = () => seats.leave(call);
+      const giveUp = () => acquirer.leave(waiter);
       const limitMs = timeoutMs === 0 ? TRY_ANSWER_MS : timeoutMs;
       const cancelTimer = Number.isFinite(limitMs)
         ? clock.setTimer(clock.now().mono + limitMs, giveUp)
@@ -191,7 +191,7 @@ export class Lock<T = unknown> {
       };
       const cancelAbort = signal && onAbort(signal, giveUp);
       try {
-        seats.take(wish, call);
+        acquirer.take(request, waiter);
       } catch (error) {
         stopWaiting();
         reject(error);

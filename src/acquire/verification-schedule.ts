@@ -16,7 +16,7 @@ interface Round {
  * taken in one moment are not verified in one moment. There are only {@link ROUNDS} places: the questions of a round
  * share a timer, and on their way out a write.
  */
-export class Rounds {
+export class VerificationSchedule {
   readonly #clock: Clock;
   readonly #everyMs: number;
   readonly #rounds = new Map<number, Round>();

@@ -3,7 +3,7 @@ import { type StatefulState, statefulWakeAt } from '../protocol/register/step.ts
 import type { Context } from './context.ts';
 
 /** Wakes one contender: when its protocol wants it, to the millisecond, and for its verifications in rounds. */
-export class Alarm {
+export class WakeTimer {
   readonly #context: Context;
   readonly #rules: Rules;
   readonly #tell: (event: { type: 'wake' | 'verify' }) => void;
@@ -15,7 +15,7 @@ export class Alarm {
     this.#context = context;
     this.#rules = rules;
     this.#tell = tell;
-    this.#place = context.rounds.place();
+    this.#place = context.verifications.place();
   }
 
   /** Sets it for the next moment at which time alone can change this state. */
@@ -28,9 +28,9 @@ export class Alarm {
   }
 
   #start(at: number, { contender }: StatefulState): () => void {
-    const { clock, rounds } = this.#context;
+    const { clock, verifications } = this.#context;
     const verifies = contender.at === 'held' && contender.verifyAt === at;
-    return verifies ? rounds.join(this.#place, at, this.#verify) : clock.setTimer(at, this.#wake);
+    return verifies ? verifications.join(this.#place, at, this.#verify) : clock.setTimer(at, this.#wake);
   }
 
   readonly #wake = (): void => {

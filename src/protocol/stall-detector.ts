@@ -5,7 +5,7 @@ import type { Instant } from './instant.ts';
  * socket while the process stood still. After a stall the timer runs before the socket is read, so the last beat
  * proves nothing; the one before it does.
  */
-export interface Pulse {
+export interface StallDetector {
   readonly last: Instant;
   readonly previous: Instant;
 }
@@ -14,13 +14,13 @@ export interface Pulse {
 export const BEAT_MS = 250;
 const STALL_MS = 1_000;
 
-export function beat(pulse: Pulse | undefined, now: Instant): Pulse {
-  return { last: now, previous: pulse?.last ?? now };
+export function beat(detector: StallDetector | undefined, now: Instant): StallDetector {
+  return { last: now, previous: detector?.last ?? now };
 }
 
 /** Whether the process can show that it ran during the last second, on both clocks. */
-export function ranLately(pulse: Pulse | undefined, now: Instant): boolean {
-  if (pulse === undefined) return false;
-  const age = Math.max(now.mono - pulse.previous.mono, Math.abs(now.wall - pulse.previous.wall));
+export function ranLately(detector: StallDetector | undefined, now: Instant): boolean {
+  if (detector === undefined) return false;
+  const age = Math.max(now.mono - detector.previous.mono, Math.abs(now.wall - detector.previous.wall));
   return age <= STALL_MS;
 }

@@ -4,7 +4,7 @@
  * consumer and has seen nothing ready for `healAfterMs` publishes a probe: while the live token exists the probe
  * is inert and expires; if there is none, the active consumer is handed it and looks into the matter.
  */
-export interface Vigil {
+export interface TokenWatch {
   /** Contenders of this process that have a place in line, or are taking one. */
   readonly waiters: number;
   readonly lookAt: number | undefined;
@@ -14,7 +14,7 @@ export interface Vigil {
   readonly quietUntil: number;
 }
 
-export type VigilEvent =
+export type TokenWatchEvent =
   | { readonly type: 'joined' | 'left' | 'token-seen' | 'wake' }
   | { readonly type: 'looked'; readonly ready: number };
 
@@ -22,37 +22,37 @@ export type VigilEvent =
 export const PROBE_TTL_MS = 3_000;
 const LOOKS_PER_PERIOD = 4;
 
-export const IDLE_VIGIL: Vigil = { waiters: 0, lookAt: undefined, emptySince: undefined, quietUntil: 0 };
+export const IDLE_WATCH: TokenWatch = { waiters: 0, lookAt: undefined, emptySince: undefined, quietUntil: 0 };
 
 /** @param jitter 0 to 1, spreads the looks and probes of a fleet */
 export function watch(
-  vigil: Vigil,
-  event: VigilEvent,
+  state: TokenWatch,
+  event: TokenWatchEvent,
   { nowMono, healAfterMs, jitter }: { nowMono: number; healAfterMs: number; jitter: number },
-): readonly [Vigil, 'look' | 'probe' | undefined] {
+): readonly [TokenWatch, 'look' | 'probe' | undefined] {
   const nextLook = nowMono + (healAfterMs / LOOKS_PER_PERIOD) * (0.75 + jitter / 2);
   switch (event.type) {
     case 'joined':
-      return [{ ...vigil, waiters: vigil.waiters + 1, lookAt: vigil.lookAt ?? nextLook }, undefined];
+      return [{ ...state, waiters: state.waiters + 1, lookAt: state.lookAt ?? nextLook }, undefined];
     case 'left':
-      return [{ ...vigil, waiters: vigil.waiters - 1 }, undefined];
+      return [{ ...state, waiters: state.waiters - 1 }, undefined];
     case 'token-seen':
-      return [{ ...vigil, emptySince: undefined }, undefined];
+      return [{ ...state, emptySince: undefined }, undefined];
     case 'wake':
-      if (vigil.waiters === 0 || vigil.lookAt === undefined || nowMono < vigil.lookAt)
-        return [vigil, undefined];
-      return [{ ...vigil, lookAt: nextLook }, 'look'];
+      if (state.waiters === 0 || state.lookAt === undefined || nowMono < state.lookAt)
+        return [state, undefined];
+      return [{ ...state, lookAt: nextLook }, 'look'];
     case 'looked': {
-      if (event.ready > 0) return [{ ...vigil, emptySince: undefined }, undefined];
-      const emptySince = vigil.emptySince ?? nowMono;
-      const due = vigil.waiters > 0 && nowMono - emptySince >= healAfterMs && nowMono >= vigil.quietUntil;
-      if (!due) return [{ ...vigil, emptySince }, undefined];
-      return [{ ...vigil, emptySince, quietUntil: nowMono + PROBE_TTL_MS + healAfterMs * jitter }, 'probe'];
+      if (event.ready > 0) return [{ ...state, emptySince: undefined }, undefined];
+      const emptySince = state.emptySince ?? nowMono;
+      const due = state.waiters > 0 && nowMono - emptySince >= healAfterMs && nowMono >= state.quietUntil;
+      if (!due) return [{ ...state, emptySince }, undefined];
+      return [{ ...state, emptySince, quietUntil: nowMono + PROBE_TTL_MS + healAfterMs * jitter }, 'probe'];
     }
   }
 }
 
-/** When the vigil wants its next `wake`, or undefined while nobody waits. */
-export function vigilWakeAt(vigil: Vigil): number | undefined {
-  return vigil.waiters > 0 ? vigil.lookAt : undefined;
+/** When the state wants its next `wake`, or undefined while nobody waits. */
+export function watchWakeAt(state: TokenWatch): number | undefined {
+  return state.waiters > 0 ? state.lookAt : undefined;
 }

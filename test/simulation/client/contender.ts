@@ -7,7 +7,7 @@ import {
   type StatefulEvent,
   statefulStep,
 } from '../../../src/protocol/register/step.ts';
-import { type Pulse, ranLately } from '../../../src/protocol/stall-detector.ts';
+import { type StallDetector, ranLately } from '../../../src/protocol/stall-detector.ts';
 import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
 import {
@@ -81,7 +81,7 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
   const around = {
     now,
     highestSeen: record.highestSeen,
-    ranLately: ranLately(client.pulse as Pulse | undefined, now),
+    ranLately: ranLately(client.pulse as StallDetector | undefined, now),
     justReleased: justReleased(world, client),
     queueEndedAt: record.queueEndedAt,
     ...recreation(VERSION_NUMBERS[world.config.version][0]),

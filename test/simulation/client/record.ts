@@ -1,7 +1,7 @@
 import { nextBase } from '../../../src/protocol/fence.ts';
 import { encodeEntry } from '../../../src/protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from '../../../src/protocol/token.ts';
-import { type VigilEvent, vigilWakeAt, watch } from '../../../src/protocol/token-watch.ts';
+import { type TokenWatchEvent, watchWakeAt, watch } from '../../../src/protocol/token-watch.ts';
 import { LOCK, TIMES } from '../config.ts';
 import { EPOCH_MS, instantOf, type Minted, type World, type Write } from '../world.ts';
 import { request } from './calls.ts';
@@ -32,7 +32,7 @@ export function saw(world: World, client: Client, fence: bigint): void {
 }
 
 /** Feeds the name's vigil and does what it wants. Its own looks and probes are requests that nobody waits for. */
-export function watchName(world: World, client: Client, event: VigilEvent): void {
+export function watchName(world: World, client: Client, event: TokenWatchEvent): void {
   const { mono } = instantOf(world, client);
   const [vigil, todo] = watch(client.record.vigil, event, {
     nowMono: mono,
@@ -45,7 +45,7 @@ export function watchName(world: World, client: Client, event: VigilEvent): void
 }
 
 export function vigilDue(world: World, client: Client): boolean {
-  const at = vigilWakeAt(client.record.vigil);
+  const at = watchWakeAt(client.record.vigil);
   return at !== undefined && instantOf(world, client).mono >= at;
 }
 

@@ -2,8 +2,8 @@ import type { ContenderState, Rules } from '../../../src/protocol/contender/type
 import type { Instant } from '../../../src/protocol/instant.ts';
 import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
 import type { RegisterState } from '../../../src/protocol/register/types.ts';
-import type { Pulse } from '../../../src/protocol/stall-detector.ts';
-import { IDLE_VIGIL, type Vigil } from '../../../src/protocol/token-watch.ts';
+import type { StallDetector } from '../../../src/protocol/stall-detector.ts';
+import { IDLE_WATCH, type TokenWatch } from '../../../src/protocol/token-watch.ts';
 import type { ResolvedGrant } from '../checks/state.ts';
 
 export type Role = 'locks' | 'service' | 'publisher';
@@ -140,7 +140,7 @@ export interface NameRecord {
   wasInLine: boolean;
   /** When it heard last that the queue is no more, on its monotonic clock. */
   queueEndedAt: number | undefined;
-  vigil: Vigil;
+  vigil: TokenWatch;
   releasedAt: number;
 }
 
@@ -155,7 +155,7 @@ export interface Client {
   suspended: boolean;
   /** When it ran again last. */
   resumedAt: number | undefined;
-  pulse: Pulse | undefined;
+  pulse: StallDetector | undefined;
   record: NameRecord;
   lines: Record<Role, Line>;
   requests: Request[];
@@ -185,7 +185,7 @@ function newRecord(highestSeen: bigint): NameRecord {
     registerKnown: false,
     wasInLine: false,
     queueEndedAt: undefined,
-    vigil: IDLE_VIGIL,
+    vigil: IDLE_WATCH,
     releasedAt: Number.NEGATIVE_INFINITY,
   };
 }

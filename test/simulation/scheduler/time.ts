@@ -1,5 +1,5 @@
 import { BEAT_MS, beat } from '../../../src/protocol/stall-detector.ts';
-import { vigilWakeAt } from '../../../src/protocol/token-watch.ts';
+import { watchWakeAt } from '../../../src/protocol/token-watch.ts';
 import { overlapGrows } from '../checks/leases.ts';
 import type { Client, Line } from '../client/state.ts';
 import { nextWake } from '../client/wake.ts';
@@ -41,7 +41,7 @@ export function nextInstant(world: World): number | undefined {
       const wake = nextWake(contender);
       if (wake !== undefined) at(wake - client.monoShift);
     }
-    const look = vigilWakeAt(client.record.vigil);
+    const look = watchWakeAt(client.record.vigil);
     if (look !== undefined) at(look - client.monoShift);
   }
   for (const { stalled, lastWriteAt } of world.orphans) if (stalled) at(lastWriteAt + 2 * TIMES.heartbeatMs);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { asBatonError, Ledger } from '../../../src/acquire/lock-records.ts';
+import { asBatonError, LockRecords } from '../../../src/acquire/lock-records.ts';
 import { BrokerUnreachableError, QueueMismatchError } from '../../../src/errors.ts';
 import { MemoryBroker } from '../../../src/memory/broker.ts';
 import { parseConnectOptions } from '../../../src/options.ts';
@@ -32,7 +32,7 @@ function setUp() {
     },
     consume: () => expect.fail('a ledger consumes nothing'),
   };
-  const ledger = new Ledger({
+  const ledger = new LockRecords({
     settings: parseConnectOptions({ namespace: 'team' }),
     broker,
     clock,
@@ -153,16 +153,16 @@ describe('a shared call', () => {
 });
 
 describe('the names that a ledger remembers', () => {
-  const use = (ledger: Ledger, name: string) => ledger.leave(ledger.enter(name));
-  const fill = (ledger: Ledger, from: number, count: number) => {
+  const use = (ledger: LockRecords, name: string) => ledger.leave(ledger.enter(name));
+  const fill = (ledger: LockRecords, from: number, count: number) => {
     for (let i = from; i < from + count; i += 1) use(ledger, `name ${i}`);
   };
-  const mark = (ledger: Ledger, name: string) => {
+  const mark = (ledger: LockRecords, name: string) => {
     const record = ledger.enter(name);
     record.saw(7n);
     return record;
   };
-  const isKept = (ledger: Ledger, name: string) => ledger.enter(name).highestSeen === 7n;
+  const isKept = (ledger: LockRecords, name: string) => ledger.enter(name).highestSeen === 7n;
 
   test('are 10,000 when nobody uses them: with one more the longest unused is forgotten', () => {
     const kept = setUp().ledger;
@@ -219,7 +219,7 @@ describe('a name that somebody waits for', () => {
     const session = new MemoryBroker({ clock }).connect();
     const settings = parseConnectOptions({ healAfterMs: 1_000 });
     const identity = { service: 'svc', host: 'host', pid: 7 };
-    const ledger = new Ledger({ settings, broker: session, clock, identity, random: () => 0.5 });
+    const ledger = new LockRecords({ settings, broker: session, clock, identity, random: () => 0.5 });
     const record = ledger.enter('jobs');
     await record.declare();
     record.joined();

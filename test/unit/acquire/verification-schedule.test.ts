@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Rounds } from '../../../src/acquire/verification-schedule.ts';
+import { VerificationSchedule } from '../../../src/acquire/verification-schedule.ts';
 import { ManualClock } from '../../../src/testing/index.ts';
 import { uncaughtDuring } from '../uncaught.ts';
 
@@ -33,7 +33,7 @@ describe('the rounds of verifications', () => {
       async (sentMono, everyMs, earlier) => {
         const clock = new ManualClock();
         clock.stall(sentMono);
-        const rounds = new Rounds(clock, everyMs);
+        const rounds = new VerificationSchedule(clock, everyMs);
         for (let i = 0; i < earlier; i += 1) rounds.place();
         const due = sentMono + everyMs;
         let askedAt = Number.NaN;
@@ -50,7 +50,7 @@ describe('the rounds of verifications', () => {
 
   test('are evenly full: of 1,000 holds that are due at the same time, no 200 ms have more than 60', async () => {
     const clock = new HastyClock();
-    const rounds = new Rounds(clock, EVERY_MS);
+    const rounds = new VerificationSchedule(clock, EVERY_MS);
     const askedAt: number[] = [];
     for (let i = 0; i < 1_000; i += 1) {
       rounds.join(rounds.place(), EVERY_MS, () => askedAt.push(clock.now().mono));
@@ -65,7 +65,7 @@ describe('the rounds of verifications', () => {
 
   test('that have been are not waited for: what is due goes out when it is due', async () => {
     const clock = new ManualClock();
-    const rounds = new Rounds(clock, EVERY_MS);
+    const rounds = new VerificationSchedule(clock, EVERY_MS);
     const place = rounds.place();
     await clock.advance(3 * EVERY_MS + place + 1);
     const due = clock.now().mono + 1;
@@ -79,7 +79,7 @@ describe('the rounds of verifications', () => {
 
   test('do not come early, although timers do: the question of a round would be asked twice', async () => {
     const clock = new HastyClock(2);
-    const rounds = new Rounds(clock, EVERY_MS);
+    const rounds = new VerificationSchedule(clock, EVERY_MS);
     const place = rounds.place();
     const askedAt: number[] = [];
     rounds.join(place, EVERY_MS, () => askedAt.push(clock.now().mono));
@@ -89,7 +89,7 @@ describe('the rounds of verifications', () => {
 
   test('call nobody who has left, and set no timer for a round that everybody has left', async () => {
     const clock = new HastyClock();
-    const rounds = new Rounds(clock, EVERY_MS);
+    const rounds = new VerificationSchedule(clock, EVERY_MS);
     const place = rounds.place();
     const called: string[] = [];
     const leave = ['one', 'other'].map((who) => rounds.join(place, EVERY_MS, () => called.push(who)));
@@ -103,7 +103,7 @@ describe('the rounds of verifications', () => {
 
   test('let nobody stand in the way of the others: what one of them throws comes from a turn of its own', async () => {
     const clock = new ManualClock();
-    const rounds = new Rounds(clock, EVERY_MS);
+    const rounds = new VerificationSchedule(clock, EVERY_MS);
     const place = rounds.place();
     const thrown = new Error('a logger that throws');
     const called: string[] = [];

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BEAT_MS, beat, type Pulse, ranLately } from '../../../src/protocol/stall-detector.ts';
+import { BEAT_MS, beat, type StallDetector, ranLately } from '../../../src/protocol/stall-detector.ts';
 
 const at = (mono: number, wall = mono) => ({ mono, wall: 1_000_000 + wall });
 
-function beats(...times: ReturnType<typeof at>[]): Pulse | undefined {
-  return times.reduce<Pulse | undefined>((pulse, now) => beat(pulse, now), undefined);
+function beats(...times: ReturnType<typeof at>[]): StallDetector | undefined {
+  return times.reduce<StallDetector | undefined>((pulse, now) => beat(pulse, now), undefined);
 }
 
 describe('stall guard', () => {

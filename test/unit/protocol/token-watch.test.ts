@@ -1,22 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  IDLE_VIGIL,
+  IDLE_WATCH,
   PROBE_TTL_MS,
-  type Vigil,
-  type VigilEvent,
-  vigilWakeAt,
+  type TokenWatch,
+  type TokenWatchEvent,
+  watchWakeAt,
   watch,
 } from '../../../src/protocol/token-watch.ts';
 
 const HEAL = 30_000;
-const looked = (ready: number): VigilEvent => ({ type: 'looked', ready });
-const joined: VigilEvent = { type: 'joined' };
-const left: VigilEvent = { type: 'left' };
-const tokenSeen: VigilEvent = { type: 'token-seen' };
-const wake: VigilEvent = { type: 'wake' };
+const looked = (ready: number): TokenWatchEvent => ({ type: 'looked', ready });
+const joined: TokenWatchEvent = { type: 'joined' };
+const left: TokenWatchEvent = { type: 'left' };
+const tokenSeen: TokenWatchEvent = { type: 'token-seen' };
+const wake: TokenWatchEvent = { type: 'wake' };
 
-function play(script: readonly (readonly [number, VigilEvent])[], from: Vigil = IDLE_VIGIL, jitter = 0.5) {
+function play(script: readonly (readonly [number, TokenWatchEvent])[], from: TokenWatch = IDLE_WATCH, jitter = 0.5) {
   let vigil = from;
   const todo: string[] = [];
   for (const [nowMono, event] of script) {
@@ -29,7 +29,7 @@ function play(script: readonly (readonly [number, VigilEvent])[], from: Vigil = 
 
 describe('vigil', () => {
   test('while nobody waits it wants no wake, looks at nothing and probes nothing', () => {
-    expect(vigilWakeAt(IDLE_VIGIL)).toBeUndefined();
+    expect(watchWakeAt(IDLE_WATCH)).toBeUndefined();
     const { vigil, todo } = play([
       [0, joined],
       [1, looked(0)],
@@ -38,7 +38,7 @@ describe('vigil', () => {
       [99_001, looked(0)],
     ]);
     expect(todo).toEqual([]);
-    expect(vigilWakeAt(vigil)).toBeUndefined();
+    expect(watchWakeAt(vigil)).toBeUndefined();
   });
 
   test('somebody who waits makes it look every quarter of healAfterMs', () => {
@@ -50,11 +50,11 @@ describe('vigil', () => {
       [15_000, wake],
     ]);
     expect(todo).toEqual(['look@7500', 'look@15000']);
-    expect(vigilWakeAt(vigil)).toBe(22_500);
+    expect(watchWakeAt(vigil)).toBe(22_500);
   });
 
   test('jitter spreads the looks by a quarter of their distance either way', () => {
-    const first = (jitter: number) => vigilWakeAt(play([[0, joined]], IDLE_VIGIL, jitter).vigil);
+    const first = (jitter: number) => watchWakeAt(play([[0, joined]], IDLE_WATCH, jitter).vigil);
     expect(first(0)).toBe(5_625);
     expect(first(1)).toBe(9_375);
   });
@@ -77,7 +77,7 @@ describe('vigil', () => {
   });
 
   test('waits that are shorter than healAfterMs add up, so tryAcquire heals a lock too', () => {
-    const short = (at: number): [number, VigilEvent][] => [
+    const short = (at: number): [number, TokenWatchEvent][] => [
       [at, joined],
       [at + 10, looked(0)],
       [at + 500, left],
@@ -94,17 +94,17 @@ describe('vigil', () => {
       [30_000, looked(0)],
     ]);
     expect(todo).toEqual(['probe@30000']);
-    expect(vigilWakeAt(vigil)).toBe(7_500);
+    expect(watchWakeAt(vigil)).toBe(7_500);
   });
 
   test('the vigil ends with the last of those who wait', () => {
-    const two: [number, VigilEvent][] = [
+    const two: [number, TokenWatchEvent][] = [
       [0, joined],
       [1, joined],
       [2, left],
     ];
-    expect(vigilWakeAt(play(two).vigil)).toBe(7_500);
-    expect(vigilWakeAt(play([...two, [3, left]]).vigil)).toBeUndefined();
+    expect(watchWakeAt(play(two).vigil)).toBe(7_500);
+    expect(watchWakeAt(play([...two, [3, left]]).vigil)).toBeUndefined();
   });
 
   test('a token that was seen starts the count anew', () => {
@@ -169,7 +169,7 @@ describe('vigil', () => {
     let probes = 0;
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        let vigil = IDLE_VIGIL;
+        let vigil = IDLE_WATCH;
         let [now, waiters] = [0, 0];
         let emptySince: number | undefined;
         let lastProbe = Number.NEGATIVE_INFINITY;
