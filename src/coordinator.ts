@@ -25,7 +25,7 @@ import {
 } from './options.ts';
 import type { LockSession, SessionState, SessionStateChange } from './protocol/port.ts';
 import { processName } from './protocol/queues.ts';
-import { BEAT_MS, beat, type StallDetector, ranLately } from './protocol/stall-detector.ts';
+import { BEAT_MS, beat, ranLately, type StallDetector } from './protocol/stall-detector.ts';
 
 const LEAVE_MS = 2_000;
 /** Of these, for a token that is owed. */

@@ -1,15 +1,27 @@
-import { isBatonError } from '../errors.ts';
-import type { Rules } from '../protocol/contender/types.ts';
+import { onAbort, reasonOf } from '../abort.ts';
+import { ClosedError, isBatonError } from '../errors.ts';
+import type { GrantMode } from '../protocol/grant-mode.ts';
 import type { Context } from './context.ts';
-import { type LocalWaiter, HandoffGroup } from './handoff-group.ts';
+import { HandoffGroup, type LocalWaiter, type WaiterRefusal } from './handoff-group.ts';
+import type { Grant, Holder } from './hold.ts';
 
-/** What an `acquire` asks for. Calls that ask for the same may share a group. */
+/** A try without a timeout needs a few round trips; a dead line must not make it wait longer than this. */
+const TRY_ANSWER_MS = 1_000;
+
+/** What an `acquire` asks for. Those that ask for the same may share a group. */
 export interface AcquireRequest {
   readonly lock: string;
-  readonly rules: Omit<Rules, 'name'>;
+  readonly grant: GrantMode;
   readonly idleExpiryMs: number | undefined;
   readonly localBatch: number;
+  readonly carriesState: boolean;
+  /** Infinity waits for ever, 0 is a try. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
 }
+
+/** How a wait ends without a hold: somebody else has the lock, or nobody knows who has it. */
+export type Miss = 'held' | 'unanswered';
 
 /** All places of a coordinator in the queues of its broker. */
 export class Acquirer {
@@ -25,19 +37,46 @@ export class Acquirer {
     this.#context = context;
   }
 
-  /** @throws QueueMismatchError the lock is in use here with another idleExpiryMs */
-  take(request: AcquireRequest, waiter: LocalWaiter): void {
-    const { mode, grant, carriesState } = request.rules;
-    const isShared = request.localBatch > 1 && mode === 'wait' && !carriesState;
-    const key = isShared ? JSON.stringify([request.lock, grant, request.idleExpiryMs, request.localBatch]) : undefined;
-    const open = key === undefined ? undefined : this.#open.get(key);
-    const group = open?.hasPlace ? open : this.#newGroup(request, isShared ? request.localBatch : 1, key);
-    this.#groupOf.set(waiter, group);
-    group.join(waiter);
-  }
-
-  leave(waiter: LocalWaiter): void {
-    this.#groupOf.get(waiter)?.leave(waiter);
+  /**
+   * Waits in line. `open` makes a holder of the hold, inside the step that grants it, so that it misses nothing of what
+   * happens to it. Rejects with the signal's reason, with what the broker refuses it for, or with ClosedError.
+   * @throws QueueMismatchError the lock is in use here with another idleExpiryMs
+   */
+  acquire<H extends Holder>(request: AcquireRequest, open: (grant: Grant) => H): Promise<H | Miss> {
+    const { timeoutMs, signal } = request;
+    const { clock } = this.#context;
+    return new Promise((resolve, reject) => {
+      const waiter: LocalWaiter = {
+        granted: (grant) => {
+          stopWaiting();
+          const holder = open(grant);
+          resolve(holder);
+          return holder;
+        },
+        refused: (refusal) => {
+          stopWaiting();
+          if (refusal.why === 'gave-up' && signal?.aborted) return reject(reasonOf(signal));
+          const outcome = outcomeOf(refusal);
+          return outcome instanceof Error ? reject(outcome) : resolve(outcome);
+        },
+      };
+      const giveUp = () => this.#groupOf.get(waiter)?.leave(waiter);
+      const limitMs = timeoutMs === 0 ? TRY_ANSWER_MS : timeoutMs;
+      const cancelTimer = Number.isFinite(limitMs)
+        ? clock.setTimer(clock.now().mono + limitMs, giveUp)
+        : undefined;
+      const stopWaiting = () => {
+        cancelTimer?.();
+        cancelAbort?.();
+      };
+      const cancelAbort = signal && onAbort(signal, giveUp);
+      try {
+        this.#join(request, waiter);
+      } catch (error) {
+        stopWaiting();
+        reject(error);
+      }
+    });
   }
 
   /** Whether a lease of this process has that queue's token. */
@@ -72,14 +111,32 @@ export class Acquirer {
     });
   }
 
+  #join(request: AcquireRequest, waiter: LocalWaiter): void {
+    const { lock, grant, idleExpiryMs, localBatch, carriesState, timeoutMs } = request;
+    const isShared = localBatch > 1 && timeoutMs > 0 && !carriesState;
+    const key = isShared ? JSON.stringify([lock, grant, idleExpiryMs, localBatch]) : undefined;
+    const open = key === undefined ? undefined : this.#open.get(key);
+    const group = open?.hasPlace ? open : this.#newGroup(request, isShared ? localBatch : 1, key);
+    this.#groupOf.set(waiter, group);
+    group.join(waiter);
+  }
+
   #newGroup(request: AcquireRequest, localBatch: number, key: string | undefined): HandoffGroup {
     const { lock, idleExpiryMs } = request;
-    const { records } = this.#context;
+    const { records, settings } = this.#context;
     const record = records.enter(lock, idleExpiryMs);
     const group = new HandoffGroup({
       context: this.#context,
       record,
-      rules: { ...request.rules, name: record.name },
+      rules: {
+        name: record.name,
+        mode: request.timeoutMs === 0 ? 'try' : 'wait',
+        grant: request.grant,
+        leaseMs: settings.leaseMs,
+        verifyEveryMs: settings.verifyEveryMs,
+        carriesState: request.carriesState,
+        expires: Number.isFinite(record.idleExpiryMs),
+      },
       lock,
       localBatch,
       rejoin: (waiters) => {
@@ -99,14 +156,27 @@ export class Acquirer {
 
   #rejoin(request: AcquireRequest, waiter: LocalWaiter): void {
     try {
-      this.take(request, waiter);
+      this.#join(request, waiter);
     } catch (error) {
       if (!isBatonError(error)) throw error;
-      waiter.refused({ why: 'failed', error }, false);
+      waiter.refused({ why: 'failed', error, inLine: false });
     }
   }
 
   #some(is: (group: HandoffGroup) => boolean): boolean {
     return [...this.#all].some(is);
+  }
+}
+
+function outcomeOf(refusal: WaiterRefusal): Miss | Error {
+  switch (refusal.why) {
+    case 'unavailable':
+      return 'held';
+    case 'gave-up':
+      return refusal.inLine ? 'held' : 'unanswered';
+    case 'shutdown':
+      return new ClosedError('the coordinator was closed while this call waited');
+    case 'failed':
+      return refusal.error;
   }
 }

@@ -1,10 +1,8 @@
 import { v7 as uuid } from 'uuid';
 import { publish } from '../callbacks.ts';
 import { startOverChannel, waitingChannel } from '../diagnostics.ts';
-import type { BatonError, LostReason } from '../errors.ts';
 import { isBehindHolder, isInLine, vouchedMs } from '../protocol/contender/step.ts';
-import type { ContenderState, Refusal, Rules } from '../protocol/contender/types.ts';
-import type { Instant } from '../protocol/instant.ts';
+import type { ContenderState, Rules } from '../protocol/contender/types.ts';
 import type { ConsumerChannel, ConsumerListener } from '../protocol/port.ts';
 import { consumerTag, contenderId, recreation } from '../protocol/queues.ts';
 import {
@@ -16,8 +14,9 @@ import {
   statefulStep,
   whyStartOver,
 } from '../protocol/register/step.ts';
-import type { Handed, RegisterEffect } from '../protocol/register/types.ts';
+import type { RegisterEffect } from '../protocol/register/types.ts';
 import type { Context } from './context.ts';
+import type { ContenderReport } from './hold.ts';
 import { asBatonError, type LockRecord } from './lock-records.ts';
 import { Throws } from './throws.ts';
 import { WakeTimer } from './wake-timer.ts';
@@ -25,41 +24,38 @@ import { WakeTimer } from './wake-timer.ts';
 /** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
 const REGISTER_PREFETCH = 16;
 
-/** What a contender tells the call and the lease that it works for. All are called with the state already final. */
-export interface ContenderOwner {
+interface ContenderParts {
+  readonly context: Context;
+  readonly rules: Rules;
+  readonly record: LockRecord;
   /** The lock as its caller names it; with slots its token has another name. */
   readonly lock: string;
-  granted(fence: bigint, handed: Handed | undefined): void;
-  refused(refusal: Refusal): void;
-  proven(sentAt: Instant): void;
-  lost(reason: LostReason, cause: BatonError | undefined): void;
-  saved(ticket: number): void;
-  saveFailed(ticket: number, error: BatonError): void;
-  /** Nothing of this contender is left at the broker, or it was lost. Called exactly once, last. */
-  ended(): void;
+  readonly tell: (report: ContenderReport) => void;
 }
 
-/** Runs the protocol of one contender against a broker: feeds it events, carries out its effects, keeps its alarm. */
+/** Runs the protocol of one contender against a broker: feeds it events, carries out its effects, keeps its timer. */
 export class Contender {
   readonly #context: Context;
   readonly #rules: Rules;
   readonly #record: LockRecord;
-  readonly #owner: ContenderOwner;
+  readonly #lock: string;
+  readonly #tell: (report: ContenderReport) => void;
   readonly #channels = new Map<number, ConsumerChannel>();
   readonly #queued: StatefulEvent[] = [];
-  readonly #alarm: WakeTimer;
+  readonly #timer: WakeTimer;
   readonly #throws = new Throws();
   #state: StatefulState = STATEFUL_IDLE;
   #dispatching = false;
   #ended = false;
   #tag = '';
 
-  constructor(context: Context, rules: Rules, record: LockRecord, owner: ContenderOwner) {
+  constructor({ context, rules, record, lock, tell }: ContenderParts) {
     this.#context = context;
     this.#rules = rules;
     this.#record = record;
-    this.#owner = owner;
-    this.#alarm = new WakeTimer(context, rules, (event) => this.dispatch(event));
+    this.#lock = lock;
+    this.#tell = tell;
+    this.#timer = new WakeTimer(context, rules, (event) => this.dispatch(event));
   }
 
   /** `reading`: it has the token, and the register is being read before the grant. */
@@ -101,7 +97,7 @@ export class Contender {
     } finally {
       this.#dispatching = false;
     }
-    this.#alarm.set(this.#state);
+    this.#timer.set(this.#state);
   }
 
   #step(event: StatefulEvent): void {
@@ -123,7 +119,7 @@ export class Contender {
       this.#record.released();
     if (!isInLine(before) && isInLine(state)) this.#record.joined();
     if (state.at === 'waiting' && before.at === 'opening') {
-      publish(waitingChannel, { lock: this.#owner.lock, service: this.#context.identity.service });
+      publish(waitingChannel, { lock: this.#lock, service: this.#context.identity.service });
     }
     for (const effect of effects) this.#carryOut(effect, earlier);
     if (state.at === 'lost') this.#end();
@@ -165,22 +161,22 @@ export class Contender {
         this.#record.known = effect.known;
         break;
       case 'grant':
-        this.#owner.granted(effect.fence, effect.handed);
+        this.#tell({ type: 'granted', fence: effect.fence, handed: effect.handed });
         break;
       case 'refuse':
-        this.#owner.refused(effect.refusal);
+        this.#tell({ type: 'refused', refusal: effect.refusal });
         break;
       case 'prove':
-        this.#owner.proven(effect.sentAt);
+        this.#tell({ type: 'proven', sentAt: effect.sentAt });
         break;
       case 'lose':
-        this.#owner.lost(effect.reason, effect.cause);
+        this.#tell({ type: 'lost', reason: effect.reason, cause: effect.cause });
         break;
       case 'saved':
-        this.#owner.saved(effect.ticket);
+        this.#tell({ type: 'saved', ticket: effect.ticket });
         break;
       case 'save-failed':
-        this.#owner.saveFailed(effect.ticket, effect.error);
+        this.#tell({ type: 'save-failed', ticket: effect.ticket, error: effect.error });
         break;
       case 'end':
         this.#end();
@@ -283,12 +279,12 @@ export class Contender {
 
   #newTag(): string {
     const { identity, clock } = this.#context;
-    return consumerTag(identity, contenderId(clock.now().wall, uuid()), this.#owner.lock);
+    return consumerTag(identity, contenderId(clock.now().wall, uuid()), this.#lock);
   }
 
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#owner.ended();
+    this.#tell({ type: 'ended' });
   }
 }

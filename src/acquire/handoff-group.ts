@@ -1,38 +1,19 @@
 import { publish } from '../callbacks.ts';
 import { waitingChannel } from '../diagnostics.ts';
-import type { BatonError, LostReason } from '../errors.ts';
 import type { Refusal, Rules } from '../protocol/contender/types.ts';
-import type { Instant } from '../protocol/instant.ts';
-import type { StatefulEvent } from '../protocol/register/step.ts';
 import type { Handed } from '../protocol/register/types.ts';
-import { Contender, type ContenderOwner } from './contender.ts';
+import { Contender } from './contender.ts';
 import type { Context } from './context.ts';
+import type { ContenderReport, Grant, HoldEvent, Holder, HoldHandle } from './hold.ts';
 import type { LockRecord } from './lock-records.ts';
 
-/** What a lease needs to know and do about its hold. */
-export interface HoldHandle {
-  dispatch(event: StatefulEvent): void;
-  /** Milliseconds, read from the clocks now. 0 when nothing is held any more. */
-  readonly vouchedMs: number;
-  readonly queue: string;
-  readonly tag: string;
-}
-
-/** What a group tells a lease of the hold under it. */
-export interface Holder {
-  onProven(sentAt: Instant): void;
-  onLost(reason: LostReason, cause: BatonError | undefined): void;
-  onSaved(ticket: number): void;
-  onSaveFailed(ticket: number, error: BatonError): void;
-  /** Nothing of the hold is left, or another waiter of this process has it. */
-  onEnded(): void;
-}
+/** Why a waiter ends without a hold. `inLine`: it is known that somebody else had the lock. */
+export type WaiterRefusal = Refusal & { readonly inLine: boolean };
 
 /** An `acquire` that waits. It is told exactly one of the two. */
 export interface LocalWaiter {
-  granted(fence: bigint, handed: Handed | undefined, hold: HoldHandle): Holder;
-  /** `inLine`: it is known that somebody else had the lock. */
-  refused(refusal: Refusal, inLine: boolean): void;
+  granted(grant: Grant): Holder;
+  refused(refusal: WaiterRefusal): void;
 }
 
 interface GroupHome {
@@ -62,21 +43,8 @@ export class HandoffGroup {
   constructor(home: GroupHome) {
     this.#home = home;
     this.#places = home.localBatch;
-    const owner: ContenderOwner = {
-      lock: home.lock,
-      granted: (fence, handed) => this.#granted(fence, handed),
-      refused: (refusal) => this.#refuseAll(refusal),
-      proven: (sentAt) => this.#holder?.onProven(sentAt),
-      lost: (reason, cause) => this.#lost(reason, cause),
-      saved: (ticket) => this.#holder?.onSaved(ticket),
-      saveFailed: (ticket, error) => this.#holder?.onSaveFailed(ticket, error),
-      ended: () => {
-        home.ended(this);
-        this.#holder?.onEnded();
-        this.#rejoinAll();
-      },
-    };
-    this.#contender = new Contender(home.context, home.rules, home.record, owner);
+    const { context, rules, record, lock } = home;
+    this.#contender = new Contender({ context, rules, record, lock, tell: (report) => this.#hear(report) });
   }
 
   /** Whether another waiter may join. */
@@ -119,7 +87,7 @@ export class HandoffGroup {
       this.#contender.dispatch({ type: 'give-up' });
     } else {
       this.#waiters = this.#waiters.filter((other) => other !== waiter);
-      waiter.refused({ why: 'gave-up' }, this.#wasInLine);
+      waiter.refused({ why: 'gave-up', inLine: this.#wasInLine });
     }
   }
 
@@ -134,11 +102,32 @@ export class HandoffGroup {
     this.#contender.dispatch({ type: 'shutdown' });
   }
 
+  #hear(report: ContenderReport): void {
+    switch (report.type) {
+      case 'granted':
+        this.#granted(report.fence, report.handed);
+        break;
+      case 'refused':
+        this.#refuseAll(report.refusal);
+        break;
+      case 'lost':
+        this.#lost(report);
+        break;
+      case 'ended':
+        this.#home.ended(this);
+        this.#holder?.hear(report);
+        this.#rejoinAll();
+        break;
+      default:
+        this.#holder?.hear(report);
+    }
+  }
+
   #granted(fence: bigint, handed: Handed | undefined): void {
     const waiter = this.#waiters.shift();
     const before = this.#holder;
-    this.#holder = waiter?.granted(fence, handed, this.#hold());
-    before?.onEnded();
+    this.#holder = waiter?.granted({ fence, handed, hold: this.#hold() });
+    before?.hear({ type: 'ended' });
     if (waiter === undefined) this.#contender.dispatch({ type: 'release' });
   }
 
@@ -160,14 +149,14 @@ export class HandoffGroup {
     };
   }
 
-  #lost(reason: LostReason, cause: BatonError | undefined): void {
+  #lost(loss: Extract<HoldEvent, { type: 'lost' }>): void {
     const before = this.#holder;
-    before?.onLost(reason, cause);
+    before?.hear(loss);
     if (!this.replaces) return;
     // What it was handed in the place of its token is replaced for others.
     this.#places = 0;
     this.#holder = undefined;
-    before?.onEnded();
+    before?.hear({ type: 'ended' });
     this.#rejoinAll();
   }
 
@@ -177,7 +166,7 @@ export class HandoffGroup {
     if (this.#contender.at === 'granting') {
       // The next waiter waits for a proof of its own.
       this.#holder = undefined;
-      before?.onEnded();
+      before?.hear({ type: 'ended' });
     } else if (isLeaving(this.#contender.at)) {
       this.#rejoinAll();
     }
@@ -185,7 +174,7 @@ export class HandoffGroup {
 
   #refuseAll(refusal: Refusal): void {
     this.#places = 0;
-    for (const waiter of this.#waiters.splice(0)) waiter.refused(refusal, this.#wasInLine);
+    for (const waiter of this.#waiters.splice(0)) waiter.refused({ ...refusal, inLine: this.#wasInLine });
   }
 
   #rejoinAll(): void {

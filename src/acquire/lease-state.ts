@@ -2,12 +2,19 @@ import type { Clock } from '../clock.ts';
 import { BrokerUnreachableError, StateError } from '../errors.ts';
 import type { Handed } from '../protocol/register/types.ts';
 import { checkState, readState, type StateSchema } from '../state.ts';
-import type { HoldHandle } from './handoff-group.ts';
+import type { HoldHandle } from './hold.ts';
 
 interface Save<T> {
   readonly state: T;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+}
+
+interface LeaseStateParts<T> {
+  readonly lock: string;
+  readonly schema: StateSchema<T> | undefined;
+  readonly hold: HoldHandle;
+  readonly clock: Clock;
 }
 
 /** The state of one lease: what it was handed, and what its holder saves. Without a schema the lock carries none. */
@@ -24,7 +31,7 @@ export class LeaseState<T> {
   /** The save that `value` is of. */
   #shown = 0;
 
-  constructor(lock: string, schema: StateSchema<T> | undefined, hold: HoldHandle, clock: Clock) {
+  constructor({ lock, schema, hold, clock }: LeaseStateParts<T>) {
     this.#lock = lock;
     this.#schema = schema;
     this.#hold = hold;
@@ -66,7 +73,7 @@ export class LeaseState<T> {
     }
   }
 
-  onSaved(ticket: number): void {
+  saved(ticket: number): void {
     const save = this.#saves.get(ticket);
     this.#saves.delete(ticket);
     if (save === undefined) return;
@@ -77,8 +84,8 @@ export class LeaseState<T> {
     save.resolve();
   }
 
-  /** It may have landed all the same: then onSaved follows. */
-  onSaveFailed(ticket: number, error: Error): void {
+  /** It may have landed all the same: then `saved` follows. */
+  saveFailed(ticket: number, error: Error): void {
     this.#saves.get(ticket)?.reject(error);
   }
 

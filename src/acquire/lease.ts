@@ -1,14 +1,15 @@
 import type { Socket } from 'node:net';
 import { publish, soon } from '../callbacks.ts';
 import { type LockTrace, traces } from '../diagnostics.ts';
-import { BrokerUnreachableError, ClosedError, LeaseLostError, type LostReason } from '../errors.ts';
+import { BrokerUnreachableError, ClosedError, type LeaseLostError, type LostReason } from '../errors.ts';
 import { parseReleaseOptions, parseSaveOptions, type ReleaseOptions, type SaveOptions } from '../options.ts';
 import type { Instant } from '../protocol/instant.ts';
 import type { Handed } from '../protocol/register/types.ts';
 import type { StateSchema } from '../state.ts';
 import type { Context } from './context.ts';
-import type { HoldHandle } from './handoff-group.ts';
+import type { Grant, HoldEvent, Holder, HoldHandle } from './hold.ts';
 import { LeaseState } from './lease-state.ts';
+import { lossOf } from './loss.ts';
 
 /** How long `release` waits for the broker's answer. The lock is free as soon as the broker has read the request. */
 const RELEASE_CONFIRM_MS = 5_000;
@@ -16,27 +17,25 @@ const RELEASE_CONFIRM_MS = 5_000;
 /** Holds that last so long are told to operators; the many short ones cost nothing. */
 const ANNOUNCE_AFTER_MS = 1_000;
 
-const EXPLAINED: Record<LostReason, string> = {
-  'verification-timeout': 'the broker did not confirm the hold within leaseMs',
-  superseded: 'the broker had taken the token back, and somebody else may have been granted',
-  'connection-closed': 'the connection to the broker was closed',
-  'channel-closed': 'the broker closed the channel',
-  'queue-deleted': 'the lock queue was deleted',
-  'consumer-cancelled': 'the broker cancelled the consumer',
-  'coordinator-closed': 'the coordinator was closed while the lock was held',
-  'clock-jump': 'the wall clock moved past the end of the lease, or the machine was suspended',
-};
+interface LeaseParts<T> {
+  readonly name: string;
+  readonly granted: Grant;
+  readonly context: Context;
+  readonly acquire: LockTrace;
+  readonly schema: StateSchema<T> | undefined;
+}
 
 /**
  * Proof of a hold, from `acquire`. Release it with `release()` or `await using`. It ends by itself when the hold can
  * no longer be vouched for: then `signal` aborts with a LeaseLostError, and every later call is a no-op or throws it.
  */
-export class Lease<T = unknown> {
+export class Lease<T = unknown> implements Holder {
   /** Name of the lock. */
   readonly name: string;
   /** Fencing token: fixed for this hold, greater than that of every earlier grant of the name. A signed 64-bit value. */
   readonly fence: bigint;
   readonly #hold: HoldHandle;
+  readonly #handed: Handed | undefined;
   readonly #context: Context;
   readonly #state: LeaseState<T>;
   readonly #trace: LockTrace;
@@ -51,19 +50,14 @@ export class Lease<T = unknown> {
   #unannounce: () => void;
 
   /** @internal Leases come from `acquire`. */
-  constructor(
-    name: string,
-    fence: bigint,
-    hold: HoldHandle,
-    context: Context,
-    acquire: LockTrace,
-    schema?: StateSchema<T> | undefined,
-  ) {
+  constructor({ name, granted, context, acquire, schema }: LeaseParts<T>) {
+    const { fence, hold, handed } = granted;
     this.name = name;
     this.fence = fence;
     this.#hold = hold;
+    this.#handed = handed;
     this.#context = context;
-    this.#state = new LeaseState(name, schema, hold, context.clock);
+    this.#state = new LeaseState({ lock: name, schema, hold, clock: context.clock });
     this.#trace = { lock: name, service: context.identity.service, fence: String(fence), acquire };
     publish(traces.hold.start, this.#trace);
     this.#unannounce = this.#announceSoon();
@@ -174,19 +168,11 @@ export class Lease<T = unknown> {
     return this.#context.session.lockSockets ?? [];
   }
 
-  /** @internal */
-  onProven(sentAt: Instant): void {
-    for (const waiting of this.#verifying) {
-      if (sentAt.mono < waiting.since) continue;
-      this.#verifying.delete(waiting);
-      waiting.resolve();
-    }
-  }
-
   /** @internal Rejects, with the lock given back, when what was handed over does not fit the schema. */
-  async onHanded(handed: Handed): Promise<void> {
+  async readState(): Promise<void> {
+    if (this.#handed === undefined) return;
     try {
-      await this.#state.read(handed);
+      await this.#state.read(this.#handed);
     } catch (error) {
       await this.release();
       throw error;
@@ -194,34 +180,45 @@ export class Lease<T = unknown> {
   }
 
   /** @internal */
-  onSaved(ticket: number): void {
-    this.#state.onSaved(ticket);
+  hear(event: HoldEvent): void {
+    switch (event.type) {
+      case 'proven':
+        this.#proven(event.sentAt);
+        break;
+      case 'lost':
+        this.#lose(event.reason, event.cause);
+        break;
+      case 'saved':
+        this.#state.saved(event.ticket);
+        break;
+      case 'save-failed':
+        this.#state.saveFailed(event.ticket, event.error);
+        break;
+      case 'ended':
+        this.#isEnded = true;
+        this.#unannounce();
+        publish(traces.hold.end, this.#trace);
+        this.#ended?.();
+    }
   }
 
-  /** @internal */
-  onSaveFailed(ticket: number, error: Error): void {
-    this.#state.onSaveFailed(ticket, error);
+  #proven(sentAt: Instant): void {
+    for (const waiting of this.#verifying) {
+      if (sentAt.mono < waiting.since) continue;
+      this.#verifying.delete(waiting);
+      waiting.resolve();
+    }
   }
 
-  /** @internal */
-  onLost(reason: LostReason, cause: unknown): void {
+  #lose(reason: LostReason, cause: unknown): void {
     const { logger } = this.#context.settings;
-    const message = `lost lock ${JSON.stringify(this.name)}: ${EXPLAINED[reason]}`;
-    const lost = new LeaseLostError(message, { reason, cause });
+    const lost = lossOf(this.name, reason, cause);
     this.#lost = lost;
     logger.warn({ lock: this.name, fence: String(this.fence), reason }, 'lease lost');
     this.#rejectPending(() => lost);
     this.#trace.error = lost;
     publish(traces.hold.error, this.#trace);
     soon(() => this.#tellLoss());
-  }
-
-  /** @internal */
-  onEnded(): void {
-    this.#isEnded = true;
-    this.#unannounce();
-    publish(traces.hold.end, this.#trace);
-    this.#ended?.();
   }
 
   #announceSoon(): () => void {

@@ -20,8 +20,8 @@ import {
   PROBE_TTL_MS,
   type TokenWatch,
   type TokenWatchEvent,
-  watchWakeAt,
   watch,
+  watchWakeAt,
 } from '../protocol/token-watch.ts';
 
 /** Names remembered when nobody uses them; beyond it the longest unused is forgotten. About 1 MB. */

@@ -1,16 +1,11 @@
-import { onAbort, reasonOf } from '../abort.ts';
+import { reasonOf } from '../abort.ts';
 import { type LockTrace, traces } from '../diagnostics.ts';
-import { AcquireTimeoutError, BrokerUnreachableError, ClosedError } from '../errors.ts';
+import { AcquireTimeoutError, BrokerUnreachableError } from '../errors.ts';
 import { type AcquireOptions, checkTask, parseAcquireOptions, type StatefulLockOptions } from '../options.ts';
-import type { Refusal } from '../protocol/contender/types.ts';
-import type { Acquirer, AcquireRequest } from './acquirer.ts';
+import type { AcquireRequest, Acquirer, Miss } from './acquirer.ts';
 import type { Context } from './context.ts';
-import type { LocalWaiter } from './handoff-group.ts';
 import { Lease } from './lease.ts';
 import { by, heldByCaller, queueOf, warnOfOwnHold, within } from './own-holds.ts';
-
-/** A try without a timeout needs a few round trips; a dead line must not make it wait longer than this. */
-const TRY_ANSWER_MS = 1_000;
 
 /** What a lock needs of its coordinator. @internal */
 export interface LockHome {
@@ -19,9 +14,6 @@ export interface LockHome {
   /** Throws ClosedError once the coordinator is closing. */
   assertOpen(): void;
 }
-
-/** How a wait ends: with the lock, without it, or without knowing who has it. */
-type Outcome<T> = Lease<T> | 'held' | 'unanswered';
 
 /** What `run` hands to its task. */
 export type Task<R, T = unknown> = (lease: Lease<T>) => R | Promise<R>;
@@ -122,7 +114,7 @@ export class Lock<T = unknown> {
   async #contend<R>(
     timeoutMs: number,
     signal: AbortSignal | undefined,
-    settle: (outcome: Outcome<T>) => R,
+    settle: (outcome: Lease<T> | Miss) => R,
   ): Promise<R> {
     this.#home.assertOpen();
     if (signal?.aborted) throw reasonOf(signal);
@@ -139,7 +131,7 @@ export class Lock<T = unknown> {
   }
 
   #whoHolds(): string {
-    const { context, acquirer: acquirer } = this.#home;
+    const { context, acquirer } = this.#home;
     const held = heldByCaller(context, this.name);
     if (held !== undefined) return `the caller itself holds it${by(this.name, held)}`;
     return acquirer.holdsQueue(queueOf(context, this.name))
@@ -147,68 +139,28 @@ export class Lock<T = unknown> {
       : 'somebody else holds it';
   }
 
-  #wait(timeoutMs: number, signal: AbortSignal | undefined, trace: LockTrace): Promise<Outcome<T>> {
-    const { context, acquirer: acquirer } = this.#home;
-    const { settings, clock } = context;
-    const { grant, idleExpiryMs, localBatch, state } = this.#options;
+  async #wait(
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    trace: LockTrace,
+  ): Promise<Lease<T> | Miss> {
+    const { context, acquirer } = this.#home;
+    const { settings } = context;
+    const { grant, idleExpiryMs, localBatch, state: schema } = this.#options;
     const request: AcquireRequest = {
       lock: this.name,
-      rules: {
-        mode: timeoutMs === 0 ? 'try' : 'wait',
-        grant: grant ?? settings.grant,
-        leaseMs: settings.leaseMs,
-        verifyEveryMs: settings.verifyEveryMs,
-        carriesState: state !== undefined,
-        expires: Number.isFinite(idleExpiryMs ?? settings.idleExpiryMs),
-      },
+      grant: grant ?? settings.grant,
       idleExpiryMs,
       localBatch: localBatch ?? settings.localBatch,
+      carriesState: schema !== undefined,
+      timeoutMs,
+      signal,
     };
-    return new Promise((resolve, reject) => {
-      const waiter: LocalWaiter = {
-        granted: (fence, handed, hold) => {
-          stopWaiting();
-          const lease = new Lease<T>(this.name, fence, hold, context, trace, state);
-          if (handed === undefined) resolve(lease);
-          else lease.onHanded(handed).then(() => resolve(lease), reject);
-          return lease;
-        },
-        refused: (refusal, wasInLine) => {
-          stopWaiting();
-          if (refusal.why === 'gave-up' && signal?.aborted) return reject(reasonOf(signal));
-          const outcome = outcomeOf(refusal, wasInLine);
-          return outcome instanceof Error ? reject(outcome) : resolve(outcome);
-        },
-      };
-      const giveUp = () => acquirer.leave(waiter);
-      const limitMs = timeoutMs === 0 ? TRY_ANSWER_MS : timeoutMs;
-      const cancelTimer = Number.isFinite(limitMs)
-        ? clock.setTimer(clock.now().mono + limitMs, giveUp)
-        : undefined;
-      const stopWaiting = () => {
-        cancelTimer?.();
-        cancelAbort?.();
-      };
-      const cancelAbort = signal && onAbort(signal, giveUp);
-      try {
-        acquirer.take(request, waiter);
-      } catch (error) {
-        stopWaiting();
-        reject(error);
-      }
-    });
-  }
-}
-
-function outcomeOf(refusal: Refusal, wasInLine: boolean): 'held' | 'unanswered' | Error {
-  switch (refusal.why) {
-    case 'unavailable':
-      return 'held';
-    case 'gave-up':
-      return wasInLine ? 'held' : 'unanswered';
-    case 'shutdown':
-      return new ClosedError('the coordinator was closed while this call waited');
-    case 'failed':
-      return refusal.error;
+    const outcome = await acquirer.acquire(
+      request,
+      (granted) => new Lease<T>({ name: this.name, granted, context, acquire: trace, schema }),
+    );
+    if (outcome instanceof Lease) await outcome.readState();
+    return outcome;
   }
 }

@@ -7,7 +7,7 @@ import {
   type StatefulEvent,
   statefulStep,
 } from '../../../src/protocol/register/step.ts';
-import { type StallDetector, ranLately } from '../../../src/protocol/stall-detector.ts';
+import { ranLately, type StallDetector } from '../../../src/protocol/stall-detector.ts';
 import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
 import {

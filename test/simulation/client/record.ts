@@ -1,7 +1,7 @@
 import { nextBase } from '../../../src/protocol/fence.ts';
 import { encodeEntry } from '../../../src/protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from '../../../src/protocol/token.ts';
-import { type TokenWatchEvent, watchWakeAt, watch } from '../../../src/protocol/token-watch.ts';
+import { type TokenWatchEvent, watch, watchWakeAt } from '../../../src/protocol/token-watch.ts';
 import { LOCK, TIMES } from '../config.ts';
 import { EPOCH_MS, instantOf, type Minted, type World, type Write } from '../world.ts';
 import { request } from './calls.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BEAT_MS, beat, type StallDetector, ranLately } from '../../../src/protocol/stall-detector.ts';
+import { BEAT_MS, beat, ranLately, type StallDetector } from '../../../src/protocol/stall-detector.ts';
 
 const at = (mono: number, wall = mono) => ({ mono, wall: 1_000_000 + wall });
 

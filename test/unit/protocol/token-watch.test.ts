@@ -5,8 +5,8 @@ import {
   PROBE_TTL_MS,
   type TokenWatch,
   type TokenWatchEvent,
-  watchWakeAt,
   watch,
+  watchWakeAt,
 } from '../../../src/protocol/token-watch.ts';
 
 const HEAL = 30_000;
@@ -16,7 +16,11 @@ const left: TokenWatchEvent = { type: 'left' };
 const tokenSeen: TokenWatchEvent = { type: 'token-seen' };
 const wake: TokenWatchEvent = { type: 'wake' };
 
-function play(script: readonly (readonly [number, TokenWatchEvent])[], from: TokenWatch = IDLE_WATCH, jitter = 0.5) {
+function play(
+  script: readonly (readonly [number, TokenWatchEvent])[],
+  from: TokenWatch = IDLE_WATCH,
+  jitter = 0.5,
+) {
   let vigil = from;
   const todo: string[] = [];
   for (const [nowMono, event] of script) {
