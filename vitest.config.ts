@@ -1,7 +1,25 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 // .ci/run sums the counts of all runs from these files.
 const reports = process.env.BATON_TEST_REPORT_DIR;
+
+type Options = NonNullable<TestProjectInlineConfiguration['test']>;
+
+/** Tests of the command that change settings of the whole broker. */
+const ADMINISTER = ['test/cli/doctor/doctor.test.ts', 'test/cli/hostile.test.ts'];
+/** For tests that wait most of the time. */
+const AT_ONCE = 3;
+
+function withBroker(name: string, setup: string, options: Options): TestProjectInlineConfiguration {
+  const times = { testTimeout: 60_000, hookTimeout: 120_000 };
+  return { extends: true, test: { name, globalSetup: [setup], maxWorkers: AT_ONCE, ...times, ...options } };
+}
+
+/** Tests with one broker for all files of the project. */
+const broker = (name: string, options: Options) => withBroker(name, 'test/support/global-setup.ts', options);
+/** The same, with the management plugin and the command as it is published. */
+const command = (name: string, options: Options) =>
+  withBroker(name, 'test/cli/support/global-setup.ts', options);
 
 export default defineConfig({
   test: {
@@ -19,36 +37,35 @@ export default defineConfig({
             'test/chaos/{checker,results,nemesis,site,wire}/**/*.test.ts',
             'test/simulation/tests/*.test.ts',
           ],
+          pool: 'threads',
           testTimeout: 60_000,
         },
       },
-      {
-        extends: true,
-        test: {
-          name: 'contract',
-          include: [
-            'test/contract/**/*.test.ts',
-            'test/integration/**/*.test.ts',
-            'test/simulation/conformance/**/*.test.ts',
-          ],
-          globalSetup: ['test/support/global-setup.ts'],
-          // One broker for all files: an alarm or a restart in one would be felt in the others.
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'cli',
-          include: ['test/cli/**/*.test.ts'],
-          globalSetup: ['test/cli/support/global-setup.ts'],
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
-        },
-      },
+      // On one broker, side by side.
+      broker('contract', {
+        include: [
+          'test/contract/parts/{memory,rabbitmq}-?.test.ts',
+          'test/contract/coverage.test.ts',
+          'test/integration/*.test.ts',
+          'test/integration/session/*.test.ts',
+        ],
+      }),
+      broker('proxied', { include: ['test/contract/parts/proxied-?.test.ts'] }),
+      // These raise an alarm or end the broker: everybody on it would feel that.
+      broker('alone', {
+        include: [
+          'test/contract/parts/rabbitmq-alone.test.ts',
+          'test/integration/alone/*.test.ts',
+          'test/simulation/conformance/**/*.test.ts',
+        ],
+        fileParallelism: false,
+      }),
+      broker('slow', {
+        include: ['test/contract/parts/proxied-alone.test.ts', 'test/integration/slow/*.test.ts'],
+        fileParallelism: false,
+      }),
+      command('cli', { include: ['test/cli/**/*.test.ts'], exclude: ADMINISTER }),
+      command('cli-alone', { include: ADMINISTER, fileParallelism: false }),
       {
         extends: true,
         test: {

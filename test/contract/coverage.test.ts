@@ -4,6 +4,7 @@ import { cases } from './cases/index.ts';
 import { fits } from './contract.ts';
 import { memory } from './harness/memory.ts';
 import { proxied, rabbitmq } from './harness/rabbitmq.ts';
+import { alone, beside, part } from './parts.ts';
 
 const harnesses = [memory, rabbitmq, proxied];
 /** A broker given by BATON_URL is never touched, so cases about administering one cannot run there. */
@@ -23,4 +24,9 @@ it('every case of the contract runs against at least one harness', () => {
 it('every case has a title of its own', () => {
   const titles = cases.map(({ title }) => title);
   expect(new Set(titles).size).toBe(titles.length);
+});
+
+it('the parts are the whole', () => {
+  const parts = [...alone, ...[1, 2, 3].flatMap((number) => part(beside, number, 3))];
+  expect(parts.map(({ title }) => title).sort()).toEqual(cases.map(({ title }) => title).sort());
 });

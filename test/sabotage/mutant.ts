@@ -27,7 +27,7 @@ export const HARNESSES = {
   rabbitmq: { file: 'test/contract/rabbitmq.test.ts', name: 'RabbitMQ' },
   proxied: { file: 'test/contract/proxied.test.ts', name: 'RabbitMQ behind a proxy' },
   /** Below 4.3. */
-  replacing: { file: 'test/integration/replacing.test.ts', name: 'a release that replaces the token' },
+  replacing: { file: 'test/integration/alone/replacing.test.ts', name: 'a release that replaces the token' },
 } as const;
 
 /** The title of the contract's case about a stray of this kind. */

@@ -15,7 +15,7 @@ import { Engine } from './engine.ts';
 import { importImage } from './image.ts';
 import { DockerPackage } from './packages.ts';
 
-const FILES = ['test/integration/provider.test.ts', 'test/contract/rabbitmq.test.ts'];
+const FILES = ['test/integration/alone/provider.test.ts', 'test/contract/rabbitmq.test.ts'];
 
 const log = (line: string): void => void process.stderr.write(`docker: ${line}\n`);
 

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ConsumerChannel } from '../../../src/protocol/port.ts';
 import { isBelow43 } from '../../../src/protocol/versions.ts';
 import { sharedBroker } from '../../support/broker/index.ts';
-import { BROKER, open, queueName, Recorder, seeded, until } from './fixtures.ts';
+import { BROKER, open, queueName, Recorder, seeded, until } from '../session/fixtures.ts';
 
 const { version, control } = sharedBroker();
 const [major = 0, minor = 0] = version.split('.').map(Number);

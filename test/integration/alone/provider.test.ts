@@ -5,10 +5,15 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelModel, connect } from 'amqplib';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { askGuard } from '../support/broker/guard-client.ts';
-import { type BrokerHandle, connectControl, type NodeHandle, sharedBroker } from '../support/broker/index.ts';
-import { killPrograms, startProgram } from '../support/processes.ts';
-import { type FaultProxy, openProxy, type Rewrite } from '../support/proxy.ts';
+import { askGuard } from '../../support/broker/guard-client.ts';
+import {
+  type BrokerHandle,
+  connectControl,
+  type NodeHandle,
+  sharedBroker,
+} from '../../support/broker/index.ts';
+import { killPrograms, startProgram } from '../../support/processes.ts';
+import { type FaultProxy, openProxy, type Rewrite } from '../../support/proxy.ts';
 
 const { url, how, control } = sharedBroker();
 let names = 0;
@@ -244,7 +249,7 @@ describe.skipIf(control === undefined)('control over the broker', () => {
 
 describe.skipIf(how === 'url' || how === 'docker')('a private node', () => {
   async function ownedByAProgram(): Promise<{ owner: ReturnType<typeof startProgram>; handle: NodeHandle }> {
-    const file = new URL('../support/programs/hold-broker.ts', import.meta.url);
+    const file = new URL('../../support/programs/hold-broker.ts', import.meta.url);
     const version = how === 'machine' ? 'machine' : process.env.BATON_BROKER_VERSION;
     const owner = startProgram(file, { env: { BATON_BROKER_VERSION: version } });
     const told = await owner.next<{ handle: BrokerHandle }>(() => true, {

@@ -1,8 +1,8 @@
 import { connect as connectAmqp } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
-import { connect } from '../../src/index.ts';
-import { lockQueueName } from '../../src/protocol/queues.ts';
-import { sharedBroker } from '../support/broker/index.ts';
+import { connect } from '../../../src/index.ts';
+import { lockQueueName } from '../../../src/protocol/queues.ts';
+import { sharedBroker } from '../../support/broker/index.ts';
 
 const { url, version, control } = sharedBroker();
 const [major = 0, minor = 0] = version.split('.').map(Number);

@@ -2,7 +2,7 @@ import { connect as connectAmqp } from 'amqplib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { LockSession } from '../../../src/protocol/port.ts';
 import { sharedBroker } from '../../support/broker/index.ts';
-import { BROKER, open, Recorder, seeded, until } from './fixtures.ts';
+import { BROKER, open, Recorder, seeded, until } from '../session/fixtures.ts';
 
 const { version, control } = sharedBroker();
 const [major = 0, minor = 0] = version.split('.').map(Number);

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect as connectAmqp } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { type ConnectOptions, type Coordinator, connect, type Lease } from '../../src/index.ts';
-import { longLog } from '../../src/protocol/contender/holding.ts';
-import { lockQueueName } from '../../src/protocol/queues.ts';
-import { queueUp } from '../contract/cases/tools.ts';
-import { sharedBroker } from '../support/broker/index.ts';
-import { openProxy } from '../support/proxy.ts';
+import { type ConnectOptions, type Coordinator, connect, type Lease } from '../../../src/index.ts';
+import { longLog } from '../../../src/protocol/contender/holding.ts';
+import { lockQueueName } from '../../../src/protocol/queues.ts';
+import { queueUp } from '../../contract/cases/tools.ts';
+import { sharedBroker } from '../../support/broker/index.ts';
+import { openProxy } from '../../support/proxy.ts';
 
 const { url, version, control } = sharedBroker();
 const [major = 0, minor = 0] = version.split('.').map(Number);

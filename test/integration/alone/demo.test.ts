@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { check, type Outcome } from '../demo/check.ts';
-import type { DemoEvent, Job } from '../demo/events.ts';
-import { handOffs, spreadOf } from '../demo/latency.ts';
-import type { JournalLine } from '../demo/store.ts';
-import { frame, type Scene } from '../demo/timeline.ts';
-import { sharedBroker } from '../support/broker/index.ts';
-import { startProgram } from '../support/processes.ts';
+import { check, type Outcome } from '../../demo/check.ts';
+import type { DemoEvent, Job } from '../../demo/events.ts';
+import { handOffs, spreadOf } from '../../demo/latency.ts';
+import type { JournalLine } from '../../demo/store.ts';
+import { frame, type Scene } from '../../demo/timeline.ts';
+import { sharedBroker } from '../../support/broker/index.ts';
+import { startProgram } from '../../support/processes.ts';
 
-const MAIN = new URL('../demo/main.ts', import.meta.url);
+const MAIN = new URL('../../demo/main.ts', import.meta.url);
 
 async function startDemo(...args: string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'batonmq-demo-test-'));

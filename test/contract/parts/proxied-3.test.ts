@@ -1,0 +1,5 @@
+import { runContract } from '../contract.ts';
+import { proxied } from '../harness/rabbitmq.ts';
+import { beside, part } from '../parts.ts';
+
+runContract(proxied, part(beside, 3, 3));

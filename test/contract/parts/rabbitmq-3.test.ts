@@ -1,0 +1,5 @@
+import { runContract } from '../contract.ts';
+import { rabbitmq } from '../harness/rabbitmq.ts';
+import { beside, part } from '../parts.ts';
+
+runContract(rabbitmq, part(beside, 3, 3));
