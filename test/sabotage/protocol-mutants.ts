@@ -171,8 +171,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/waiting.ts',
-        find: 'return !surfacedSeed && fence > highestSeen;',
-        replace: 'return !surfacedSeed;',
+        find: 'return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;',
+        replace: 'return surfacedSeed(message, around) === undefined;',
       },
     ],
     caughtBy: { harness: 'memory', title: behindTheToken('a second seed with a lower base') },

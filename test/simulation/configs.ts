@@ -143,6 +143,18 @@ export const RANDOM: readonly Config[] = [
     users: ['keep', 'give-up'],
     allows: [],
   }),
+  // The third one may not have been in line when the queue ended, and go by the token's mark alone.
+  random('three veterans, 4.3, verified', ['delete', 'stall'], {
+    ...VERIFIED,
+    veterans: true,
+    contenders: 1,
+    prepared: 'token',
+    returns: 10,
+    faultRate: 0.1,
+    runSteps: 120,
+    users: ['keep', 'give-up'],
+    allows: [],
+  }),
   random('in line at a deletion, 4.3, verified', ['delete', 'stall', 'stall'], {
     ...VERIFIED,
     contenders: 1,

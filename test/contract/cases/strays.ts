@@ -74,7 +74,7 @@ export const strays: readonly Case[] = [
     needs: ['frames'],
     timeoutMs: 120_000,
     async run(scene) {
-      const baton = await scene.connect();
+      const baton = await scene.connect({ healAfterMs: 60_000 }); // no look but those of the contender
       await (await baton.lock(scene.lock).acquire()).release();
       await expect.poll(() => scene.queue.ready()).toBe(1);
       await scene.queue.purge();

@@ -105,22 +105,21 @@ export function checkAck(
   if (state.at !== 'renewing' && deliveryTag === watched.staleTag) return; // rather than give it back
   const { tried, purged, seeded, alone } = watched.book;
   if (!purged) throw new Violation('the wire', 'a token is acked without a purge');
-  if (config.version === '3.10' && granted) {
-    if (!tried)
-      throw new Violation('the wire', 'a token is acked before it is known that one can be published');
-  } else if (!alone && !(seeded && watched.strays > STRAYS_AT_MOST)) {
+  if (alone || (seeded && watched.strays > STRAYS_AT_MOST)) return;
+  if (config.version !== '3.10' || !granted)
     throw new Violation('the wire', 'a token is acked before another one is known to be alone behind it');
-  }
+  if (!tried)
+    throw new Violation('the wire', 'a token is acked before it is known that one can be published');
 }
 
 /** Nobody is kept waiting by an answer that does not come: what is in hand is given back, and a token that is owed is not owed for ever. */
 export function checkReplacing(world: World): void {
   for (const client of world.clients) {
     if (client.pausedAt !== undefined) continue;
-    for (const { id, granted, state, watched } of client.contenders) {
+    for (const { id, state, watched } of client.contenders) {
       if (state.at !== 'renewing' || watched.replacingSince === undefined) continue;
       const forMs = world.model.now + client.monoShift - watched.replacingSince;
-      const isRelease = granted && state.owedUntil === undefined;
+      const isRelease = state.releases && state.owedUntil === undefined;
       if (forMs <= (isRelease ? RELEASED_MS : REPLACED_MS)) continue;
       throw new Violation('it heals', `client ${client.id}.${id} has replaced its token for ${forMs} ms`);
     }

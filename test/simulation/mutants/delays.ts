@@ -89,7 +89,7 @@ export const DELAYS: readonly RuleMutant[] = [
   },
   {
     name: 'who gives up before the proof of a token that was made anew takes its mark away',
-    world: 'veterans, 4.3, verified',
+    world: 'three veterans, 4.3, verified',
     edits: one(HOLDING, 'isKept(state, around, rules) ||', ''),
   },
   {

@@ -22,7 +22,11 @@ export const OTHERS: readonly RuleMutant[] = [
   },
   {
     name: 'a token below the highest fence is granted',
-    edits: one(WAITING, 'return !surfacedSeed && fence > highestSeen;', 'return !surfacedSeed;'),
+    edits: one(
+      WAITING,
+      'return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;',
+      'return surfacedSeed(message, around) === undefined;',
+    ),
   },
   {
     name: 'a verified grant although a higher fence was seen meanwhile',

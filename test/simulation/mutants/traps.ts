@@ -125,7 +125,11 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 5,
     name: 'an old seed is granted',
-    edits: one(WAITING, 'return !surfacedSeed && fence > highestSeen;', 'return fence > highestSeen;'),
+    edits: one(
+      WAITING,
+      'return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;',
+      'return message.fence > around.highestSeen;',
+    ),
   },
   {
     trap: 6,
