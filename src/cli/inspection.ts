@@ -3,19 +3,10 @@ import type { LockSession } from '../broker/port.ts';
 import { connectSession } from '../broker/session.ts';
 import { parseConnectOptions, type Settings } from '../options.ts';
 import { lockNameOf, lockPlace } from '../protocol/topology.ts';
-import {
-  type Connection,
-  connectArgs,
-  type FlagValues,
-  MANAGEMENT_FLAG,
-  readConnection,
-  readFlag,
-} from './connect-flags.ts';
+import { type Connection, readConnection } from './connection.ts';
+import { type CONNECTION, type MANAGEMENT, readFlag, type Values } from './flags.ts';
 import type { Management } from './management/client.ts';
 import { openManagement } from './management/open.ts';
-
-/** The flags of every command that only looks, or breaks; for `parseArgs`. */
-export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
 
 const FAREWELL_MS = 1_000;
 
@@ -49,10 +40,10 @@ export class Inspection implements AsyncDisposable {
   }
 
   /** Rejects with UsageError, and as `connect` does. */
-  static async open(flags: FlagValues): Promise<Inspection> {
-    const connection = await readConnection(flags, process.env);
+  static async open(values: Values<typeof CONNECTION & typeof MANAGEMENT>): Promise<Inspection> {
+    const connection = await readConnection(values, process.env);
     const settings = parseConnectOptions(connection.options);
-    const given = readFlag(MANAGEMENT_FLAG, flags, process.env);
+    const given = readFlag('management-url', values, process.env);
     const { management, broker } = await openManagement(connection.urls, settings, given);
     const session = await connectSession(connection.urls, settings);
     return new Inspection(connection, settings, session, management, broker);

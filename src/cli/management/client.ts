@@ -2,7 +2,7 @@ import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { type BrokerAddress, labelOf } from '../../broker/address.ts';
 import type { Destination } from '../../broker/destination.ts';
-import type { Given } from '../connect-flags.ts';
+import type { Given } from '../flags.ts';
 import { quote } from '../quote.ts';
 import { UsageError } from '../usage-error.ts';
 import { readPage } from './answers.ts';
