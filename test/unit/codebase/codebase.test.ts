@@ -197,6 +197,19 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     accepted: { 'src/cli/talk.ts': "writeSync(2, 'x');", 'src/cli/d.ts': 'process.stdin.isTTY' },
   },
+  'a flag is declared once, and read with its variable in one place': {
+    rule: rules.flagsAreDeclaredOnce,
+    files: sourceFiles,
+    refused: {
+      'src/cli/a.ts': `import { parseArgs } ${from('node:util')}`,
+      'src/cli/b.ts': 'const isQuiet = env.BATON_QUIET === "1";',
+      'src/cli/c.ts': "const url = process.env['BATON_URL'];",
+    },
+    accepted: {
+      'src/cli/flags.ts': `import { parseArgs } ${from('node:util')}`,
+      'src/cli/a.ts': 'const env = { BATON_LOCK: lease.name };',
+    },
+  },
   'the library reads no environment': {
     rule: rules.libraryReadsNoEnvironment,
     files: sourceFiles,

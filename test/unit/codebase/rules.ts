@@ -184,6 +184,13 @@ export const commandPrintsInOnePlace = forbids(
   (path) => inFolder(path, 'src/cli') && path !== 'src/cli/talk.ts',
 );
 
+/** From a flag's declaration come its parsing, its variable, `--help` and the check of docs/cli.md. */
+export const flagsAreDeclaredOnce = forbids(
+  /\bparseArgs\b|\benv(?:\?\.|\.|\[['"`])BATON_/,
+  'the command reads flags and their variables by flags.ts',
+  (path) => inFolder(path, 'src') && path !== 'src/cli/flags.ts',
+);
+
 export const libraryReadsNoEnvironment = forbids(
   /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\[|\benv\b[^;]*\}\s*=\s*process\b|from ['"]node:process['"]/,
   'the library reads no environment',
