@@ -2,7 +2,7 @@ import type { BrokerAddress } from '../broker/address.ts';
 import type { LockSession } from '../broker/port.ts';
 import { connectSession } from '../broker/session.ts';
 import { parseConnectOptions, type Settings } from '../options.ts';
-import { lockNameOf, lockPlace } from '../protocol/topology.ts';
+import { lockNameOf, lockPlace, queueMeant } from '../protocol/topology.ts';
 import { type Connection, readConnection } from './connection.ts';
 import { type CONNECTION, type MANAGEMENT, readFlag, type Values } from './flags.ts';
 import type { Management } from './management/client.ts';
@@ -58,22 +58,12 @@ export class Inspection implements AsyncDisposable {
    * long name, and `3-of-64` for a slot, unless there is a lock of that name.
    */
   async find(name: string): Promise<Whereabouts> {
-    const { queue } = lockPlace(this.namespace, name, this.settings.slots);
-    const listed = this.#listed(name);
+    const { namespace, slots } = this.settings;
+    const { queue } = lockPlace(namespace, name, slots);
+    const listed = queueMeant(namespace, name, slots);
     if (listed === undefined) return { queue, lock: name };
-    if (this.settings.slots === undefined && (await this.session.look(queue)) !== 'absent') {
-      return { queue, lock: name };
-    }
-    return { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed };
-  }
-
-  /** The queue that a name which `ls` prints can mean. */
-  #listed(name: string): string | undefined {
-    const prefix = `baton.${this.namespace}`;
-    if (name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`)) return name;
-    if (/^#[\w-]{43}\./.test(name)) return `${prefix}.lock.${name}`;
-    if (/^\d+-of-\d+$/.test(name) && this.settings.slots === undefined) return `${prefix}.slot.${name}`;
-    return undefined;
+    if (slots === undefined && (await this.session.look(queue)) !== 'absent') return { queue, lock: name };
+    return { queue: listed, lock: lockNameOf(namespace, listed) ?? listed };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,6 +22,7 @@ const published = () =>
 const from = (module: string) => ['from', `'${module}';`].join(' ');
 const leftOut = (word: string) => `it.${word}`;
 const place = (...parts: string[]) => ['', ...parts].join('/');
+const queue = (dot: string, kind: string) => ['`baton', dot, '$', '{namespace}', dot, kind, '`'].join('');
 const host = (...parts: string[]) => parts.join('.');
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -82,6 +83,19 @@ const CASES: Readonly<Record<string, Case>> = {
     accepted: {
       'src/protocol/a.ts': '// Date.now() would be wrong here.\nconst hash = createHash("sha256");',
       'src/clock.ts': 'const now = performance.now();',
+    },
+  },
+  'names of queues are put together in one place': {
+    rule: rules.queuesAreNamedInOnePlace,
+    files: sourceFiles,
+    refused: {
+      'src/cli/a.ts': `const prefix = ${queue('.', 'lock.')};`,
+      'src/cli/b.ts': `const pattern = ${queue('\\\\.', '(?:lock|slot)')};`,
+      'src/cli/c.ts': 'const isSlot = /^baton\\.[^.]*\\.slot\\./.test(queue);',
+    },
+    accepted: {
+      'src/protocol/topology.ts': `const prefix = ${queue('.', 'lock.')};`,
+      'src/a.ts': `// ${queue('.', 'lock.')}`,
     },
   },
   'dependencies point inward': {

@@ -68,6 +68,13 @@ export const protocolImportsNothingThatActs = aboutImports((path, target, typeOn
   return 'the protocol is pure and imports nothing of the outer layers';
 });
 
+/** A wire format: who spells it otherwise looks at other queues. */
+export const queuesAreNamedInOnePlace = forbids(
+  /\bbaton\\*\.(?:\$\{|\[)/,
+  'topology.ts alone puts names of queues together and takes them apart',
+  (path) => inFolder(path, 'src') && path !== 'src/protocol/topology.ts',
+);
+
 /** Time, identity and randomness are inputs of the protocol. */
 export const protocolReadsNoWorld = forbids(
   /\b(?:Date\.now|new Date|Date\(|performance\b|Math\.random|process\.\w|globalThis\b|fetch\(|random\w+\(|create(?!Hash\()\w+\(|getRandomValues|(?:set|clear)(?:Timeout|Interval|Immediate)\b|queueMicrotask)/,
