@@ -104,17 +104,14 @@ export function parseFlags<F extends Flags>(
   flags: F,
   { allowPositionals = true } = {},
 ): { values: Values<F & typeof CONNECTION>; positionals: string[] } {
-  const options = Object.entries<Flag>({ ...flags, ...CONNECTION }).map(
-    ([name, { value, short, multiple = false }]) => {
-      const type = value === undefined ? ('boolean' as const) : ('string' as const);
-      return [name, { type, multiple, ...(short !== undefined && { short }) }] as const;
-    },
+  const all = Object.entries<Flag>({ ...flags, ...CONNECTION });
+  const options = Object.fromEntries(
+    all.map(([name, flag]) => [
+      name,
+      { ...flag, type: flag.value === undefined ? ('boolean' as const) : ('string' as const) },
+    ]),
   );
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    options: Object.fromEntries(options),
-    allowPositionals,
-  });
+  const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals });
   return { values: values as Values<F & typeof CONNECTION>, positionals };
 }
 

@@ -98,6 +98,18 @@ const CASES: Readonly<Record<string, Case>> = {
       'src/a.ts': `// ${queue('.', 'lock.')}`,
     },
   },
+  'URLs with a login are taken apart in one place': {
+    rule: rules.loginsAreReadInOnePlace,
+    files: sourceFiles,
+    refused: {
+      'src/cli/a.ts': 'const url = URL.canParse(text) ? new URL(text) : undefined;',
+      'src/jobs/b.ts': 'const user = decodeURIComponent(url.username);',
+    },
+    accepted: {
+      'src/broker/address.ts': 'const url = URL.canParse(given) ? new URL(given) : undefined;',
+      'src/cli/a.ts': "new URL('../../package.json', import.meta.url); const { password } = address;",
+    },
+  },
   'dependencies point inward': {
     rule: rules.dependenciesPointInward,
     files: sourceFiles,

@@ -75,6 +75,13 @@ export const queuesAreNamedInOnePlace = forbids(
   (path) => inFolder(path, 'src') && path !== 'src/protocol/topology.ts',
 );
 
+/** What a login in a URL needs (percent-encoding, no quoting, a host that ends where it should) is minded there. */
+export const loginsAreReadInOnePlace = forbids(
+  /\b(?:canParse|URL\.parse)\b|\burl\??\.(?:username|password|hostname)\b/i,
+  'address.ts alone takes URLs apart, and hides passwords',
+  (path) => inFolder(path, 'src') && path !== 'src/broker/address.ts',
+);
+
 /** Time, identity and randomness are inputs of the protocol. */
 export const protocolReadsNoWorld = forbids(
   /\b(?:Date\.now|new Date|Date\(|performance\b|Math\.random|process\.\w|globalThis\b|fetch\(|random\w+\(|create(?!Hash\()\w+\(|getRandomValues|(?:set|clear)(?:Timeout|Interval|Immediate)\b|queueMicrotask)/,
