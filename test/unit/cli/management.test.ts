@@ -1,16 +1,28 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseAddresses } from '../../../src/broker/address.ts';
 import { Destination } from '../../../src/broker/destination.ts';
 import { Management } from '../../../src/cli/management/client.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
+import { makeCertificate } from '../../support/tls.ts';
 
-function managementOf(brokerUrl: string, text?: string): Management {
+function managementOf(brokerUrl: string, text?: string, socketOptions = {}): Management {
   const [broker] = parseAddresses(brokerUrl);
   if (broker === undefined) throw new Error('no address');
   const given = text === undefined ? undefined : { text, what: '--management-url' };
-  return new Management(new Destination(brokerUrl, {}), broker, given);
+  return new Management(new Destination(brokerUrl, socketOptions), broker, given);
+}
+
+/** Resolves with its port. */
+async function listen(server: Server): Promise<number> {
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
 }
 
 test.each([
@@ -47,16 +59,29 @@ test.each([
   ['', 'ada:love', '/#/queues', '/api/nodes?columns=name'],
 ])('the URL http://%s… is asked with the login %s', async (login, auth, path, asked) => {
   const requests: IncomingMessage[] = [];
-  const server = createServer((request, response) => {
-    requests.push(request);
-    response.end('[]');
-  }).listen(0, '127.0.0.1');
-  onTestFinished(() => void server.close());
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(
+    createServer((request, response) => {
+      requests.push(request);
+      response.end('[]');
+    }),
+  );
   const management = managementOf('amqp://ada:love@mq1', `http://${login}127.0.0.1:${port}${path}`);
   expect(await management.get('nodes?columns=name')).toEqual([]);
   const [{ url, headers }] = requests as [IncomingMessage];
   expect(url).toBe(asked);
   expect(headers.authorization).toBe(`Basic ${Buffer.from(auth).toString('base64')}`);
+});
+
+test('over https the certificate is checked against the host, with the authorities of socketOptions', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'batonmq-management-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const certificate = makeCertificate(folder, 'localhost');
+  const port = await listen(createTlsServer(certificate, (_, response) => response.end('[]')));
+  const ask = (host: string, ca?: Buffer) =>
+    managementOf('amqp://mq1', `https://${host}:${port}`, ca && { ca, host: 'mq1', path: '/elsewhere' }).get(
+      'nodes',
+    );
+  expect(await ask('localhost', certificate.cert)).toEqual([]);
+  await expect(ask('127.0.0.1', certificate.cert)).rejects.toThrow(/\(ERR_TLS_CERT_ALTNAME_INVALID\)/);
+  await expect(ask('localhost')).rejects.toThrow(/\(DEPTH_ZERO_SELF_SIGNED_CERT\)/);
 });
