@@ -236,6 +236,18 @@ const CASES: Readonly<Record<string, Case>> = {
       'src/cli/a.ts': 'const env = { BATON_LOCK: lease.name };',
     },
   },
+  'help and flags are told without loading what a command does': {
+    rule: rules.helpLoadsNoWork,
+    files: sourceFiles,
+    refused: {
+      'src/cli/ls/help.ts': `import { REDRAW_MS } ${from('./command.ts')}`,
+      'src/cli/flags.ts': `import { connect } ${from('../index.ts')}`,
+    },
+    accepted: {
+      'src/cli/ls/help.ts': `import { MANAGEMENT } ${from('../flags.ts')}`,
+      'src/cli/ls/command.ts': `import { FLAGS } ${from('./help.ts')}`,
+    },
+  },
   'the library reads no environment': {
     rule: rules.libraryReadsNoEnvironment,
     files: sourceFiles,

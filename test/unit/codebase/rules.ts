@@ -205,6 +205,13 @@ export const flagsAreDeclaredOnce = forbids(
   (path) => inFolder(path, 'src') && path !== 'src/cli/flags.ts',
 );
 
+/** The library takes three times as long to load as all else that --help does; a shell completes a word with it. */
+export const helpLoadsNoWork = aboutImports((path, target) => {
+  const isHelp = /^src\/cli\/(?:[\w-]+\/)?(?:help|flags)\.ts$/.test(path);
+  if (!isHelp || ['src/cli/flags.ts', 'src/cli/help.ts', 'node:util'].includes(target)) return undefined;
+  return 'help and flags load nothing else';
+});
+
 export const libraryReadsNoEnvironment = forbids(
   /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\[|\benv\b[^;]*\}\s*=\s*process\b|from ['"]node:process['"]/,
   'the library reads no environment',
