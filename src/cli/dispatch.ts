@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { InvalidOptionsError, isBatonError } from '../index.ts';
-import { inFlags } from './connect-flags.ts';
+import { InvalidOptionsError, isBatonError } from '../errors.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { type Flags, inFlags } from './flags.ts';
 import { columns } from './help.ts';
 import { parseArgsProblem } from './parse-args-problem.ts';
 import { endOnSignals, Interrupted } from './run/interrupts.ts';
@@ -12,18 +12,39 @@ import { UsageError } from './usage-error.ts';
 /** Five seconds: a full pipe that nobody reads keeps no command alive. */
 const FAREWELL_TRIES = 500;
 
-/** One folder for each; loaded when it is called. */
-interface CommandModule {
-  readonly HELP: string;
-  main(argv: readonly string[]): Promise<number>;
+/** One folder for each command; its parts are loaded when they are needed. */
+interface Command {
+  readonly about: string;
+  readonly help: () => Promise<{ FLAGS: Flags; HELP: string }>;
+  readonly load: () => Promise<{ main(argv: readonly string[]): Promise<number> }>;
 }
 
-const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<CommandModule> }>> = {
-  run: { about: 'run a command while holding a lock', load: () => import('./run/command.ts') },
-  ls: { about: 'list locks: held or free, by whom, how many wait', load: () => import('./ls/command.ts') },
-  show: { about: 'who holds a lock, who waits, in order', load: () => import('./show/command.ts') },
-  break: { about: 'take a lock from whoever has it', load: () => import('./break/command.ts') },
-  doctor: { about: 'examine the broker as a place for locks', load: () => import('./doctor/command.ts') },
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  run: {
+    about: 'run a command while holding a lock',
+    help: () => import('./run/help.ts'),
+    load: () => import('./run/command.ts'),
+  },
+  ls: {
+    about: 'list locks: held or free, by whom, how many wait',
+    help: () => import('./ls/help.ts'),
+    load: () => import('./ls/command.ts'),
+  },
+  show: {
+    about: 'who holds a lock, who waits, in order',
+    help: () => import('./show/help.ts'),
+    load: () => import('./show/command.ts'),
+  },
+  break: {
+    about: 'take a lock from whoever has it',
+    help: () => import('./break/help.ts'),
+    load: () => import('./break/command.ts'),
+  },
+  doctor: {
+    about: 'examine the broker as a place for locks',
+    help: () => import('./doctor/help.ts'),
+    load: () => import('./doctor/command.ts'),
+  },
 };
 
 const HELP = `Usage: baton COMMAND [options]
@@ -53,10 +74,10 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
   }
   // A command under `baton run` decides itself what a signal means.
   if (name !== 'run') endOnSignals();
-  const module = await command.load();
   const dashes = argv.indexOf('--');
   const own = dashes < 0 ? argv : argv.slice(0, dashes);
-  return own.includes('--help') || own.includes('-h') ? print(module.HELP) : module.main(argv);
+  if (own.includes('--help') || own.includes('-h')) return print((await command.help()).HELP);
+  return (await command.load()).main(argv);
 }
 
 async function print(text: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { type BatonErrorCode, isBatonError } from '../index.ts';
+import { type BatonErrorCode, isBatonError } from '../errors.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The exit codes of `baton` itself. A command under `baton run` adds its own, and 128 + n for a death by signal n. */

@@ -1,29 +1,25 @@
-import { CONNECT_FLAGS, MANAGEMENT_FLAG, variableOf } from './connect-flags.ts';
+import { CONNECTION, type Flags, variableOf } from './flags.ts';
 
-/** Two columns, the first as wide as its longest entry. */
+/** Two columns, the first as wide as its longest entry; the second may have several lines. */
 export function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
+  const indent = `\n${' '.repeat(width + 4)}`;
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right.replaceAll('\n', indent)}`).join('\n');
 }
 
-/** The flags that every command takes, each with its environment variable. */
-export function connectionHelp(): string {
-  const rows = CONNECT_FLAGS.map(({ name, value, help }): [string, string] => [
-    `--${name} ${value}`,
-    `${help} [${variableOf(name)}]`,
-  ]);
-  const verbose: [string, string] = [
-    '-v, --verbose',
-    'tell what happens, as JSON lines on stderr [BATON_VERBOSE]',
-  ];
-  return `Connection (each also as an environment variable, which a flag overrides):\n${columns([...rows, verbose])}`;
+/** A row for each flag, with its short form and its environment variable. */
+export function flagRows(flags: Flags): string {
+  return columns(
+    Object.entries(flags).map(([name, { short, value, env, help }]) => [
+      `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`,
+      `${help}${env ? ` [${variableOf(name)}]` : ''}`,
+    ]),
+  );
 }
 
-/** For the commands that ask the management API. */
-export const MANAGEMENT_HELP: [string, string] = [
-  `--${MANAGEMENT_FLAG.name} ${MANAGEMENT_FLAG.value}`,
-  `${MANAGEMENT_FLAG.help} [${variableOf(MANAGEMENT_FLAG.name)}]`,
-];
+/** The flags that every command takes. */
+export const CONNECTION_HELP = `Connection (each also as an environment variable, which a flag overrides):
+${flagRows(CONNECTION)}`;
 
 /** What every command can end with. */
 export const COMMON_CODES: readonly (readonly [string, string])[] = [

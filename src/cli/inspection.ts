@@ -1,21 +1,12 @@
 import { parseConnectOptions, type Settings } from '../options.ts';
 import type { LockSession } from '../protocol/port.ts';
-import { lockNameOf, lockPlace } from '../protocol/queues.ts';
+import { lockNameOf, lockPlace, queueMeant } from '../protocol/queues.ts';
 import type { BrokerAddress } from '../rabbitmq/address.ts';
 import { connectSession } from '../rabbitmq/session.ts';
-import {
-  type Connection,
-  connectArgs,
-  type FlagValues,
-  MANAGEMENT_FLAG,
-  readConnection,
-  readFlag,
-} from './connect-flags.ts';
+import { type Connection, readConnection } from './connection.ts';
+import { type CONNECTION, type MANAGEMENT, readFlag, type Values } from './flags.ts';
 import type { Management } from './management/client.ts';
 import { openManagement } from './management/open.ts';
-
-/** The flags of every command that only looks, or breaks; for `parseArgs`. */
-export const inspectionArgs = { ...connectArgs, [MANAGEMENT_FLAG.name]: { type: 'string' as const } };
 
 const FAREWELL_MS = 1_000;
 
@@ -49,10 +40,10 @@ export class Inspection implements AsyncDisposable {
   }
 
   /** Rejects with UsageError, and as `connect` does. */
-  static async open(flags: FlagValues): Promise<Inspection> {
-    const connection = await readConnection(flags, process.env);
+  static async open(values: Values<typeof CONNECTION & typeof MANAGEMENT>): Promise<Inspection> {
+    const connection = await readConnection(values, process.env);
     const settings = parseConnectOptions(connection.options);
-    const given = readFlag(MANAGEMENT_FLAG, flags, process.env);
+    const given = readFlag('management-url', values, process.env);
     const { management, broker } = await openManagement(connection.urls, settings, given);
     const session = await connectSession(connection.urls, settings);
     return new Inspection(connection, settings, session, management, broker);
@@ -67,22 +58,12 @@ export class Inspection implements AsyncDisposable {
    * long name, and `3-of-64` for a slot, unless there is a lock of that name.
    */
   async find(name: string): Promise<Whereabouts> {
-    const { queue } = lockPlace(this.namespace, name, this.settings.slots);
-    const listed = this.#listed(name);
+    const { namespace, slots } = this.settings;
+    const { queue } = lockPlace(namespace, name, slots);
+    const listed = queueMeant(namespace, name, slots);
     if (listed === undefined) return { queue, lock: name };
-    if (this.settings.slots === undefined && (await this.session.look(queue)) !== 'absent') {
-      return { queue, lock: name };
-    }
-    return { queue: listed, lock: lockNameOf(this.namespace, listed) ?? listed };
-  }
-
-  /** The queue that a name which `ls` prints can mean. */
-  #listed(name: string): string | undefined {
-    const prefix = `baton.${this.namespace}`;
-    if (name.startsWith(`${prefix}.lock.`) || name.startsWith(`${prefix}.slot.`)) return name;
-    if (/^#[\w-]{43}\./.test(name)) return `${prefix}.lock.${name}`;
-    if (/^\d+-of-\d+$/.test(name) && this.settings.slots === undefined) return `${prefix}.slot.${name}`;
-    return undefined;
+    if (slots === undefined && (await this.session.look(queue)) !== 'absent') return { queue, lock: name };
+    return { queue: listed, lock: lockNameOf(namespace, listed) ?? listed };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -21,6 +21,30 @@ export function lockQueueArguments(
   return Number.isFinite(idleExpiryMs) ? { ...args, 'x-expires': idleExpiryMs } : args;
 }
 
+const KINDS = ['lock', 'slot', 'state', 'notices'] as const;
+
+/** What a queue is for: the third word of its name. */
+export type QueueKind = (typeof KINDS)[number];
+
+/** A namespace has no dot. */
+const prefixOf = (namespace: string, kind: QueueKind) => `baton.${namespace}.${kind}.`;
+
+/** Whether a queue of this name is one of these kinds, in this namespace. */
+export function isQueueOf(namespace: string, queue: string, ...kinds: readonly QueueKind[]): boolean {
+  return kinds.some((kind) => queue.startsWith(prefixOf(namespace, kind)));
+}
+
+/** The kind of a queue in any namespace. Undefined for one that is not of batonmq. */
+export function queueKind(queue: string): QueueKind | undefined {
+  const [, namespace = ''] = queue.split('.', 2);
+  return KINDS.find((kind) => isQueueOf(namespace, queue, kind));
+}
+
+/** A regular expression over the names of these kinds, for the broker's management API. */
+export function queuePattern(namespace: string, ...kinds: readonly QueueKind[]): string {
+  return `^baton\\.${namespace}\\.(?:${kinds.join('|')})\\.`;
+}
+
 /** Where a lock lives: its queue, and the name that the token in it carries. */
 export interface LockPlace {
   readonly queue: string;
@@ -31,7 +55,7 @@ export interface LockPlace {
 export function lockPlace(namespace: string, name: string, slots: number | undefined): LockPlace {
   if (slots === undefined) return { queue: lockQueueName(namespace, name), tokenName: name };
   const tokenName = `${slotOf(name, slots)}-of-${slots}`;
-  return { queue: `baton.${namespace}.slot.${tokenName}`, tokenName };
+  return { queue: prefixOf(namespace, 'slot') + tokenName, tokenName };
 }
 
 /** The slot of a name, 0 to slots - 1. A wire format: clients that count otherwise do not exclude each other. */
@@ -45,12 +69,12 @@ export function slotOf(name: string, slots: number): number {
  * `#<sha-256>.<beginning>`; `#` never begins an encoded name, so the two forms cannot collide.
  */
 export function lockQueueName(namespace: string, name: string): string {
-  return queueName(`baton.${namespace}.lock.`, name);
+  return queueName(prefixOf(namespace, 'lock'), name);
 }
 
 /** The queue of a lock's register: like that of the lock, with `state` in the place of `lock` and the same arguments. */
 export function registerQueueName(namespace: string, name: string): string {
-  return queueName(`baton.${namespace}.state.`, name);
+  return queueName(prefixOf(namespace, 'state'), name);
 }
 
 function queueName(prefix: string, name: string): string {
@@ -88,7 +112,7 @@ export function consumerTag({ service, host, pid }: ConsumerIdentity, id: string
 
 /** The queue on which a session tells of its holds (notices.ts); it ends with its connection. */
 export function noticeQueueName(namespace: string, id: string): string {
-  return `baton.${namespace}.notices.${id}`;
+  return prefixOf(namespace, 'notices') + id;
 }
 
 /** Who stands behind a consumer, as far as its tag tells. */
@@ -121,12 +145,31 @@ function unescapeBeginning(escaped: string): string {
  * for a queue that no lock of batonmq is in.
  */
 export function lockNameOf(namespace: string, queue: string): string | undefined {
-  const prefix = `baton.${namespace}.lock.`;
+  return nameBehind(prefixOf(namespace, 'lock'), queue);
+}
+
+/** Whose register is in a queue of this name, as {@link lockNameOf} tells it. */
+export function registerNameOf(namespace: string, queue: string): string | undefined {
+  return nameBehind(prefixOf(namespace, 'state'), queue);
+}
+
+function nameBehind(prefix: string, queue: string): string | undefined {
   if (!queue.startsWith(prefix)) return undefined;
   const escaped = queue.slice(prefix.length);
   if (escaped.startsWith('#')) return escaped;
   const name = unescapeName(escaped);
   return name.isWellFormed() && escapeName(name) === escaped ? name : undefined;
+}
+
+/**
+ * The queue that these words can mean in the place of a lock's name: a queue's name, what {@link lockNameOf} tells of a
+ * long name, and the token's name in a slot, unless `slots` say where the locks are.
+ */
+export function queueMeant(namespace: string, words: string, slots: number | undefined): string | undefined {
+  if (isQueueOf(namespace, words, 'lock', 'slot')) return words;
+  if (/^#[\w-]{43}\./.test(words)) return prefixOf(namespace, 'lock') + words;
+  if (/^\d+-of-\d+$/.test(words) && slots === undefined) return prefixOf(namespace, 'slot') + words;
+  return undefined;
 }
 
 function unescapeName(escaped: string): string {

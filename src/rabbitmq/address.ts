@@ -4,13 +4,22 @@ import { expiryOf } from './credentials.ts';
 /** AMQP's own. RabbitMQ 4.3 wants 8192 and resets the connection, without a word, when it is less. */
 const MIN_FRAME = 4_096;
 
+/** A password that is shorter is a part of other words, too. */
+const MASK_AT_LEAST = 3;
+
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** Makes an error of what a URL must be, and what is wrong with it. */
+type Refuse = (expectation: string, got: string) => Error;
+
 /** One broker URL, taken apart. Only {@link labelOf} and `user` may be shown to anybody. */
-export interface BrokerAddress {
+export interface BrokerAddress extends Login {
   readonly tls: boolean;
   readonly host: string;
   readonly port: number;
-  readonly user: string;
-  readonly password: string;
   /** When the password ends, in milliseconds since 1970; undefined when that is not known. */
   readonly expiresAt: number | undefined;
   readonly vhost: string;
@@ -22,6 +31,14 @@ export interface BrokerAddress {
 /** `host:port`, free of credentials. */
 export function labelOf({ host, port }: Pick<BrokerAddress, 'host' | 'port'>): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** A last guard for texts of others: amqplib and Node are never told a URL, but a user's own `credentials` may throw one. */
+export function withoutPassword(text: string, login: Login | undefined): string {
+  if (login === undefined || login.password === login.user) return text;
+  return [login.password, encodeURIComponent(login.password)]
+    .filter((secret) => secret.length >= MASK_AT_LEAST)
+    .reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
 }
 
 /** The same address with the login that `socketOptions.credentials` puts in the place of the URL's. */
@@ -49,32 +66,18 @@ function parseAddress(given: unknown, what: string): BrokerAddress {
   if (typeof given !== 'string') {
     throw problem(what, 'must be a string such as amqp://user:password@host/vhost', `got ${typeof given}`);
   }
-  if (!/^amqps?:\/\//i.test(given)) {
-    throw problem(what, 'must begin with amqp:// or amqps://', 'got neither');
-  }
-  // The error of `new URL` carries its input, password and all, so it must not become a cause.
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined) {
-    throw problem(what, 'cannot be read', 'percent-encode special characters of user, password and vhost');
-  }
-  // An unencoded / ? or # in a password ends the host early: the rest of it would be shown as port or vhost.
-  if (url.hash !== '' || url.pathname.includes('@') || url.search.includes('@')) {
-    throw problem(what, 'has an @ or # after the host', 'percent-encode / ? # @ in user, password and vhost');
-  }
-  if (url.hostname === '') throw problem(what, 'must name a host', 'got none');
-  const tls = url.protocol === 'amqps:';
-  const anonymous = url.username === '' && url.password === '';
-  const query = url.searchParams;
-  const password = anonymous ? 'guest' : decode(url.password, what);
+  const refuse: Refuse = (expectation, got) => problem(what, expectation, got);
+  const { tls, host, port = tls ? 5671 : 5672, login, path, query } = parseUrl(given, 'amqp', refuse);
+  const { user, password } = login ?? { user: 'guest', password: 'guest' };
   const seconds = wholeNumber(query.get('heartbeat'), `${what}: heartbeat`, 1, 65_535);
   return {
     tls,
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? (tls ? 5671 : 5672) : Number(url.port),
-    user: anonymous ? 'guest' : decode(url.username, what),
+    host,
+    port,
+    user,
     password,
     expiresAt: expiryOf(password),
-    vhost: decode(url.pathname.slice(1), what) || '/',
+    vhost: decode(path.slice(1), refuse) || '/',
     heartbeatMs: seconds === undefined ? undefined : seconds * 1_000,
     tuning: {
       channelMax: wholeNumber(query.get('channelMax'), `${what}: channelMax`, 0, 65_535),
@@ -84,11 +87,38 @@ function parseAddress(given: unknown, what: string): BrokerAddress {
   };
 }
 
-function decode(text: string, what: string): string {
+/** Takes a URL apart that may have a login in it. Throws what `refuse` makes, to which the URL is not told. */
+export function parseUrl(given: string, scheme: 'amqp' | 'http', refuse: Refuse) {
+  if (!new RegExp(`^${scheme}s?://`, 'i').test(given)) {
+    throw refuse(`must begin with ${scheme}:// or ${scheme}s://`, 'got neither');
+  }
+  const parts = `user, password and ${scheme === 'amqp' ? 'vhost' : 'path'}`;
+  // The error of `new URL` carries its input, password and all, so it must not become a cause.
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url === undefined) throw refuse('cannot be read', `percent-encode special characters of ${parts}`);
+  const { hostname, port, pathname: path, search, hash, username, password } = url;
+  // An unencoded / ? or # in a password ends the host early: the rest of it would be shown as port or vhost.
+  // The management API's own pages have a # in their addresses.
+  if ((path + search + hash).includes('@') || (scheme === 'amqp' && hash !== '')) {
+    throw refuse('has an @ or # after the host', `percent-encode / ? # @ in ${parts}`);
+  }
+  if (hostname === '') throw refuse('must name a host', 'got none');
+  const anonymous = username === '' && password === '';
+  return {
+    tls: url.protocol === `${scheme}s:`,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? undefined : Number(port),
+    login: anonymous ? undefined : { user: decode(username, refuse), password: decode(password, refuse) },
+    path, // percent-encoded
+    query: url.searchParams,
+  };
+}
+
+function decode(text: string, refuse: Refuse): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw problem(what, 'has a % that is not followed by two hex digits', 'write %25 for a percent sign');
+    throw refuse('has a % that is not followed by two hex digits', 'write %25 for a percent sign');
   }
 }
 

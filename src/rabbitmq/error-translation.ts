@@ -7,7 +7,7 @@ import {
   ResourceLimitError,
   UnsupportedBrokerError,
 } from '../errors.ts';
-import { type BrokerAddress, labelOf } from './address.ts';
+import { type BrokerAddress, labelOf, withoutPassword } from './address.ts';
 import { UndecodableError } from './amqplib.ts';
 
 /** The broker returned a mandatory publish: there is no such queue. Declare it and try again. */
@@ -37,7 +37,6 @@ const WORDS: Record<Action, string> = {
   consume: 'consume from',
   publish: 'publish to',
 };
-const SECRET_AT_LEAST = 3;
 /** What amqplib says of a peer that does not speak its protocol. */
 const NO_BROKER = /^Expected |nvalid frame|^Frame /;
 /** 4.3.6 resets the connection below it; 3.10.8 below 4096. */
@@ -259,21 +258,13 @@ function readRaw(error: unknown, address?: BrokerAddress): Raw {
   const code = typeof fields.code === 'number' || typeof fields.code === 'string' ? fields.code : undefined;
   // Node's AggregateError over several addresses of a host has an empty message and the code of the first.
   const text = error instanceof Error ? error.message || String(code ?? error.name) : String(error);
-  const message = redact(text, address);
+  const message = withoutPassword(text, address);
   return {
     message,
     code,
     said: /with message "(.*)"$/s.exec(message)?.[1] ?? message,
     classId: typeof fields.classId === 'number' ? fields.classId : undefined,
   };
-}
-
-/** A last guard: amqplib and Node are never told a URL, but a user's own `credentials` may throw one. */
-function redact(text: string, address: BrokerAddress | undefined): string {
-  if (address === undefined || address.password === address.user) return text;
-  return [address.password, encodeURIComponent(address.password)]
-    .filter((secret) => secret.length >= SECRET_AT_LEAST)
-    .reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
 }
 
 /** A copy that holds nothing but text and code: the original may drag sockets, certificates and options along. */

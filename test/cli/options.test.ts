@@ -1,16 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import {
-  CONNECT_FLAGS,
-  connectArgs,
-  inFlags,
-  readConnection,
-  variableOf,
-} from '../../src/cli/connect-flags.ts';
+import { readConnection } from '../../src/cli/connection.ts';
 import { formatDuration, parseDuration } from '../../src/cli/duration.ts';
+import { CONNECTION, inFlags, parseFlags, variableOf } from '../../src/cli/flags.ts';
 import { readOrder } from '../../src/cli/run/order.ts';
 import { InvalidOptionsError } from '../../src/index.ts';
 import { parseConnectOptions } from '../../src/options.ts';
@@ -31,7 +25,7 @@ const READ: readonly (readonly [flag: string, text: string, option: string, valu
 ];
 
 const read = (args: readonly string[], env: Record<string, string> = {}) =>
-  readConnection(parseArgs({ args: [...args], options: connectArgs }).values, env);
+  readConnection(parseFlags(args, {}).values, env);
 
 describe('every option of connect', () => {
   test.each(READ)('--%s %s is %s', async (flag, text, option, value) => {
@@ -58,8 +52,8 @@ describe('every option of connect', () => {
   );
 
   test('has a flag that is read here or in the test of files', () => {
-    const tested = ['url', 'url-file', ...READ.map(([flag]) => flag), 'ca', 'cert', 'key'];
-    expect(CONNECT_FLAGS.map(({ name }) => name).sort()).toEqual(tested.sort());
+    const tested = ['url', 'url-file', ...READ.map(([flag]) => flag), 'ca', 'cert', 'key', 'verbose'];
+    expect(Object.keys(CONNECTION).sort()).toEqual(tested.sort());
     const settings = Object.keys(parseConnectOptions({ heartbeatMs: 10_000, slots: 1 }));
     // A command acquires one lock.
     expect(settings.filter((it) => it !== 'logger' && it !== 'localBatch').sort()).toEqual(

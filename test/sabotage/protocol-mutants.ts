@@ -104,14 +104,14 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/acquire/contender.ts',
-        find: 'this.#owner.refused(effect.refusal);',
+        find: "this.#tell({ type: 'refused', refusal: effect.refusal });",
         replace: 'this.refusal = effect.refusal;',
       },
       {
         file: 'src/acquire/contender.ts',
-        find: '    this.#owner.ended();',
-        replace: `    if (this.refusal !== undefined) this.#owner.refused(this.refusal);
-    this.#owner.ended();`,
+        find: "    this.#tell({ type: 'ended' });",
+        replace: `    if (this.refusal !== undefined) this.#tell({ type: 'refused', refusal: this.refusal });
+    this.#tell({ type: 'ended' });`,
       },
     ],
     caughtBy: {

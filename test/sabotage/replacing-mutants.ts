@@ -2,7 +2,7 @@ import type { Edit, Mutant } from './mutant.ts';
 
 const NOT_OWED: Edit = {
   file: 'src/coordinator.ts',
-  find: 'await this.#within(OWED_MS, () => this.#seats.replaced());',
+  find: 'await this.#within(OWED_MS, () => this.#acquirer.replaced());',
   replace: '',
 };
 

@@ -1,27 +1,19 @@
-import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
 import { registerQueueName } from '../../protocol/queues.ts';
 import { EXIT } from '../exit-codes.ts';
-import { Inspection, inspectionArgs } from '../inspection.ts';
+import { parseFlags } from '../flags.ts';
+import { Inspection } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';
 import type { LockState } from '../locks/report.ts';
 import { personText, sinceText } from '../locks/text.ts';
 import { nodesAway } from '../management/nodes.ts';
 import { ask, say } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
-
-export { HELP } from './help.ts';
-
-const OPTIONS = {
-  ...inspectionArgs,
-  yes: { type: 'boolean', short: 'y' },
-  anyway: { type: 'boolean' },
-  state: { type: 'boolean' },
-} as const;
+import { FLAGS } from './help.ts';
 
 /** `baton break LOCK`: takes a lock from whoever has it, by deleting its queue. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  const { values, positionals } = parseFlags(argv, FLAGS);
   const [name, ...surplus] = positionals;
   if (name === undefined || surplus.length > 0)
     throw new UsageError('baton break needs the name of one lock');

@@ -1,4 +1,14 @@
-import { COMMON_CODES, columns, connectionHelp, MANAGEMENT_HELP } from '../help.ts';
+import { type Flags, MANAGEMENT } from '../flags.ts';
+import { COMMON_CODES, CONNECTION_HELP, columns, flagRows } from '../help.ts';
+
+export const FLAGS = {
+  yes: { short: 'y', help: 'do not ask' },
+  state: { help: 'delete the state that LOCK carries, too: for a message in it that no client can read' },
+  anyway: {
+    help: 'also while a node does not run: it keeps the old queue, and clients of that node can block the lock',
+  },
+  ...MANAGEMENT,
+} as const satisfies Flags;
 
 export const HELP = `Usage: baton break LOCK [options]
 
@@ -7,17 +17,9 @@ must stop by itself. Who waits, or comes next, makes the queue anew, with fences
 has seen. Asks first. Not while a node of the cluster does not run.
 
 Options:
-${columns([
-  ['-y, --yes', 'do not ask'],
-  ['--state', 'delete the state that LOCK carries, too: for a message in it that no client can read'],
-  [
-    '--anyway',
-    'also while a node does not run: it keeps the old queue, and clients of that node can block the lock',
-  ],
-  MANAGEMENT_HELP,
-])}
+${flagRows(FLAGS)}
 
-${connectionHelp()}
+${CONNECTION_HELP}
 
 Exit codes:
 ${columns([['0', 'deleted'], ['1', 'the answer was no, a node does not run, or there is no such lock'], ...COMMON_CODES])}

@@ -1,21 +1,21 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { connect, isBatonError } from '../../index.ts';
 import type { LockSession } from '../../protocol/port.ts';
 import { lockQueueName, registerQueueName } from '../../protocol/queues.ts';
 import { REFRESH_MS } from '../../protocol/register/keeping.ts';
 import { isBelow43 } from '../../protocol/versions.ts';
-import { inFlags } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { exitCodeOf } from '../exit-codes.ts';
-import { Inspection, inspectionArgs } from '../inspection.ts';
+import { inFlags, parseFlags } from '../flags.ts';
+import { Inspection } from '../inspection.ts';
 import { printJson, printLines } from '../talk.ts';
 import { accessFindings } from './access.ts';
 import { clusterFindings, type Node } from './cluster.ts';
 import { consumerTimeoutFindings } from './consumer-timeout.ts';
 import { Facts } from './facts.ts';
 import type { Finding, Level } from './finding.ts';
+import { FLAGS } from './help.ts';
 import { latencyFindings } from './latency.ts';
 import { limitFindings } from './limits.ts';
 import { lineFindings, stillUnserved, unservedAfterMs, unservedIn } from './line.ts';
@@ -25,9 +25,6 @@ import { slotFindings } from './slots.ts';
 import { isSuspicious, tokenFindings, type Whereabouts } from './tokens.ts';
 import { versionFindings } from './version.ts';
 
-export { HELP } from './help.ts';
-
-const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' } } as const;
 const LEVELS: readonly Level[] = ['ok', 'note', 'warning', 'problem'];
 /** Longer than a probe lives, and than the management API needs to know of a new queue (up to 10 s). */
 const DOUBT_MS = 12_000;
@@ -35,7 +32,7 @@ const LOOK_AGAIN_MS = 1_000;
 
 /** `baton doctor`: what is wrong, or could go wrong, with the broker as a place for locks. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({ args: [...argv], options: OPTIONS });
+  const { values } = parseFlags(argv, FLAGS, { allowPositionals: false });
   const started = performance.now();
   const inspection = await Inspection.open(values).catch((error: unknown) => {
     if (!isBatonError(error)) throw error;

@@ -1,6 +1,12 @@
 import type { z } from 'zod';
 import type { BrokerTraits, LockSession } from '../../protocol/port.ts';
-import { lockNameOf } from '../../protocol/queues.ts';
+import {
+  isQueueOf,
+  lockNameOf,
+  type QueueKind,
+  queuePattern,
+  registerNameOf,
+} from '../../protocol/queues.ts';
 import { isBelow43 } from '../../protocol/versions.ts';
 import { type Consumers, readConsumers } from '../locks/consumers.ts';
 import { lookAt } from '../locks/look.ts';
@@ -43,10 +49,9 @@ const limitsSchema = part({
 const timeoutSchema = part({ queue: part({ name: text }), consumer_timeout: number });
 
 function partOf(namespace: string, queue: string): Pick<LockQueue, 'part' | 'lock'> {
-  const registers = `baton.${namespace}.state.`;
-  if (!queue.startsWith(registers)) return { part: 'lock', lock: lockNameOf(namespace, queue) ?? queue };
-  const alike = `baton.${namespace}.lock.${queue.slice(registers.length)}`;
-  return { part: 'register', lock: lockNameOf(namespace, alike) ?? queue };
+  return isQueueOf(namespace, queue, 'state')
+    ? { part: 'register', lock: registerNameOf(namespace, queue) ?? queue }
+    : { part: 'lock', lock: lockNameOf(namespace, queue) ?? queue };
 }
 
 /** Reads what the management API knows; what it does not tell becomes a finding of its own. */
@@ -135,7 +140,8 @@ export class Facts {
     nodes: ReadonlySet<string>,
   ): Promise<readonly LockQueue[] | undefined> {
     const columns = 'name,type,arguments,messages_unacknowledged,members,online';
-    const query = { name: `^baton\\.${namespace}\\.(?:lock|slot|state)\\.`, use_regex: 'true', columns };
+    const name = queuePattern(namespace, 'lock', 'slot', 'state');
+    const query = { name, use_regex: 'true', columns };
     const answer = await this.#told('locks', () =>
       this.#management.list(`queues/${this.#management.vhost}`, query),
     );
@@ -180,9 +186,9 @@ export class Facts {
     const path = `consumers/${this.#management.vhost}?columns=queue.name,consumer_timeout`;
     const rows = await this.#get('consumer timeouts', path, timeoutSchema);
     if (rows === undefined) return undefined;
-    const shortest = (...kinds: string[]) => {
+    const shortest = (...kinds: QueueKind[]) => {
       const timeouts = rows
-        .filter(({ queue: { name } }) => kinds.some((kind) => name.startsWith(`baton.${namespace}.${kind}.`)))
+        .filter(({ queue: { name } }) => isQueueOf(namespace, name, ...kinds))
         .flatMap(({ consumer_timeout }) => consumer_timeout ?? []);
       return timeouts.length === 0 ? undefined : Math.min(...timeouts);
     };

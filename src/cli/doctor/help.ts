@@ -1,4 +1,10 @@
-import { COMMON_CODES, columns, connectionHelp, MANAGEMENT_HELP } from '../help.ts';
+import { type Flags, MANAGEMENT } from '../flags.ts';
+import { COMMON_CODES, CONNECTION_HELP, columns, flagRows } from '../help.ts';
+
+export const FLAGS = {
+  json: { help: 'one JSON object: worst level, and findings with check, level, says and fix' },
+  ...MANAGEMENT,
+} as const satisfies Flags;
 
 export const HELP = `Usage: baton doctor [options]
 
@@ -8,9 +14,9 @@ timeout, heartbeat, number of locks, callers who do not agree on --slots, consum
 token is missing or double. Each finding says what it means and, where something is to be done, the command. Makes a lock of its own, baton-doctor@HOST, and removes it.
 
 Options:
-${columns([['--json', 'one JSON object: worst level, and findings with check, level, says and fix'], MANAGEMENT_HELP])}
+${flagRows(FLAGS)}
 
-${connectionHelp()}
+${CONNECTION_HELP}
 
 Exit codes:
 ${columns([

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ConsumerClaim, readConsumerTag } from '../../protocol/queues.ts';
+import { type ConsumerClaim, isQueueOf, type QueueKind, readConsumerTag } from '../../protocol/queues.ts';
 import { fields, flag, number, part, readRows, text } from '../management/answers.ts';
 import type { Management } from '../management/client.ts';
 
@@ -56,8 +56,8 @@ export async function readConsumers(management: Management, namespace: string): 
 /** In what the management API has answered. */
 export function consumersIn(answer: unknown, namespace: string): Consumers {
   const rows = readRows(rowSchema, answer);
-  const within = (...kinds: string[]) =>
-    rows.filter(({ queue }) => kinds.some((kind) => queue.name.startsWith(`baton.${namespace}.${kind}.`)));
+  const within = (...kinds: QueueKind[]) =>
+    rows.filter(({ queue }) => isQueueOf(namespace, queue.name, ...kinds));
   const contestants = within('lock', 'slot').map((row) => ({
     queue: row.queue.name,
     tag: row.consumer_tag,

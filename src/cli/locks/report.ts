@@ -1,5 +1,5 @@
 import type { LockSession } from '../../protocol/port.ts';
-import { lockNameOf } from '../../protocol/queues.ts';
+import { lockNameOf, queuePattern } from '../../protocol/queues.ts';
 import { isoOf, part, readRows, text } from '../management/answers.ts';
 import type { Management } from '../management/client.ts';
 import { type Consumers, type Contestant, type Notice, readConsumers } from './consumers.ts';
@@ -47,7 +47,7 @@ const NOBODY: Consumers = { contestants: [], notices: [] };
 
 /** The queues of all locks and slots of a namespace. */
 export async function listLocks(management: Management, namespace: string): Promise<string[]> {
-  const query = { name: `^baton\\.${namespace}\\.(?:lock|slot)\\.`, use_regex: 'true', columns: 'name' };
+  const query = { name: queuePattern(namespace, 'lock', 'slot'), use_regex: 'true', columns: 'name' };
   const rows = await management.list(`queues/${management.vhost}`, query);
   return [...new Set(readRows(rowSchema, rows).map(({ name }) => name))].sort();
 }

@@ -1,3 +1,4 @@
+import { queueKind } from '../../protocol/queues.ts';
 import { ago } from '../table.ts';
 import type { Holder, LockReport, LockState, Person } from './report.ts';
 
@@ -18,10 +19,8 @@ export function personText(
 ): string {
   if (service === null || host === null) return consumerTag;
   const who = `${service}@${host}/${pid}`;
-  return isSlot(queue) ? `${who} for ${lock}` : who;
+  return queueKind(queue) === 'slot' ? `${who} for ${lock}` : who;
 }
-
-const isSlot = (queue: string): boolean => /^baton\.[^.]*\.slot\./.test(queue);
 
 /** Since when a lock is held, or, where its holder has not told, since when it has been in line. */
 export function sinceText({ heldSince, inLineSince }: Holder): string {

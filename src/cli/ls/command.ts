@@ -1,19 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
 import { EXIT } from '../exit-codes.ts';
-import { Inspection, inspectionArgs, type Whereabouts } from '../inspection.ts';
+import { parseFlags } from '../flags.ts';
+import { Inspection, type Whereabouts } from '../inspection.ts';
 import { type LockReport, listLocks, reportOn } from '../locks/report.ts';
 import { personText, sinceText, stateText } from '../locks/text.ts';
 import { ManagementError } from '../management/client.ts';
 import { table } from '../table.ts';
 import { printJson, printLines, say } from '../talk.ts';
-
-export { HELP } from './help.ts';
+import { FLAGS } from './help.ts';
 
 const REDRAW_MS = 2_000;
-
-const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' }, watch: { type: 'boolean' } } as const;
 
 interface Listing {
   readonly locks: readonly LockReport[];
@@ -23,7 +20,7 @@ interface Listing {
 
 /** `baton ls`: every lock of the namespace, or those that are named. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  const { values, positionals } = parseFlags(argv, FLAGS);
   const names = positionals.map(parseLockName);
   await using inspection = await Inspection.open(values);
   for (;;) {

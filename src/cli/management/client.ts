@@ -1,8 +1,8 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { type BrokerAddress, labelOf } from '../../rabbitmq/address.ts';
+import { type BrokerAddress, type Login, labelOf, parseUrl } from '../../rabbitmq/address.ts';
 import type { Destination } from '../../rabbitmq/destination.ts';
-import type { Given } from '../connect-flags.ts';
+import type { Given } from '../flags.ts';
 import { quote } from '../quote.ts';
 import { UsageError } from '../usage-error.ts';
 import { readPage } from './answers.ts';
@@ -12,16 +12,16 @@ export class ManagementError extends Error {
   override readonly name = 'ManagementError';
 }
 
-const PORTS = { http: 15672, https: 15671 };
 const TIMEOUT_MS = 10_000;
 const NEVER = new AbortController().signal;
 /** The most that RabbitMQ gives at once. */
 const PAGE_SIZE = 500;
 
-interface Place {
-  readonly url: URL;
-  readonly user: string;
-  readonly password: string;
+interface Place extends Login {
+  readonly tls: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
 }
 
 /** The broker's management API, for one virtual host. */
@@ -74,22 +74,21 @@ export class Management {
   }
 }
 
-async function getFrom(
-  { url, user, password }: Place,
-  socketOptions: object,
-  path: string,
-): Promise<unknown> {
-  const where = labelOf({ host: url.hostname, port: Number(url.port) });
-  const ask = url.protocol === 'https:' ? requestHttps : requestHttp;
-  const target = new URL(`${url.pathname.replace(/\/+$/, '')}/api/${path}`, url);
+async function getFrom(place: Place, socketOptions: object, path: string): Promise<unknown> {
+  const { tls, host, port, user, password } = place;
+  const where = labelOf(place);
+  const ask = tls ? requestHttps : requestHttp;
   const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
     const options = {
-      ...(url.protocol === 'https:' ? socketOptions : {}),
+      ...(tls ? socketOptions : {}),
+      host,
+      port,
+      path: `${place.path}/api/${path}`,
       auth: `${user}:${password}`,
       timeout: TIMEOUT_MS,
       agent: false as const,
     };
-    const asking = ask(target, options, (answer) => {
+    const asking = ask(options, (answer) => {
       readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject);
     });
     asking.on('timeout', () => asking.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
@@ -117,29 +116,15 @@ async function getFrom(
   );
 }
 
-function placesOf(addresses: readonly BrokerAddress[], givenUrl: Given | undefined): readonly Place[] {
+function placesOf(addresses: readonly BrokerAddress[], given: Given | undefined): readonly Place[] {
   const [first] = addresses;
-  if (givenUrl === undefined || first === undefined) return addresses.map(placeOf);
-  return [givenPlace(givenUrl.text, givenUrl.what, first)];
-}
-
-function placeOf({ tls, host, user, password }: BrokerAddress): Place {
-  const scheme = tls ? 'https' : 'http';
-  return { url: new URL(`${scheme}://${labelOf({ host, port: PORTS[scheme] })}`), user, password };
-}
-
-function givenPlace(text: string, what: string, broker: BrokerAddress): Place {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw new UsageError(`${what} must be an http:// or https:// URL such as http://mq1:15672`);
+  if (given === undefined || first === undefined) {
+    return addresses.map((address) => ({ ...address, port: address.tls ? 15671 : 15672, path: '' }));
   }
-  const { user, password } =
-    url.username === ''
-      ? broker
-      : { user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
-  url.username = '';
-  url.password = '';
-  return { url, user, password };
+  const refuse = (expectation: string, got: string) => new UsageError(`${given.what} ${expectation}; ${got}`);
+  const { tls, host, port = tls ? 443 : 80, path, login = first } = parseUrl(given.text, 'http', refuse);
+  const { user, password } = login;
+  return [{ tls, host, port, path: path.replace(/\/+$/, ''), user, password }];
 }
 
 async function readText(answer: IncomingMessage): Promise<string> {

@@ -2,7 +2,7 @@ import type { Settings } from '../../options.ts';
 import type { BrokerAddress } from '../../rabbitmq/address.ts';
 import { Destination } from '../../rabbitmq/destination.ts';
 import type { BrokerUrls } from '../../urls.ts';
-import type { Given } from '../connect-flags.ts';
+import type { Given } from '../flags.ts';
 import { UsageError } from '../usage-error.ts';
 import { Management } from './client.ts';
 

@@ -1,8 +1,8 @@
 import { connect, isBatonError, type Lease, LeaseLostError, type Lock } from '../../index.ts';
 import { jobRecordSchema } from '../../jobs/record.ts';
-import { SECRET_VARIABLES } from '../connect-flags.ts';
 import { formatDuration } from '../duration.ts';
 import { EXIT } from '../exit-codes.ts';
+import { SECRET_VARIABLES } from '../flags.ts';
 import { systemText } from '../system-text.ts';
 import { say } from '../talk.ts';
 import { type Ending, Guard } from './guard-client.ts';
@@ -11,8 +11,6 @@ import { exitCodeOfSignal, Interrupts } from './interrupts.ts';
 import { type CommandEnd, runOnce } from './once.ts';
 import { type RunOrder, readOrder } from './order.ts';
 import { askWhoHolds, WaitingTalk } from './waiting.ts';
-
-export { HELP } from './help.ts';
 
 /** `baton run`: holds a lock while a command runs. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {

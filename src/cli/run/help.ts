@@ -1,4 +1,36 @@
-import { COMMON_CODES, columns, connectionHelp, MANAGEMENT_HELP } from '../help.ts';
+import { type Flags, MANAGEMENT } from '../flags.ts';
+import { COMMON_CODES, CONNECTION_HELP, columns, flagRows } from '../help.ts';
+
+const OWN = {
+  wait: { value: 'TIME', help: 'give up after this time (500ms, 30s, 5m, 2h, 1d, 1w)' },
+  'no-wait': { help: 'give up at once if somebody else holds LOCK' },
+  'kill-after': {
+    value: 'TIME',
+    help: 'SIGTERM comes so long before the lease ends, SIGKILL at its end (default: 5s)',
+  },
+  'scrub-env': { help: 'COMMAND does not get BATON_URL and the other variables in which a password can be' },
+  label: { value: 'TEXT', help: 'shown to operators (default: COMMAND)' },
+  quiet: {
+    short: 'q',
+    env: true,
+    help: 'a wait of more than 2 s says nothing of who holds LOCK; so with --once-per',
+  },
+  ...MANAGEMENT,
+} as const satisfies Flags;
+
+export const ONCE = {
+  'once-per': {
+    value: 'WHEN',
+    help: "cron expression ('0 3 * * *') or time since the start of the last run (12h, 1d, 1w);\nif the last tick is done, baton ends with 0 and says nothing. COMMAND gets BATON_TICK",
+  },
+  tz: { value: 'ZONE', help: 'of the cron expression, such as Europe/Berlin (default: that of the process)' },
+  'at-least-once': { help: 'a tick is done when COMMAND has ended with 0 (the default)' },
+  'at-most-once': {
+    help: 'a tick is done before COMMAND starts; the first call ever only begins to remember',
+  },
+} as const satisfies Flags;
+
+export const FLAGS = { ...OWN, ...ONCE };
 
 export const HELP = `Usage: baton run LOCK [options] -- COMMAND [ARGS…]
 
@@ -7,26 +39,12 @@ COMMAND gets BATON_LOCK and BATON_FENCE in its environment, and is dead when the
 session (Linux; elsewhere of its process group). What calls setsid itself, or runs as another user, is out of reach.
 
 Options:
-${columns([
-  ['--wait TIME', 'give up after this time (500ms, 30s, 5m, 2h, 1d, 1w)'],
-  ['--no-wait', 'give up at once if somebody else holds LOCK'],
-  ['--kill-after TIME', 'SIGTERM comes so long before the lease ends, SIGKILL at its end (default: 5s)'],
-  ['--scrub-env', 'COMMAND does not get BATON_URL and the other variables in which a password can be'],
-  ['--label TEXT', 'shown to operators (default: COMMAND)'],
-  ['-q, --quiet', 'a wait of more than 2 s says nothing of who holds LOCK; so with --once-per [BATON_QUIET]'],
-  MANAGEMENT_HELP,
-])}
+${flagRows(OWN)}
 
 Once for each tick, on one of all the machines that call it for that tick (crontab, systemd timer, by hand):
-${columns([
-  ['--once-per WHEN', "cron expression ('0 3 * * *') or time since the start of the last run (12h, 1d, 1w);"],
-  ['', 'if the last tick is done, baton ends with 0 and says nothing. COMMAND gets BATON_TICK'],
-  ['--tz ZONE', 'of the cron expression, such as Europe/Berlin (default: that of the process)'],
-  ['--at-least-once', 'a tick is done when COMMAND has ended with 0 (the default)'],
-  ['--at-most-once', 'a tick is done before COMMAND starts; the first call ever only begins to remember'],
-])}
+${flagRows(ONCE)}
 
-${connectionHelp()}
+${CONNECTION_HELP}
 
 Exit codes: those of COMMAND, 128 + n when signal n killed it, and
 ${columns([

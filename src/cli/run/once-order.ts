@@ -2,27 +2,19 @@ import { InvalidOptionsError } from '../../index.ts';
 import type { Policy } from '../../jobs/decide.ts';
 import { parseTicks, type Ticks } from '../../jobs/ticks.ts';
 import type { Settings } from '../../options.ts';
+import type { Values } from '../flags.ts';
 import { UsageError } from '../usage-error.ts';
-
-/** For `parseArgs`. */
-export const ONCE_OPTIONS = {
-  'once-per': { type: 'string' },
-  tz: { type: 'string' },
-  'at-least-once': { type: 'boolean' },
-  'at-most-once': { type: 'boolean' },
-} as const;
-
-type OnceValues = { readonly [Name in keyof typeof ONCE_OPTIONS]?: string | boolean | undefined };
+import type { ONCE } from './help.ts';
 
 /**
  * What `--once-per` asks for; undefined without it. Whoever was started for a tick runs the last one that has come,
  * if it is not done: that is `catchUp: 'last'`. Throws UsageError.
  */
-export function readOnce(values: OnceValues, settings: Settings): Policy | undefined {
+export function readOnce(values: Values<typeof ONCE>, settings: Settings): Policy | undefined {
   const { 'once-per': when, tz, 'at-least-once': atLeastOnce, 'at-most-once': atMostOnce } = values;
-  if (typeof when !== 'string') {
-    const flag = ['tz', 'at-least-once', 'at-most-once'].find(
-      (name) => Reflect.get(values, name) !== undefined,
+  if (when === undefined) {
+    const flag = (['tz', 'at-least-once', 'at-most-once'] as const).find(
+      (name) => values[name] !== undefined,
     );
     if (flag !== undefined) throw new UsageError(`--${flag} is for --once-per, which was not given`);
     return undefined;
@@ -38,7 +30,7 @@ export function readOnce(values: OnceValues, settings: Settings): Policy | undef
       throw new UsageError(`--once-per and ${flag} exclude each other: it needs a lock that remembers`);
   }
   return {
-    ticks: readTicks(when, tz as string | undefined),
+    ticks: readTicks(when, tz),
     semantics: atMostOnce ? 'at-most-once' : 'at-least-once',
     catchUp: 'last',
     overrun: 'skip',

@@ -1,20 +1,12 @@
 import { isatty } from 'node:tty';
-import { parseArgs } from 'node:util';
 import type { Policy } from '../../jobs/decide.ts';
 import { parseConnectOptions, parseLockName } from '../../options.ts';
-import {
-  type Connection,
-  connectArgs,
-  type Environment,
-  type Given,
-  isTrue,
-  MANAGEMENT_FLAG,
-  readConnection,
-  readFlag,
-} from '../connect-flags.ts';
+import { type Connection, readConnection } from '../connection.ts';
 import { formatDuration, parseDuration } from '../duration.ts';
+import { type Environment, type Given, isOn, parseFlags, readFlag } from '../flags.ts';
 import { UsageError } from '../usage-error.ts';
-import { ONCE_OPTIONS, readOnce } from './once-order.ts';
+import { FLAGS } from './help.ts';
+import { readOnce } from './once-order.ts';
 
 const DEFAULT_KILL_AFTER_MS = 5_000;
 const LONGEST_BEAT_MS = 250;
@@ -41,23 +33,11 @@ export interface RunOrder {
   readonly managementUrl: Given | undefined;
 }
 
-const OPTIONS = {
-  ...connectArgs,
-  wait: { type: 'string' },
-  'no-wait': { type: 'boolean' },
-  'kill-after': { type: 'string' },
-  label: { type: 'string' },
-  'scrub-env': { type: 'boolean' },
-  quiet: { type: 'boolean', short: 'q' },
-  [MANAGEMENT_FLAG.name]: { type: 'string' },
-  ...ONCE_OPTIONS,
-} as const;
-
 /** Throws UsageError, or InvalidOptionsError for what the library does not take. */
 export async function readOrder(argv: readonly string[], env: Environment): Promise<RunOrder> {
   const dashes = argv.indexOf('--');
   const own = dashes < 0 ? argv : argv.slice(0, dashes);
-  const { values, positionals } = parseArgs({ args: [...own], options: OPTIONS, allowPositionals: true });
+  const { values, positionals } = parseFlags(own, FLAGS);
   const [name, ...surplus] = positionals;
   if (name === undefined)
     throw new UsageError('baton run needs the name of a lock: baton run LOCK -- COMMAND');
@@ -82,8 +62,8 @@ export async function readOrder(argv: readonly string[], env: Environment): Prom
     scrubEnv: values['scrub-env'] === true,
     once,
     // A crontab sends mail for every word, and there it is the rule that others wait until one has done the tick.
-    quiet: values.quiet === true || isTrue(env.BATON_QUIET) || (once !== undefined && !isatty(2)),
-    managementUrl: readFlag(MANAGEMENT_FLAG, values, env),
+    quiet: isOn('quiet', values, env) || (once !== undefined && !isatty(2)),
+    managementUrl: readFlag('management-url', values, env),
   };
 }
 

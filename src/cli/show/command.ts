@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
 import { parseLockName } from '../../options.ts';
 import { EXIT } from '../exit-codes.ts';
-import { Inspection, inspectionArgs } from '../inspection.ts';
+import { parseFlags } from '../flags.ts';
+import { Inspection } from '../inspection.ts';
 import { type Details, readDetails } from '../locks/details.ts';
 import { type Job, jobFacts, jobJson, readJob } from '../locks/job.ts';
 import type { LockReport, Person } from '../locks/report.ts';
@@ -9,14 +9,11 @@ import { personText, stateText } from '../locks/text.ts';
 import { ago, facts, table } from '../table.ts';
 import { printJson, printLines, say } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
-
-export { HELP } from './help.ts';
-
-const OPTIONS = { ...inspectionArgs, json: { type: 'boolean' } } as const;
+import { FLAGS } from './help.ts';
 
 /** `baton show LOCK`: who holds it, who waits, and the last run of a job. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  const { values, positionals } = parseFlags(argv, FLAGS);
   const [name, ...surplus] = positionals;
   if (name === undefined || surplus.length > 0) throw new UsageError('baton show needs the name of one lock');
   const lock = parseLockName(name);

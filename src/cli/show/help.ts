@@ -1,4 +1,7 @@
-import { COMMON_CODES, columns, connectionHelp, MANAGEMENT_HELP } from '../help.ts';
+import { type Flags, MANAGEMENT } from '../flags.ts';
+import { COMMON_CODES, CONNECTION_HELP, columns, flagRows } from '../help.ts';
+
+export const FLAGS = { json: { help: 'one JSON object' }, ...MANAGEMENT } as const satisfies Flags;
 
 export const HELP = `Usage: baton show LOCK [options]
 
@@ -10,9 +13,9 @@ Of a job (baton run --once-per, baton.schedule) also its last run: who, when, ho
 taken for some milliseconds if it is free.
 
 Options:
-${columns([['--json', 'one JSON object'], MANAGEMENT_HELP])}
+${flagRows(FLAGS)}
 
-${connectionHelp()}
+${CONNECTION_HELP}
 
 Exit codes:
 ${columns([['0', 'shown'], ['1', 'there is no such lock'], ...COMMON_CODES])}

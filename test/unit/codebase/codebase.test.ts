@@ -22,6 +22,7 @@ const published = () =>
 const from = (module: string) => ['from', `'${module}';`].join(' ');
 const leftOut = (word: string) => `it.${word}`;
 const place = (...parts: string[]) => ['', ...parts].join('/');
+const queue = (dot: string, kind: string) => ['`baton', dot, '$', '{namespace}', dot, kind, '`'].join('');
 const host = (...parts: string[]) => parts.join('.');
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -83,6 +84,31 @@ const CASES: Readonly<Record<string, Case>> = {
     accepted: {
       'src/protocol/a.ts': '// Date.now() would be wrong here.\nconst hash = createHash("sha256");',
       'src/clock.ts': 'const now = performance.now();',
+    },
+  },
+  'names of queues are put together in one place': {
+    rule: rules.queuesAreNamedInOnePlace,
+    files: sourceFiles,
+    refused: {
+      'src/cli/a.ts': `const prefix = ${queue('.', 'lock.')};`,
+      'src/cli/b.ts': `const pattern = ${queue('\\\\.', '(?:lock|slot)')};`,
+      'src/cli/c.ts': 'const isSlot = /^baton\\.[^.]*\\.slot\\./.test(queue);',
+    },
+    accepted: {
+      'src/protocol/queues.ts': `const prefix = ${queue('.', 'lock.')};`,
+      'src/a.ts': `// ${queue('.', 'lock.')}`,
+    },
+  },
+  'URLs with a login are taken apart in one place': {
+    rule: rules.loginsAreReadInOnePlace,
+    files: sourceFiles,
+    refused: {
+      'src/cli/a.ts': 'const url = URL.canParse(text) ? new URL(text) : undefined;',
+      'src/jobs/b.ts': 'const user = decodeURIComponent(url.username);',
+    },
+    accepted: {
+      'src/rabbitmq/address.ts': 'const url = URL.canParse(given) ? new URL(given) : undefined;',
+      'src/cli/a.ts': "new URL('../../package.json', import.meta.url); const { password } = address;",
     },
   },
   'dependencies point inward': {
@@ -203,6 +229,31 @@ const CASES: Readonly<Record<string, Case>> = {
       'src/cli/c.ts': 'const { stderr } = process;',
     },
     accepted: { 'src/cli/talk.ts': "writeSync(2, 'x');", 'src/cli/d.ts': 'process.stdin.isTTY' },
+  },
+  'a flag is declared once, and read with its variable in one place': {
+    rule: rules.flagsAreDeclaredOnce,
+    files: sourceFiles,
+    refused: {
+      'src/cli/a.ts': `import { parseArgs } ${from('node:util')}`,
+      'src/cli/b.ts': 'const isQuiet = env.BATON_QUIET === "1";',
+      'src/cli/c.ts': "const url = process.env['BATON_URL'];",
+    },
+    accepted: {
+      'src/cli/flags.ts': `import { parseArgs } ${from('node:util')}`,
+      'src/cli/a.ts': 'const env = { BATON_LOCK: lease.name };',
+    },
+  },
+  'help and flags are told without loading what a command does': {
+    rule: rules.helpLoadsNoWork,
+    files: sourceFiles,
+    refused: {
+      'src/cli/ls/help.ts': `import { REDRAW_MS } ${from('./command.ts')}`,
+      'src/cli/flags.ts': `import { connect } ${from('../index.ts')}`,
+    },
+    accepted: {
+      'src/cli/ls/help.ts': `import { MANAGEMENT } ${from('../flags.ts')}`,
+      'src/cli/ls/command.ts': `import { FLAGS } ${from('./help.ts')}`,
+    },
   },
   'the library reads no environment': {
     rule: rules.libraryReadsNoEnvironment,

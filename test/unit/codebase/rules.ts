@@ -65,6 +65,20 @@ export const protocolImportsNothingThatActs = aboutImports((path, target, typeOn
   return 'the protocol is pure and imports nothing of the outer layers';
 });
 
+/** A wire format: who spells it otherwise looks at other queues. */
+export const queuesAreNamedInOnePlace = forbids(
+  /\bbaton\\*\.(?:\$\{|\[)/,
+  'queues.ts alone puts names of queues together and takes them apart',
+  (path) => inFolder(path, 'src') && path !== 'src/protocol/queues.ts',
+);
+
+/** What a login in a URL needs (percent-encoding, no quoting, a host that ends where it should) is minded there. */
+export const loginsAreReadInOnePlace = forbids(
+  /\b(?:canParse|URL\.parse)\b|\burl\??\.(?:username|password|hostname)\b/i,
+  'address.ts alone takes URLs apart, and hides passwords',
+  (path) => inFolder(path, 'src') && path !== 'src/rabbitmq/address.ts',
+);
+
 /** Time, identity and randomness are inputs of the protocol. */
 export const protocolReadsNoWorld = forbids(
   /\b(?:Date\.now|new Date|Date\(|performance\b|Math\.random|process\.\w|globalThis\b|fetch\(|random\w+\(|create(?!Hash\()\w+\(|getRandomValues|(?:set|clear)(?:Timeout|Interval|Immediate)\b|queueMicrotask)/,
@@ -182,6 +196,20 @@ export const commandPrintsInOnePlace = forbids(
   'the command prints by talk.ts',
   (path) => inFolder(path, 'src/cli') && path !== 'src/cli/talk.ts',
 );
+
+/** From a flag's declaration come its parsing, its variable, `--help` and the check of docs/cli.md. */
+export const flagsAreDeclaredOnce = forbids(
+  /\bparseArgs\b|\benv(?:\?\.|\.|\[['"`])BATON_/,
+  'the command reads flags and their variables by flags.ts',
+  (path) => inFolder(path, 'src') && path !== 'src/cli/flags.ts',
+);
+
+/** The library takes three times as long to load as all else that --help does; a shell completes a word with it. */
+export const helpLoadsNoWork = aboutImports((path, target) => {
+  const isHelp = /^src\/cli\/(?:[\w-]+\/)?(?:help|flags)\.ts$/.test(path);
+  if (!isHelp || ['src/cli/flags.ts', 'src/cli/help.ts', 'node:util'].includes(target)) return undefined;
+  return 'help and flags load nothing else';
+});
 
 export const libraryReadsNoEnvironment = forbids(
   /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\[|\benv\b[^;]*\}\s*=\s*process\b|from ['"]node:process['"]/,

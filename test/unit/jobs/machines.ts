@@ -1,6 +1,7 @@
-import { parseArgs } from 'node:util';
+import { parseFlags } from '../../../src/cli/flags.ts';
+import { ONCE } from '../../../src/cli/run/help.ts';
 import { type CommandEnd, runOnce } from '../../../src/cli/run/once.ts';
-import { ONCE_OPTIONS, readOnce } from '../../../src/cli/run/once-order.ts';
+import { readOnce } from '../../../src/cli/run/once-order.ts';
 import { Coordinator } from '../../../src/coordinator.ts';
 import { type JobRecord, jobRecordSchema } from '../../../src/jobs/record.ts';
 import { MemoryBroker } from '../../../src/memory/broker.ts';
@@ -46,7 +47,7 @@ export class Machines {
   /** Calls, and resolves with the exit code when it has ended. */
   async begin({ aheadMs = 0, tookMs = 0, code: endsWith = 0, dies = false }: Call = {}): Promise<number> {
     const settings = parseConnectOptions({ service: 'cron' });
-    const policy = readOnce(parseArgs({ args: [...this.#flags], options: ONCE_OPTIONS }).values, settings);
+    const policy = readOnce(parseFlags(this.#flags, ONCE).values, settings);
     if (policy === undefined) throw new Error('--once-per is missing');
     const session = this.#broker.connect();
     const coordinator = new Coordinator(session, settings, this.clock);

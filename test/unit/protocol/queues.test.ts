@@ -3,11 +3,18 @@ import { describe, expect, test } from 'vitest';
 import {
   consumerTag,
   contenderId,
+  isQueueOf,
   lockNameOf,
   lockPlace,
   lockQueueArguments,
   lockQueueName,
+  noticeQueueName,
+  queueKind,
+  queueMeant,
+  queuePattern,
   readConsumerTag,
+  registerNameOf,
+  registerQueueName,
   slotOf,
 } from '../../../src/protocol/queues.ts';
 
@@ -27,6 +34,49 @@ const tricky = fc.string({
 const namespace = fc.stringMatching(/^[A-Za-z0-9_-]{1,32}$/);
 
 describe('queue name', () => {
+  test('tells its kind and its namespace, whatever the lock is called', () => {
+    fc.assert(
+      fc.property(namespace, lockName, (space, name) => {
+        const queues = {
+          lock: lockQueueName(space, name),
+          slot: lockPlace(space, name, 64).queue,
+          state: registerQueueName(space, name),
+          notices: noticeQueueName(space, 'id'),
+        } as const;
+        for (const [kind, queue] of Object.entries(queues)) {
+          expect(queueKind(queue)).toBe(kind);
+          for (const asked of ['lock', 'slot', 'state', 'notices'] as const) {
+            expect(isQueueOf(space, queue, asked)).toBe(asked === kind);
+            expect(new RegExp(queuePattern(space, asked)).test(queue)).toBe(asked === kind);
+            expect(isQueueOf(`${space}x`, queue, asked)).toBe(false);
+          }
+        }
+        const longer = `${name}${'x'.repeat(255)}`;
+        for (const of of [[...name].slice(0, 9).join(''), longer]) {
+          const listed = lockNameOf(space, lockQueueName(space, of));
+          expect(registerNameOf(space, registerQueueName(space, of))).toBe(listed);
+        }
+        expect(registerNameOf(space, queues.lock)).toBeUndefined();
+      }),
+    );
+    expect(['baton.x', 'baton.x.locks.y', 'amq.x.lock.y', 'baton.lock.x', ''].map(queueKind)).toEqual(
+      Array(5).fill(undefined),
+    );
+  });
+
+  test('is what is meant by the words that stand for it in a list, and by no other words', () => {
+    const long = lockQueueName('x', 'y'.repeat(255));
+    expect(queueMeant('x', lockNameOf('x', long) ?? '', undefined)).toBe(long);
+    expect(queueMeant('x', long, 8)).toBe(long);
+    const { queue, tokenName } = lockPlace('x', 'a', 64);
+    expect(queueMeant('x', tokenName, undefined)).toBe(queue);
+    expect(queueMeant('x', queue, 8)).toBe(queue);
+    for (const words of ['a', '#a', 'baton.other.lock.a', 'baton.x.state.a', '1-of', `${tokenName}x`]) {
+      expect(queueMeant('x', words, undefined)).toBeUndefined();
+    }
+    expect(queueMeant('x', tokenName, 8)).toBeUndefined();
+  });
+
   test('is baton.<namespace>.lock.<name>, with : / @ readable and the rest percent-encoded', () => {
     expect(lockQueueName('default', 'invoice:42')).toBe('baton.default.lock.invoice:42');
     expect(lockQueueName('p', 'a/b@c d%é#')).toBe('baton.p.lock.a/b@c%20d%25%C3%A9%23');
