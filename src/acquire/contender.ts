@@ -101,7 +101,7 @@ export class Contender {
   }
 
   #step(event: StatefulEvent): void {
-    const around = {
+    const inputs = {
       now: this.#context.clock.now(),
       highestSeen: this.#record.highestSeen,
       ranLately: this.#context.ranLately(),
@@ -111,11 +111,11 @@ export class Contender {
     };
     const earlier = this.#state;
     const before = earlier.contender;
-    const [next, effects] = statefulStep(earlier, event, around, this.#rules);
+    const [next, effects] = statefulStep(earlier, event, inputs, this.#rules);
     this.#state = next;
     const state = next.contender;
     if (isInLine(before) && !isInLine(state)) this.#record.left();
-    if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
+    if ((before.at === 'closing' || before.at === 'releasing') && state.at === 'released')
       this.#record.released();
     if (!isInLine(before) && isInLine(state)) this.#record.joined();
     if (state.at === 'waiting' && before.at === 'opening') {
@@ -137,27 +137,27 @@ export class Contender {
         this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier, this.#state)));
         break;
       case 'consume':
-        this.#consume(effect.line);
+        this.#consume(effect.channelId);
         break;
       case 'barrier':
-        void this.#barrier(effect.line);
+        void this.#barrier(effect.channelId);
         break;
       case 'requeue':
-        this.#channels.get(effect.line)?.requeue(effect.deliveryTag);
+        this.#channels.get(effect.channelId)?.requeue(effect.deliveryTag);
         break;
       case 'reject':
-        this.#channels.get(effect.line)?.reject(effect.deliveryTag);
+        this.#channels.get(effect.channelId)?.reject(effect.deliveryTag);
         break;
       case 'ack':
-        this.#channels.get(effect.line)?.ack(effect.deliveryTag);
+        this.#channels.get(effect.channelId)?.ack(effect.deliveryTag);
         break;
       case 'close':
-        this.#channels.get(effect.line)?.close();
+        this.#channels.get(effect.channelId)?.close();
         break;
-      case 'saw':
+      case 'fence-seen':
         this.#record.saw(effect.fence);
         break;
-      case 'know':
+      case 'set-queue-known':
         this.#record.known = effect.known;
         break;
       case 'grant':
@@ -166,10 +166,10 @@ export class Contender {
       case 'refuse':
         this.#tell({ type: 'refused', refusal: effect.refusal });
         break;
-      case 'prove':
+      case 'proven':
         this.#tell({ type: 'proven', sentAt: effect.sentAt });
         break;
-      case 'lose':
+      case 'lost':
         this.#tell({ type: 'lost', reason: effect.reason, cause: effect.cause });
         break;
       case 'saved':
@@ -225,27 +225,27 @@ export class Contender {
     const record = this.#record;
     switch (effect.do) {
       case 'register-declare': {
-        const { line } = effect;
+        const { channelId } = effect;
         record.declareRegister().then(
-          ({ empty }) => this.dispatch({ type: 'register-declared', line, empty }),
+          ({ empty }) => this.dispatch({ type: 'register-declared', channelId, empty }),
           (error: unknown) =>
-            this.dispatch({ type: 'register-not-declared', line, error: asBatonError(error) }),
+            this.dispatch({ type: 'register-not-declared', channelId, error: asBatonError(error) }),
         );
         break;
       }
       case 'register-consume': {
-        const { line } = effect;
-        this.#channels.get(line)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
+        const { channelId } = effect;
+        this.#channels.get(channelId)?.consumeAlso(record.register, this.#newTag(), REGISTER_PREFETCH, {
           delivered: (delivery) =>
-            this.#throws.note(() => this.dispatch({ type: 'register-delivered', line, delivery })),
-          cancelled: () => this.dispatch({ type: 'register-cancelled', line }),
+            this.#throws.note(() => this.dispatch({ type: 'register-delivered', channelId, delivery })),
+          cancelled: () => this.dispatch({ type: 'register-cancelled', channelId }),
         });
         break;
       }
       case 'register-write': {
-        const { line, fence, seq, state } = effect;
+        const { channelId, fence, seq, state } = effect;
         record.writeRegister({ fence, seq, state }).catch((error: unknown) => {
-          this.dispatch({ type: 'register-not-written', line, seq, error: asBatonError(error) });
+          this.dispatch({ type: 'register-not-written', channelId, seq, error: asBatonError(error) });
         });
         break;
       }
@@ -254,27 +254,28 @@ export class Contender {
     }
   }
 
-  async #barrier(line: number): Promise<void> {
-    const depth = await this.#channels.get(line)?.barrier();
-    if (depth !== undefined) this.dispatch({ type: 'barrier', line });
+  async #barrier(channelId: number): Promise<void> {
+    const depth = await this.#channels.get(channelId)?.barrier();
+    if (depth !== undefined) this.dispatch({ type: 'barrier', channelId });
   }
 
-  #consume(line: number): void {
+  #consume(channelId: number): void {
     this.#tag = this.#newTag();
     const listener: ConsumerListener = {
-      consuming: (traits) => this.dispatch({ type: 'consuming', line, traits }),
-      delivered: (delivery) => this.#throws.note(() => this.dispatch({ type: 'delivered', line, delivery })),
+      consuming: (traits) => this.dispatch({ type: 'consuming', channelId, traits }),
+      delivered: (delivery) =>
+        this.#throws.note(() => this.dispatch({ type: 'delivered', channelId, delivery })),
       cancelled: () => {
         this.#record.queueEnded();
-        this.dispatch({ type: 'cancelled', line });
+        this.dispatch({ type: 'cancelled', channelId });
       },
       closed: (end) => {
-        this.#channels.delete(line);
+        this.#channels.delete(channelId);
         if (end.absent) this.#record.queueEnded();
-        this.dispatch({ type: 'closed', line, ...end, ...this.#throws.take(this.queue) });
+        this.dispatch({ type: 'closed', channelId, ...end, ...this.#throws.take(this.queue) });
       },
     };
-    this.#channels.set(line, this.#context.session.consume(this.#record.queue, this.#tag, listener));
+    this.#channels.set(channelId, this.#context.session.consume(this.#record.queue, this.#tag, listener));
   }
 
   #newTag(): string {

@@ -68,7 +68,7 @@ export class HandoffGroup {
 
   /** A new token takes the place of the old one. */
   get replaces(): boolean {
-    return this.#contender.at === 'renewing';
+    return this.#contender.at === 'replacing';
   }
 
   join(waiter: LocalWaiter): void {
@@ -183,4 +183,4 @@ export class HandoffGroup {
   }
 }
 
-const isLeaving = (at: Contender['at']): boolean => at === 'parting' || at === 'closing';
+const isLeaving = (at: Contender['at']): boolean => at === 'releasing' || at === 'closing';

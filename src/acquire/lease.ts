@@ -7,7 +7,7 @@ import type { Instant } from '../protocol/instant.ts';
 import type { Handed } from '../protocol/register/types.ts';
 import type { StateSchema } from '../state.ts';
 import type { Context } from './context.ts';
-import type { Grant, HoldEvent, Holder, HoldHandle } from './hold.ts';
+import type { Grant, HoldEvent, HoldHandle } from './hold.ts';
 import { LeaseState } from './lease-state.ts';
 import { lossOf } from './loss.ts';
 
@@ -29,7 +29,7 @@ interface LeaseParts<T> {
  * Proof of a hold, from `acquire`. Release it with `release()` or `await using`. It ends by itself when the hold can
  * no longer be vouched for: then `signal` aborts with a LeaseLostError, and every later call is a no-op or throws it.
  */
-export class Lease<T = unknown> implements Holder {
+export class Lease<T = unknown> {
   /** Name of the lock. */
   readonly name: string;
   /** Fencing token: fixed for this hold, greater than that of every earlier grant of the name. A signed 64-bit value. */

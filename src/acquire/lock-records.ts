@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { type LockTrace, probeChannel, seedChannel } from '../diagnostics.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from '../errors.ts';
 import type { Settings } from '../options.ts';
-import { nextBase, STRIDE } from '../protocol/fence.ts';
+import { FENCES_PER_RETURN, nextBase } from '../protocol/fence.ts';
 import type { LockBroker, QueueDepth } from '../protocol/port.ts';
 import {
   type ConsumerIdentity,
@@ -132,7 +132,7 @@ export class LockRecord {
       id: uuid(),
       name: this.name,
       base: this.#nextBase(at),
-      stride: STRIDE,
+      fencesPerReturn: FENCES_PER_RETURN,
       by: this.#by(),
       at,
     };

@@ -2,7 +2,7 @@
 export const INT64_MAX = 2n ** 63n - 1n;
 
 /** How many fences a new token has for each return: one for its holder, the others for local hand-offs. */
-export const STRIDE = 1_024;
+export const FENCES_PER_RETURN = 1_024;
 
 /**
  * The largest base, and the largest fence that is believed: a process that has seen a higher one could make no token any
@@ -17,8 +17,8 @@ const CLOCK_SHIFT = 20n;
  * base + stride times how often the broker took the token back. Rises with every return, because the count is in the
  * queue's Raft log. What lies between two of them belongs to whoever holds the token between these returns.
  */
-export function fenceOf(base: bigint, returns: number, stride: number): bigint {
-  return base + BigInt(returns) * BigInt(stride);
+export function fenceOf(base: bigint, returns: number, fencesPerReturn: number): bigint {
+  return base + BigInt(returns) * BigInt(fencesPerReturn);
 }
 
 /**

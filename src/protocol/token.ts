@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BASE_MAX, fenceOf, STRIDE } from './fence.ts';
+import { BASE_MAX, FENCES_PER_RETURN, fenceOf } from './fence.ts';
 import { decodeJson, encodeJson } from './json.ts';
 
 /** The one message that a lock is: whoever has it unacked holds the lock. Never acked, never replaced. */
@@ -8,7 +8,7 @@ export interface Token {
   readonly name: string;
   readonly base: bigint;
   /** How many fences each return is worth. */
-  readonly stride: number;
+  readonly fencesPerReturn: number;
   /** Who minted it. */
   readonly by: string;
   /** When it was minted, epoch milliseconds of the minter's clock. */
@@ -21,7 +21,7 @@ export interface Token {
  */
 export type Message =
   | Counted<Token>
-  | Stray
+  | ForeignMessage
   | { readonly kind: 'probe' }
   | { readonly kind: 'newer'; readonly version: number };
 
@@ -32,8 +32,8 @@ interface Counted<T> {
   readonly fence: bigint;
 }
 
-interface Stray {
-  readonly kind: 'stray';
+interface ForeignMessage {
+  readonly kind: 'foreign';
   readonly why: string;
 }
 
@@ -52,14 +52,23 @@ const tokenShape = z.looseObject({
   id: z.uuid(),
   name: z.string(),
   base: decimalBase,
-  stride: z.int().min(1).max(STRIDE).default(1),
+  stride: z.int().min(1).max(FENCES_PER_RETURN).default(1),
   by: z.string(),
   at: z.number(),
 });
 
 /** The wire form of a token: UTF-8 JSON, base in decimal because JSON numbers end at 2^53. */
-export function encodeToken({ id, name, base, stride, by, at }: Token): Uint8Array {
-  return encodeJson({ v: VERSION, kind: 'token', id, name, base: String(base), stride, by, at });
+export function encodeToken({ id, name, base, fencesPerReturn, by, at }: Token): Uint8Array {
+  return encodeJson({
+    v: VERSION,
+    kind: 'token',
+    id,
+    name,
+    base: String(base),
+    stride: fencesPerReturn,
+    by,
+    at,
+  });
 }
 
 /** The wire form of a probe, which asks "is there a token?" by being delivered only if there is none. */
@@ -71,24 +80,25 @@ export function encodeProbe(probe: { id: string; name: string; by: string; at: n
 export function decodeMessage(body: Uint8Array, returns: number, name: string): Message {
   const json = decodeJson(body);
   const head = envelope.safeParse(json);
-  if (!head.success) return { kind: 'stray', why: 'not a message of this protocol' };
+  if (!head.success) return { kind: 'foreign', why: 'not a message of this protocol' };
   if (head.data.v > VERSION) return { kind: 'newer', version: head.data.v };
   if (head.data.kind === 'probe') return { kind: 'probe' };
   const shape = tokenShape.safeParse(json);
-  if (!shape.success) return { kind: 'stray', why: 'malformed token' };
-  const { id, base, stride, by, at } = shape.data;
-  if (shape.data.name !== name) return { kind: 'stray', why: 'token of another lock' };
-  return countMessage({ id, name, base, stride, by, at }, returns);
+  if (!shape.success) return { kind: 'foreign', why: 'malformed token' };
+  const { id, base, stride: fencesPerReturn, by, at } = shape.data;
+  if (shape.data.name !== name) return { kind: 'foreign', why: 'token of another lock' };
+  return countMessage({ id, name, base, fencesPerReturn, by, at }, returns);
 }
 
 /** A token that has been read before, as it is with another count. */
-export function countMessage<T extends Pick<Token, 'base' | 'stride'>>(
+export function countMessage<T extends Pick<Token, 'base' | 'fencesPerReturn'>>(
   token: T,
   returns: number,
-): Counted<T> | Stray {
-  if (!Number.isSafeInteger(returns) || returns < 0) return { kind: 'stray', why: 'impossible return count' };
-  const fence = fenceOf(token.base, returns, token.stride);
+): Counted<T> | ForeignMessage {
+  if (!Number.isSafeInteger(returns) || returns < 0)
+    return { kind: 'foreign', why: 'impossible return count' };
+  const fence = fenceOf(token.base, returns, token.fencesPerReturn);
   // No base is left above it: who has seen it could not make a token any more.
-  if (fence > BASE_MAX) return { kind: 'stray', why: 'fence beyond the largest base' };
+  if (fence > BASE_MAX) return { kind: 'foreign', why: 'fence beyond the largest base' };
   return { kind: 'token', token, returns, fence };
 }

@@ -260,7 +260,7 @@ print(json.dumps([read(body) for body in json.load(sys.stdin)]))`;
       id: randomUUID(),
       name: 'jobs',
       base: 1_000n,
-      stride: 1,
+      fencesPerReturn: 1,
       by: 'x',
       at: Date.now() - 61_000,
     };

@@ -41,11 +41,11 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/holding.ts',
-        find: "[...unmarkingOf(state, rules), { do: 'close', line }]];",
+        find: "[...unmarkingOf(state, rules), { do: 'close', channelId }]];",
         replace: `[
-    { do: 'ack', line, deliveryTag: hold.deliveryTag },
-    { do: 'seed', call: turn },
-    { do: 'close', line },
+    { do: 'ack', channelId, deliveryTag: hold.deliveryTag },
+    { do: 'seed', call: epoch },
+    { do: 'close', channelId },
   ]];`,
       },
     ],
@@ -60,7 +60,7 @@ export const protocolMutants: readonly Mutant[] = [
         find: "if (head.data.kind === 'probe') return { kind: 'probe' };",
         replace: `if (head.data.kind === 'probe') {
     const { id, by, at } = json as Token;
-    return { kind: 'token', token: { id, name, base: 0n, stride: 1, by, at }, returns, fence: fenceOf(0n, returns, 1) };
+    return { kind: 'token', token: { id, name, base: 0n, fencesPerReturn: 1, by, at }, returns, fence: fenceOf(0n, returns, 1) };
   }`,
       },
       {
@@ -77,7 +77,7 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/holding.ts',
-        find: "if (open) effects.push({ do: 'close', line: state.line });",
+        find: "if (open) effects.push({ do: 'close', channelId: state.channelId });",
         replace: '',
       },
     ],
@@ -89,8 +89,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/waiting.ts',
-        find: 'if (grantsVerified(rules.grant, traits) || !around.ranLately) {',
-        replace: 'if (!around.ranLately) {',
+        find: 'if (grantsVerified(rules.grant, traits) || !inputs.ranLately) {',
+        replace: 'if (!inputs.ranLately) {',
       },
     ],
     caughtBy: {
@@ -155,9 +155,9 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'An answer that was late by seconds extends the lease beyond the moment in which the broker gives the holder up.',
     edits: [
       {
-        file: 'src/protocol/contender/holding.ts',
-        find: 'hold: answer.hold, provenAt: sentAt, verifyAt };',
-        replace: 'hold: answer.hold, provenAt: around.now, verifyAt };',
+        file: 'src/protocol/contender/granting.ts',
+        find: 'provenAt: sentAt,',
+        replace: 'provenAt: inputs.now,',
       },
     ],
     caughtBy: {
@@ -171,8 +171,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/waiting.ts',
-        find: 'return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;',
-        replace: 'return surfacedSeed(message, around) === undefined;',
+        find: 'return surfacedSeed(message, inputs) === undefined && message.fence > inputs.highestSeen;',
+        replace: 'return surfacedSeed(message, inputs) === undefined;',
       },
     ],
     caughtBy: { harness: 'memory', title: behindTheToken('a second seed with a lower base') },
@@ -230,7 +230,7 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/waiting.ts',
-        find: 'if (grantsVerified(rules.grant, traits) || !around.ranLately) {',
+        find: 'if (grantsVerified(rules.grant, traits) || !inputs.ranLately) {',
         replace: 'if (grantsVerified(rules.grant, traits)) {',
       },
     ],

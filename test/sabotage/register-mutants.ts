@@ -23,9 +23,9 @@ export const registerMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/register/keeping.ts',
-        find: "effects: [{ do: 'register-write', line, fence, seq, state: value }],",
+        find: "effects: [{ do: 'register-write', channelId, fence, seq, state: value }],",
         replace: `effects: [
-      { do: 'register-write', line, fence, seq, state: value },
+      { do: 'register-write', channelId, fence, seq, state: value },
       ...(ticket === undefined ? [] : [{ do: 'saved', ticket } as const]),
     ],`,
       },
@@ -42,8 +42,8 @@ export const registerMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/register/reading.ts',
-        find: 'function seed({ line }: Place): RegisterEffect {',
-        replace: 'function seed({ line, fence }: Place): RegisterEffect {',
+        find: 'function seed({ channelId }: Place): RegisterEffect {',
+        replace: 'function seed({ channelId, fence }: Place): RegisterEffect {',
       },
       {
         file: 'src/protocol/register/reading.ts',

@@ -13,13 +13,14 @@ export const wireMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/opening.ts',
-        find: "return [{ at: 'closing', turn, line }, [...tell, { do: 'close', line }]];",
-        replace: "return [{ at: 'closing', turn, line }, [...tell, { do: 'close', line, by: 'cancel' }]];",
+        find: "return [{ at: 'closing', epoch, channelId }, [...tell, { do: 'close', channelId }]];",
+        replace:
+          "return [{ at: 'closing', epoch, channelId }, [...tell, { do: 'close', channelId, by: 'cancel' }]];",
       },
       {
         file: 'src/acquire/contender.ts',
-        find: 'this.#channels.get(effect.line)?.close();',
-        replace: 'this.#channels.get(effect.line)?.close(effect.by);',
+        find: 'this.#channels.get(effect.channelId)?.close();',
+        replace: 'this.#channels.get(effect.channelId)?.close(effect.by);',
       },
       {
         file: 'src/rabbitmq/contender-channel.ts',

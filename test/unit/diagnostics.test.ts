@@ -97,7 +97,7 @@ test('a lock whose state is ahead of its token starts over, and says why', async
     id: '0198c5d0-0000-7000-8000-000000000001',
     name: 'ahead',
     base: 1n,
-    stride: 1,
+    fencesPerReturn: 1,
     by: 'test',
     at: Date.now(),
   };

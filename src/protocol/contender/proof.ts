@@ -3,7 +3,7 @@ import type { GrantMode } from '../grant-mode.ts';
 import type { BrokerTraits, Delivery } from '../port.ts';
 import { countMessage, decodeMessage } from '../token.ts';
 import { isBelow43 } from '../versions.ts';
-import type { Effect, Hold, Question, Rules } from './types.ts';
+import type { Effect, HeldToken, Question, Rules } from './types.ts';
 
 /** Whether a broker may hand the token over without telling its holder, so that the first proof is awaited. */
 export function grantsVerified(grant: GrantMode, { version }: BrokerTraits): boolean {
@@ -18,31 +18,36 @@ export function grantsVerified(grant: GrantMode, { version }: BrokerTraits): boo
 export const isMarked = (nacked: number | undefined): boolean => nacked !== undefined && nacked % 2 !== 0;
 
 /** Whether the token carries the mark of this hold, which a release has to take away. */
-export const hasMark = ({ nacked }: Hold, { grant }: Rules): boolean =>
+export const hasMark = ({ nacked }: HeldToken, { grant }: Rules): boolean =>
   grant === 'verified' && isMarked(nacked);
 
 /**
  * Whether nobody has been granted this token yet, by a nack of his, although the process has seen one of this lock: the
  * one before was destroyed, and who had it may not know.
  */
-export function isMadeAnew(hold: Hold, traits: BrokerTraits, { grant, expires }: Rules, highestSeen: bigint) {
+export function isMadeAnew(
+  hold: HeldToken,
+  traits: BrokerTraits,
+  { grant, expires }: Rules,
+  highestSeen: bigint,
+) {
   if (grant !== 'verified' || expires || !countsApart(hold, traits)) return false;
   return (hold.nacked ?? 0) === 0 && highestSeen > 0n;
 }
 
 /** Whether a nack is counted apart from other returns. In a cluster of two versions the node at hand may be the older one. */
-export const countsApart = ({ nacked }: Hold, { version }: BrokerTraits): boolean =>
+export const countsApart = ({ nacked }: HeldToken, { version }: BrokerTraits): boolean =>
   nacked !== undefined || !isBelow43(version);
 
 /** A question that leaves the mark as it is. */
-export const questionOn = (hold: Hold, traits: BrokerTraits): Question =>
+export const questionOn = (hold: HeldToken, traits: BrokerTraits): Question =>
   countsApart(hold, traits) ? 'reject' : 'requeue';
 
 export interface Answer {
   readonly verdict: 'proof' | 'not-counted' | 'other';
   /** After a proof with the counts and the delivery tag of the answer; its fence stays that of the grant. */
-  readonly hold: Hold;
-  readonly saw: readonly Extract<Effect, { do: 'saw' }>[];
+  readonly hold: HeldToken;
+  readonly saw: readonly Extract<Effect, { do: 'fence-seen' }>[];
 }
 
 /**
@@ -50,19 +55,19 @@ export interface Answer {
  * enough: after a dropped link RabbitMQ 4.0.5 granted the next waiter, told the holder nothing, and then gave it the
  * token again.
  */
-export function judge(hold: Hold, delivery: Delivery, asked: Question, { name }: Rules): Answer {
+export function checkProof(hold: HeldToken, delivery: Delivery, asked: Question, { name }: Rules): Answer {
   const { body, returns, nacked, deliveryTag } = delivery;
   const isSame = Buffer.compare(body, hold.body) === 0;
   const message = isSame ? countMessage(hold, returns) : decodeMessage(body, returns, name);
   if (message.kind !== 'token') return { verdict: 'other', hold, saw: [] };
-  const saw = [{ do: 'saw', fence: message.fence }] as const;
+  const saw = [{ do: 'fence-seen', fence: message.fence }] as const;
   const sameToken = message.token.id === hold.id && message.token.base === hold.base;
   if (sameToken && isAnswer(hold, delivery, asked))
     return { verdict: 'proof', hold: { ...hold, returns, nacked, deliveryTag }, saw };
   return { verdict: sameToken && returns === hold.returns ? 'not-counted' : 'other', hold, saw };
 }
 
-function isAnswer(before: Hold, { returns, nacked }: Delivery, asked: Question): boolean {
+function isAnswer(before: HeldToken, { returns, nacked }: Delivery, asked: Question): boolean {
   if (nacked === undefined || asked === 'requeue') {
     return returns === before.returns + 1 && (before.nacked === undefined || nacked === before.nacked + 1);
   }

@@ -1,24 +1,24 @@
-import type { At, Effect, Step, Surroundings } from './types.ts';
+import type { At, Effect, Inputs, Step } from './types.ts';
 
-export type Renewing = At<'renewing'>;
+export type Replacing = At<'replacing'>;
 
 /** How long one answer is awaited: somebody waits for the release, but who heals a lock has nothing to go back to. */
 const ANSWER_MS = { releasing: 1_000, healing: 5_000 };
 const PHASES = { probe: 'trying', purge: 'purging', seed: 'seeding', look: 'looking' } as const;
 
-type Why = Partial<Pick<Renewing, 'rejoins' | 'releases' | 'abandoned' | 'crowded' | 'surfaced'>>;
+type Why = Partial<Pick<Replacing, 'rejoins' | 'releases' | 'abandoned' | 'crowded' | 'surfaced'>>;
 
 /** Puts a new token in the place of what the active consumer has in hand, and must not be granted (any more). */
-export function renew(
-  { turn, line, traits }: Pick<At<'waiting'>, 'turn' | 'line' | 'traits'>,
+export function replaceToken(
+  { epoch, channelId, traits }: Pick<At<'waiting'>, 'epoch' | 'channelId' | 'traits'>,
   deliveryTag: number,
-  around: Surroundings,
+  inputs: Inputs,
   { rejoins = false, releases = false, abandoned = false, crowded = false, surfaced }: Why = {},
 ): Step {
-  const state: Renewing = {
-    at: 'renewing',
-    turn,
-    line,
+  const state: Replacing = {
+    at: 'replacing',
+    epoch,
+    channelId,
     traits,
     deliveryTag,
     phase: 'purging',
@@ -31,19 +31,19 @@ export function renew(
     releases,
     abandoned: abandoned || releases,
   };
-  return ask(state, emptiesQueue(state) ? 'probe' : 'purge', around);
+  return ask(state, emptiesQueue(state) ? 'probe' : 'purge', inputs);
 }
 
-/** Only then Raft's log is truncated on 3.x, see renewing.ts. */
-export const emptiesQueue = ({ releases, traits }: Renewing): boolean => releases && traits.version[0] < 4;
+/** Only then Raft's log is truncated on 3.x, see replacing.ts. */
+export const emptiesQueue = ({ releases, traits }: Replacing): boolean => releases && traits.version[0] < 4;
 
 export function ask(
-  state: Renewing,
+  state: Replacing,
   call: keyof typeof PHASES,
-  { now }: Surroundings,
+  { now }: Inputs,
   before: readonly Effect[] = [],
 ): Step {
-  const turn = state.turn + 1;
+  const epoch = state.epoch + 1;
   const until = now.mono + (state.releases ? ANSWER_MS.releasing : ANSWER_MS.healing);
-  return [{ ...state, turn, phase: PHASES[call], until }, [...before, { do: call, call: turn }]];
+  return [{ ...state, epoch, phase: PHASES[call], until }, [...before, { do: call, call: epoch }]];
 }

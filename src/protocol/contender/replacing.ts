@@ -1,8 +1,8 @@
 import type { QueueDepth } from '../port.ts';
 import { decodeMessage } from '../token.ts';
 import { consume, leave, recreate, rest } from './opening.ts';
-import { ask, emptiesQueue, type Renewing } from './replace-token.ts';
-import type { ContenderEvent, Effect, Rules, Step, Surroundings } from './types.ts';
+import { ask, emptiesQueue, type Replacing } from './replace-token.ts';
+import type { ContenderEvent, Effect, Inputs, Rules, Step } from './types.ts';
 import { isLive, surfacedSeed, TRY_GRACE_MS, waiting } from './waiting.ts';
 
 type Event<T extends ContenderEvent['type']> = Extract<ContenderEvent, { type: T }>;
@@ -24,35 +24,35 @@ const MOST_ROUNDS = 5;
  * A release on 3.x has to leave the queue empty for a moment, because only that truncates its Raft log (measured on
  * 3.10.8): it acks after the purge, and then looks and seeds. A probe shows before that it may publish.
  */
-export function renewing(state: Renewing, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
-  if ('line' in event && event.line !== state.line) return [state, []];
-  if ('call' in event && (event.call !== state.turn || !isAnswer(event, state))) return [state, []];
+export function replacing(state: Replacing, event: ContenderEvent, inputs: Inputs, rules: Rules): Step {
+  if ('channelId' in event && event.channelId !== state.channelId) return [state, []];
+  if ('call' in event && (event.call !== state.epoch || !isAnswer(event, state))) return [state, []];
   const owes = state.owedUntil !== undefined;
   switch (event.type) {
     case 'probed':
-      return ask(state, 'purge', around);
+      return ask(state, 'purge', inputs);
     case 'purged':
-      return emptiesQueue(state) ? ackAnd(state, 'look', around) : ask(state, 'seed', around);
+      return emptiesQueue(state) ? ackAnd(state, 'look', inputs) : ask(state, 'seed', inputs);
     case 'seeded':
-      if (owes) return awaitToken(state, around);
-      return state.crowded ? ackAnd(state, 'await', around) : ask(state, 'look', around);
+      if (owes) return awaitToken(state, inputs);
+      return state.crowded ? ackAnd(state, 'await', inputs) : ask(state, 'look', inputs);
     case 'looked':
-      return owes ? lookedForToken(state, event.depth, around) : lookedForStrays(state, event.depth, around);
+      return owes ? lookedForToken(state, event.depth, inputs) : lookedForForeign(state, event.depth, inputs);
     case 'call-failed':
-      return failed(state, event, around);
+      return failed(state, event, inputs);
     case 'wake':
-      return around.now.mono < state.until ? [state, []] : late(state, around);
+      return inputs.now.mono < state.until ? [state, []] : late(state, inputs);
     case 'delivered':
-      return owes ? arrive(state, event, around, rules) : takenBack(state, event, around, rules);
+      return owes ? arrive(state, event, inputs, rules) : takenBack(state, event, inputs, rules);
     case 'cancelled': {
-      const [next, effects] = recreate({ turn: state.turn }, around);
-      return endHere(state, [next, [{ do: 'know', known: false }, ...effects]]);
+      const [next, effects] = recreate({ epoch: state.epoch }, inputs);
+      return endHere(state, [next, [{ do: 'set-queue-known', known: false }, ...effects]]);
     }
     case 'closed': {
-      const left: Renewing = { ...state, line: undefined };
+      const left: Replacing = { ...state, channelId: undefined };
       if (owes && state.phase !== 'arriving') return [left, []];
       const isOver = event.scope === 'connection' || event.error === undefined;
-      return endHere(left, isOver ? consume(state) : retryOrFail(left, event.error, around));
+      return endHere(left, isOver ? consume(state) : retryOrFail(left, event.error, inputs));
     }
     case 'give-up':
       if (state.abandoned) return [state, []];
@@ -76,121 +76,121 @@ const ANSWERS = {
   declared: undefined,
 } as const;
 
-const isAnswer = ({ type }: Extract<ContenderEvent, { call: number }>, { phase }: Renewing): boolean =>
+const isAnswer = ({ type }: Extract<ContenderEvent, { call: number }>, { phase }: Replacing): boolean =>
   type === 'call-failed' ? phase !== 'arriving' : ANSWERS[type] === phase;
 
 /** From here on a token is owed. */
-function ackAnd(state: Renewing, next: 'look' | 'await', around: Surroundings): Step {
-  const { line, deliveryTag } = state;
-  const ack: Effect[] = line === undefined ? [] : [{ do: 'ack', line, deliveryTag }];
-  const owing: Renewing = { ...state, owedUntil: around.now.mono + OWED_MS };
-  if (next === 'look') return ask(owing, 'look', around, ack);
-  const [awaiting, effects] = awaitToken(owing, around);
+function ackAnd(state: Replacing, next: 'look' | 'await', inputs: Inputs): Step {
+  const { channelId, deliveryTag } = state;
+  const ack: Effect[] = channelId === undefined ? [] : [{ do: 'ack', channelId, deliveryTag }];
+  const owing: Replacing = { ...state, owedUntil: inputs.now.mono + OWED_MS };
+  if (next === 'look') return ask(owing, 'look', inputs, ack);
+  const [awaiting, effects] = awaitToken(owing, inputs);
   return [awaiting, [...ack, ...effects]];
 }
 
-function awaitToken(state: Renewing, { now }: Surroundings): Step {
-  if (state.line === undefined) return endHere(state, consume(state));
+function awaitToken(state: Replacing, { now }: Inputs): Step {
+  if (state.channelId === undefined) return endHere(state, consume(state));
   return [{ ...state, phase: 'arriving', until: now.mono + ARRIVAL_MS }, []];
 }
 
 /** One message is the new token. None: somebody else has purged it. More: one may be ahead of it. */
-function lookedForStrays(state: Renewing, depth: QueueDepth | 'absent', around: Surroundings): Step {
+function lookedForForeign(state: Replacing, depth: QueueDepth | 'absent', inputs: Inputs): Step {
   if (depth === 'absent') return [state, []]; // the consumer is told by its cancel
-  return depth.ready === 1 ? ackAnd(state, 'await', around) : beginAgain(state, around);
+  return depth.ready === 1 ? ackAnd(state, 'await', inputs) : beginAgain(state, inputs);
 }
 
-function beginAgain(state: Renewing, around: Surroundings): Step {
+function beginAgain(state: Replacing, inputs: Inputs): Step {
   const rounds = state.rounds + 1;
-  if (rounds > MOST_ROUNDS) return endHere(state, rest(state, around));
-  return ask({ ...state, rounds }, 'purge', around);
+  if (rounds > MOST_ROUNDS) return endHere(state, rest(state, inputs));
+  return ask({ ...state, rounds }, 'purge', inputs);
 }
 
 /** Nothing: nobody has seeded yet, or the new token was purged. What has been ready for so long does not come here. */
-function lookedForToken(state: Renewing, depth: QueueDepth | 'absent', around: Surroundings): Step {
+function lookedForToken(state: Replacing, depth: QueueDepth | 'absent', inputs: Inputs): Step {
   if (depth === 'absent') return endHere(state, consume(state));
-  if (depth.ready === 0) return seedAgain(state, around);
-  return state.rounds === 0 ? awaitToken(state, around) : endHere(state, consume(state));
+  if (depth.ready === 0) return seedAgain(state, inputs);
+  return state.rounds === 0 ? awaitToken(state, inputs) : endHere(state, consume(state));
 }
 
 /** A second token is inert, a missing one is not. */
-function seedAgain(state: Renewing, around: Surroundings): Step {
-  const isOver = state.owedUntil === undefined || around.now.mono >= state.owedUntil;
-  return isOver ? endHere(state, rest(state, around)) : ask(state, 'seed', around);
+function seedAgain(state: Replacing, inputs: Inputs): Step {
+  const isOver = state.owedUntil === undefined || inputs.now.mono >= state.owedUntil;
+  return isOver ? endHere(state, rest(state, inputs)) : ask(state, 'seed', inputs);
 }
 
-function failed(state: Renewing, { error }: Event<'call-failed'>, around: Surroundings): Step {
+function failed(state: Replacing, { error }: Event<'call-failed'>, inputs: Inputs): Step {
   if (state.owedUntil === undefined || error.code === 'closed')
-    return endHere(state, retryOrFail(state, error, around));
-  if (state.phase === 'looking') return seedAgain(state, around);
-  return [{ ...state, until: around.now.mono + SEED_AGAIN_MS }, []];
+    return endHere(state, retryOrFail(state, error, inputs));
+  if (state.phase === 'looking') return seedAgain(state, inputs);
+  return [{ ...state, until: inputs.now.mono + SEED_AGAIN_MS }, []];
 }
 
-function late(state: Renewing, around: Surroundings): Step {
-  if (state.owedUntil === undefined) return endHere(state, rest(state, around));
-  if (state.phase !== 'arriving') return seedAgain(state, around);
-  return ask({ ...state, rounds: state.rounds + 1 }, 'look', around);
+function late(state: Replacing, inputs: Inputs): Step {
+  if (state.owedUntil === undefined) return endHere(state, rest(state, inputs));
+  if (state.phase !== 'arriving') return seedAgain(state, inputs);
+  return ask({ ...state, rounds: state.rounds + 1 }, 'look', inputs);
 }
 
 /** Something comes in the place of what was in hand: the broker had taken that back. */
-function takenBack(state: Renewing, event: Event<'delivered'>, around: Surroundings, rules: Rules): Step {
+function takenBack(state: Replacing, event: Event<'delivered'>, inputs: Inputs, rules: Rules): Step {
   const { body, returns, deliveryTag } = event.delivery;
   const message = decodeMessage(body, returns, rules.name);
   const isToken = message.kind === 'token';
-  const saw: Effect[] = isToken ? [{ do: 'saw', fence: message.fence }] : [];
+  const saw: Effect[] = isToken ? [{ do: 'fence-seen', fence: message.fence }] : [];
   const isSame = isToken && message.token.id === state.surfaced;
-  const surfaced = isSame ? state.surfaced : isToken ? surfacedSeed(message, around) : undefined;
+  const surfaced = isSame ? state.surfaced : isToken ? surfacedSeed(message, inputs) : undefined;
   if (surfaced === undefined) return after(saw, endHere({ ...state, surfaced }, consume(state)));
-  return after(saw, ask({ ...state, deliveryTag, surfaced, crowded: false }, 'purge', around));
+  return after(saw, ask({ ...state, deliveryTag, surfaced, crowded: false }, 'purge', inputs));
 }
 
 /** The new token, one that somebody else has seeded, or one more thing that must not be granted. */
-function arrive(state: Renewing, event: Event<'delivered'>, around: Surroundings, rules: Rules): Step {
+function arrive(state: Replacing, event: Event<'delivered'>, inputs: Inputs, rules: Rules): Step {
   const { body, returns, deliveryTag } = event.delivery;
   const message = decodeMessage(body, returns, rules.name);
-  const saw: Effect[] = message.kind === 'token' ? [{ do: 'saw', fence: message.fence }] : [];
-  if (message.kind !== 'newer' && !(message.kind === 'token' && isLive(message, around)))
-    return [state, [...saw, { do: 'ack', line: event.line, deliveryTag }]];
+  const saw: Effect[] = message.kind === 'token' ? [{ do: 'fence-seen', fence: message.fence }] : [];
+  if (message.kind !== 'newer' && !(message.kind === 'token' && isLive(message, inputs)))
+    return [state, [...saw, { do: 'ack', channelId: event.channelId, deliveryTag }]];
   if (state.abandoned || state.rejoins) {
     const [next, effects] = endHere(state, consume(state));
     return [next, [...saw, ...effects]];
   }
-  const { turn, traits } = state;
-  const until = rules.mode === 'try' ? around.now.mono + TRY_GRACE_MS : undefined;
+  const { epoch, traits } = state;
+  const until = rules.mode === 'try' ? inputs.now.mono + TRY_GRACE_MS : undefined;
   return waiting(
     {
       at: 'waiting',
-      turn,
-      line: event.line,
+      epoch,
+      channelId: event.channelId,
       traits,
       until,
-      stray: undefined,
+      foreign: undefined,
       graceUntil: undefined,
-      strays: 0,
+      foreignCount: 0,
       abandoned: false,
     },
     event,
-    around,
+    inputs,
     rules,
   );
 }
 
 /** The place in line ends; who has a caller goes on as given. */
-function endHere(state: Renewing, [next, effects]: Step): Step {
+function endHere(state: Replacing, [next, effects]: Step): Step {
   if (state.abandoned) return after(dropped(state), leave(state, { why: 'gave-up' }, true));
-  if (state.line === undefined) return [next, effects];
-  return [next, [...dropped(state), { do: 'close', line: state.line }, ...effects]];
+  if (state.channelId === undefined) return [next, effects];
+  return [next, [...dropped(state), { do: 'close', channelId: state.channelId }, ...effects]];
 }
 
 /** A seed that is given back has come back once, and looks live from then on. Without it the lock heals. */
-function dropped({ line, deliveryTag, surfaced, owedUntil }: Renewing): readonly Effect[] {
-  const isInHand = surfaced !== undefined && owedUntil === undefined && line !== undefined;
-  return isInHand ? [{ do: 'ack', line, deliveryTag }] : [];
+function dropped({ channelId, deliveryTag, surfaced, owedUntil }: Replacing): readonly Effect[] {
+  const isInHand = surfaced !== undefined && owedUntil === undefined && channelId !== undefined;
+  return isInHand ? [{ do: 'ack', channelId, deliveryTag }] : [];
 }
 
 const after = (effects: readonly Effect[], [next, more]: Step): Step => [next, [...effects, ...more]];
 
-function retryOrFail({ turn }: Renewing, error: Event<'call-failed'>['error'], around: Surroundings): Step {
-  if (error.retryable) return rest({ turn }, around);
-  return leave({ turn, line: undefined }, { why: 'failed', error });
+function retryOrFail({ epoch }: Replacing, error: Event<'call-failed'>['error'], inputs: Inputs): Step {
+  if (error.retryable) return rest({ epoch }, inputs);
+  return leave({ epoch, channelId: undefined }, { why: 'failed', error });
 }

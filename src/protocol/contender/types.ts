@@ -27,7 +27,7 @@ export interface Rules {
 }
 
 /** What the world looks like at an event. */
-export interface Surroundings extends Recreation {
+export interface Inputs extends Recreation {
   readonly now: Instant;
   /** Highest fence this process has seen for the name, whoever it was delivered to. 0 if none. */
   readonly highestSeen: bigint;
@@ -43,10 +43,10 @@ export interface Surroundings extends Recreation {
 }
 
 /** The token as this contender has it: `returns` is the count of its last delivery, `fence` that of the grant. */
-export interface Hold {
+export interface HeldToken {
   readonly id: string;
   readonly base: bigint;
-  readonly stride: number;
+  readonly fencesPerReturn: number;
   /** Its bytes, so that a token that comes back as it went need not be read again. */
   readonly body: Uint8Array;
   readonly returns: number;
@@ -62,7 +62,7 @@ export type Refusal =
   | { readonly why: 'failed'; readonly error: BatonError };
 
 /** A probe or stray that only an active consumer without a live token receives; looked into before anything is done. */
-export interface StrayInHand {
+export interface ForeignInHand {
   readonly deliveryTag: number;
   /** The look under way, or undefined while waiting for `lookAt`. */
   readonly call: number | undefined;
@@ -70,9 +70,9 @@ export interface StrayInHand {
 }
 
 /**
- * One contender: one `acquire` call and the lease that it may end in. A `line` is one channel; a channel is never
- * used twice, so every new place in the queue is a new line, and events of older lines are void. A `call` is one
- * request on the service connection. Both are drawn from `turn`.
+ * One contender: one `acquire` call and the lease that it may end in. A `channelId` is one channel; a channel is never
+ * used twice, so every new place in the queue has a new one, and events of older ones are void. A `call` is one
+ * request on the service connection. Both are drawn from `epoch`.
  *
  *                 +--------- place void: fresh channel ---------+
  *                 v                                             |
@@ -80,26 +80,26 @@ export interface StrayInHand {
  *                 |        ^ |   \  \      ^  |      |
  *                 |        | |    \  delaying |      v (proof)
  *                 |        v |     \          |     held <--> verifying
- *                 |  renewing|      +---------|----> ^          |  |
+ *                 | replacing|      +---------|----> ^          |  |
  *                 v          v                v      |          |  v
- *              closing <--- parting <---------+------+----------+ lost (terminal)
+ *              closing <--- releasing <-------+------+----------+ lost (terminal)
  *                 |
  *                 v
  *             released (terminal), once the broker has answered
  *
  * `held` and `verifying` are the states in which the lock is held; the difference is an unanswered question. `delaying`
  * has the token of a holder that went without releasing it, or one that was made anew, until nobody can believe any
- * more; `parting` awaits the answer to its last question, to say that it has released (delaying.ts). `renewing` is the
- * active consumer that puts a new token in the place of what it has in hand (renewing.ts).
+ * more; `releasing` awaits the answer to its last question, to say that it has released (delaying.ts). `replacing` is the
+ * active consumer that puts a new token in the place of what it has in hand (replacing.ts).
  */
 export type ContenderState =
-  | { readonly at: 'idle'; readonly turn: 0 }
+  | { readonly at: 'idle'; readonly epoch: 0 }
   | {
       readonly at: 'opening';
-      readonly turn: number;
+      readonly epoch: number;
       readonly phase: 'looking' | 'declaring' | 'seeding' | 'consuming' | 'resting';
       /** The channel that is being opened. */
-      readonly line: number | undefined;
+      readonly channelId: number | undefined;
       /** When resting: until when, and what to do then. */
       readonly until: number | undefined;
       readonly next: 'find' | 'look' | 'declare' | undefined;
@@ -117,26 +117,26 @@ export type ContenderState =
     }
   | {
       readonly at: 'waiting';
-      readonly turn: number;
-      readonly line: number;
+      readonly epoch: number;
+      readonly channelId: number;
       readonly traits: BrokerTraits;
       /** When to give up: a `try` after its barrier, and whoever has no caller any more and no stray in hand. */
       readonly until: number | undefined;
-      readonly stray: StrayInHand | undefined;
+      readonly foreign: ForeignInHand | undefined;
       /**
        * When to start over if nothing is ready then either, set by the first look that found nothing ready behind a
        * stray. It outlives that stray: the probes of a large fleet would otherwise begin the grace anew again and again, and nothing would heal.
        */
       readonly graceUntil: number | undefined;
       /** How many foreign messages and probes this place in line has been handed. */
-      readonly strays: number;
+      readonly foreignCount: number;
       readonly abandoned: boolean;
     }
   | {
-      readonly at: 'renewing';
-      readonly turn: number;
+      readonly at: 'replacing';
+      readonly epoch: number;
       /** Undefined when the channel has gone while a token was owed. */
-      readonly line: number | undefined;
+      readonly channelId: number | undefined;
       readonly traits: BrokerTraits;
       /** What is in hand, until it is acked. */
       readonly deliveryTag: number;
@@ -160,10 +160,10 @@ export type ContenderState =
     }
   | {
       readonly at: 'granting';
-      readonly turn: number;
-      readonly line: number;
+      readonly epoch: number;
+      readonly channelId: number;
       readonly traits: BrokerTraits;
-      readonly hold: Hold;
+      readonly hold: HeldToken;
       readonly asked: Question;
       readonly sentAt: Instant;
       /** The token was made anew, and the holder of the one before may still believe: the delay follows the proof. */
@@ -171,21 +171,21 @@ export type ContenderState =
     }
   | {
       readonly at: 'delaying';
-      readonly turn: number;
-      readonly line: number;
+      readonly epoch: number;
+      readonly channelId: number;
       readonly traits: BrokerTraits;
-      readonly hold: Hold;
+      readonly hold: HeldToken;
       /** On the monotonic clock. */
       readonly until: number;
       /** The caller has been told to go; the delay goes on, so that the next one need not begin it anew. */
       readonly abandoned: boolean;
     }
   | {
-      readonly at: 'parting';
-      readonly turn: number;
-      readonly line: number;
+      readonly at: 'releasing';
+      readonly epoch: number;
+      readonly channelId: number;
       readonly traits: BrokerTraits;
-      readonly hold: Hold;
+      readonly hold: HeldToken;
       readonly asked: Question;
       readonly until: number;
     }
@@ -193,18 +193,18 @@ export type ContenderState =
   | VerifyingState
   | {
       readonly at: 'closing';
-      readonly turn: number;
-      readonly line: number;
+      readonly epoch: number;
+      readonly channelId: number;
     }
-  | { readonly at: 'released'; readonly turn: number }
-  | { readonly at: 'lost'; readonly turn: number; readonly reason: LostReason };
+  | { readonly at: 'released'; readonly epoch: number }
+  | { readonly at: 'lost'; readonly epoch: number; readonly reason: LostReason };
 
 export interface HeldState {
   readonly at: 'held';
-  readonly turn: number;
-  readonly line: number;
+  readonly epoch: number;
+  readonly channelId: number;
   readonly traits: BrokerTraits;
-  readonly hold: Hold;
+  readonly hold: HeldToken;
   /** When the last answered verification was sent: the lease runs from there, not from the answer. */
   readonly provenAt: Instant;
   readonly verifyAt: number;
@@ -212,10 +212,10 @@ export interface HeldState {
 
 export interface VerifyingState {
   readonly at: 'verifying';
-  readonly turn: number;
-  readonly line: number;
+  readonly epoch: number;
+  readonly channelId: number;
   readonly traits: BrokerTraits;
-  readonly hold: Hold;
+  readonly hold: HeldToken;
   readonly provenAt: Instant;
   readonly sentAt: Instant;
   /** Ask once more when this answer is there: somebody called verify() after the question had been sent. */
@@ -231,13 +231,13 @@ export type ContenderEvent =
   | { readonly type: 'seeded'; readonly call: number }
   | { readonly type: 'probed' | 'purged'; readonly call: number }
   | { readonly type: 'call-failed'; readonly call: number; readonly error: BatonError }
-  | { readonly type: 'consuming'; readonly line: number; readonly traits: BrokerTraits }
-  | { readonly type: 'delivered'; readonly line: number; readonly delivery: Delivery }
-  | { readonly type: 'barrier'; readonly line: number }
-  | { readonly type: 'cancelled'; readonly line: number }
+  | { readonly type: 'consuming'; readonly channelId: number; readonly traits: BrokerTraits }
+  | { readonly type: 'delivered'; readonly channelId: number; readonly delivery: Delivery }
+  | { readonly type: 'barrier'; readonly channelId: number }
+  | { readonly type: 'cancelled'; readonly channelId: number }
   | {
       readonly type: 'closed';
-      readonly line: number;
+      readonly channelId: number;
       readonly scope: ClosedScope;
       readonly error?: BatonError | undefined;
       readonly absent?: boolean | undefined;
@@ -257,18 +257,18 @@ export type Effect =
   /** Requests off the contender's channel; answered by looked, declared, seeded, probed, purged or call-failed. */
   | { readonly do: 'look' | 'declare' | 'seed' | 'probe' | 'purge'; readonly call: number }
   /** Opens a fresh channel and consumes. */
-  | { readonly do: 'consume' | 'barrier' | 'close'; readonly line: number }
-  | { readonly do: 'requeue' | 'reject' | 'ack'; readonly line: number; readonly deliveryTag: number }
+  | { readonly do: 'consume' | 'barrier' | 'close'; readonly channelId: number }
+  | { readonly do: 'requeue' | 'reject' | 'ack'; readonly channelId: number; readonly deliveryTag: number }
   /** A token was seen with this fence: nothing at or below it is granted in this process again. */
-  | { readonly do: 'saw'; readonly fence: bigint }
+  | { readonly do: 'fence-seen'; readonly fence: bigint }
   /** Whether the queue may be consumed without a look next time. */
-  | { readonly do: 'know'; readonly known: boolean }
+  | { readonly do: 'set-queue-known'; readonly known: boolean }
   /** `handed` is what the register of a lock with state held. */
   | { readonly do: 'grant'; readonly fence: bigint; readonly handed?: Handed | undefined }
   | { readonly do: 'refuse'; readonly refusal: Refusal }
   /** A verification that was sent at `sentAt` has been answered with proof. */
-  | { readonly do: 'prove'; readonly sentAt: Instant }
-  | { readonly do: 'lose'; readonly reason: LostReason; readonly cause?: BatonError | undefined }
+  | { readonly do: 'proven'; readonly sentAt: Instant }
+  | { readonly do: 'lost'; readonly reason: LostReason; readonly cause?: BatonError | undefined }
   /** Closed and done; nothing of it is left at the broker. */
   | { readonly do: 'end' };
 

@@ -4,8 +4,8 @@ import { decodeMessage, type Message } from '../token.ts';
 import { delay } from './delaying.ts';
 import { consume, leave, recreate, rest } from './opening.ts';
 import { grantsVerified, hasMark, isMadeAnew, questionOn } from './proof.ts';
-import { renew } from './replace-token.ts';
-import type { At, ContenderEvent, Hold, Rules, Step, StrayInHand, Surroundings } from './types.ts';
+import { replaceToken } from './replace-token.ts';
+import type { At, ContenderEvent, ForeignInHand, HeldToken, Inputs, Rules, Step } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
 const STALE_SEED_MS = 60_000;
@@ -16,7 +16,7 @@ const GRACE_MS = 2_000;
  * whatever is ready: with a live token none of them would have been delivered, and who publishes faster than they are
  * looked into would keep it from healing.
  */
-const STRAYS_AT_MOST = 20;
+const FOREIGN_AT_MOST = 20;
 /** When to ask again after a look that failed. */
 const LOOK_AGAIN_MS = 500;
 /** In a cluster the node at hand may deliver a moment after the leader has answered the barrier. */
@@ -30,37 +30,44 @@ const FIRST_QUESTION_MS = 1;
 type Waiting = At<'waiting'>;
 export type TokenMessage = Extract<Message, { kind: 'token' }>;
 
-export function waiting(state: Waiting, event: ContenderEvent, around: Surroundings, rules: Rules): Step {
+export function waiting(state: Waiting, event: ContenderEvent, inputs: Inputs, rules: Rules): Step {
   switch (event.type) {
     case 'delivered':
-      return event.line === state.line ? receive(state, event.delivery, around, rules) : [state, []];
+      return event.channelId === state.channelId
+        ? receive(state, event.delivery, inputs, rules)
+        : [state, []];
     case 'barrier':
-      if (event.line !== state.line || rules.mode !== 'try') return [state, []];
-      return [{ ...state, until: around.now.mono + TRY_GRACE_MS }, []];
+      if (event.channelId !== state.channelId || rules.mode !== 'try') return [state, []];
+      return [{ ...state, until: inputs.now.mono + TRY_GRACE_MS }, []];
     case 'looked':
-      return state.stray?.call === event.call ? lookedBehindStray(state, event.depth, around) : [state, []];
+      return state.foreign?.call === event.call
+        ? lookedBehindForeign(state, event.depth, inputs)
+        : [state, []];
     case 'call-failed':
-      if (state.stray?.call !== event.call) return [state, []];
+      if (state.foreign?.call !== event.call) return [state, []];
       if (!event.error.retryable) return leave(state, { why: 'failed', error: event.error }, state.abandoned);
-      return [{ ...state, stray: lookLater(state.stray, around.now.mono + LOOK_AGAIN_MS) }, []];
+      return [{ ...state, foreign: lookLater(state.foreign, inputs.now.mono + LOOK_AGAIN_MS) }, []];
     case 'cancelled': {
-      if (event.line !== state.line) return [state, []];
+      if (event.channelId !== state.channelId) return [state, []];
       if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
-      const [next, effects] = recreate({ turn: state.turn }, around);
-      return [next, [{ do: 'know', known: false }, { do: 'close', line: state.line }, ...effects]];
+      const [next, effects] = recreate({ epoch: state.epoch }, inputs);
+      return [
+        next,
+        [{ do: 'set-queue-known', known: false }, { do: 'close', channelId: state.channelId }, ...effects],
+      ];
     }
     case 'closed':
-      if (event.line !== state.line) return [state, []];
-      if (state.abandoned) return [{ at: 'released', turn: state.turn }, [{ do: 'end' }]];
+      if (event.channelId !== state.channelId) return [state, []];
+      if (state.abandoned) return [{ at: 'released', epoch: state.epoch }, [{ do: 'end' }]];
       if (event.scope === 'connection' || event.error === undefined) return consume(state);
-      if (event.error.retryable) return rest({ turn: state.turn }, around);
-      return leave({ turn: state.turn, line: undefined }, { why: 'failed', error: event.error });
+      if (event.error.retryable) return rest({ epoch: state.epoch }, inputs);
+      return leave({ epoch: state.epoch, channelId: undefined }, { why: 'failed', error: event.error });
     case 'wake':
-      return wake(state, around);
+      return wake(state, inputs);
     case 'give-up':
       if (state.abandoned) return [state, []];
       // A stray in hand is seen to its end: callers that wait less than the grace would never heal a lock.
-      if (state.stray !== undefined)
+      if (state.foreign !== undefined)
         return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];
       return leave(state, { why: 'gave-up' });
     case 'shutdown':
@@ -70,49 +77,56 @@ export function waiting(state: Waiting, event: ContenderEvent, around: Surroundi
   }
 }
 
-function wake(state: Waiting, { now }: Surroundings): Step {
-  const { stray } = state;
+function wake(state: Waiting, { now }: Inputs): Step {
+  const { foreign } = state;
   if (state.until !== undefined && now.mono >= state.until && !state.abandoned) {
-    if (stray === undefined) return leave(state, { why: 'unavailable' });
+    if (foreign === undefined) return leave(state, { why: 'unavailable' });
     return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'unavailable' } }]];
   }
-  if (stray !== undefined) return isOver(stray.lookAt, now) ? look(state, stray.deliveryTag) : [state, []];
+  if (foreign !== undefined)
+    return isOver(foreign.lookAt, now) ? look(state, foreign.deliveryTag) : [state, []];
   return state.abandoned && isOver(state.until, now) ? leave(state, { why: 'gave-up' }, true) : [state, []];
 }
 
-function receive(state: Waiting, delivery: Delivery, around: Surroundings, rules: Rules): Step {
+function receive(state: Waiting, delivery: Delivery, inputs: Inputs, rules: Rules): Step {
   const message = decodeMessage(delivery.body, delivery.returns, rules.name);
   switch (message.kind) {
     case 'token': {
       // Before anything else: a seed that is given back has come back once, and looks live from then on.
-      const live = isLive(message, around);
-      if (live && !state.abandoned) return grant(state, message, delivery, around, rules);
+      const live = isLive(message, inputs);
+      if (live && !state.abandoned) return grant(state, message, delivery, inputs, rules);
       const { abandoned } = state;
       const [next, effects] = live
         ? leave(state, { why: 'gave-up' }, true)
-        : renew(state, delivery.deliveryTag, around, { abandoned, surfaced: surfacedSeed(message, around) });
-      return [next, [{ do: 'saw', fence: message.fence }, ...effects]];
+        : replaceToken(state, delivery.deliveryTag, inputs, {
+            abandoned,
+            surfaced: surfacedSeed(message, inputs),
+          });
+      return [next, [{ do: 'fence-seen', fence: message.fence }, ...effects]];
     }
     case 'newer':
       return leave(state, { why: 'failed', error: newerToken(rules.name, message.version) }, state.abandoned);
     case 'probe':
-    case 'stray':
+    case 'foreign':
       // Only the active consumer of a queue without a live token at its head is ever handed one of these.
-      if (state.strays >= STRAYS_AT_MOST)
-        return renew(state, delivery.deliveryTag, around, { abandoned: state.abandoned, crowded: true });
+      if (state.foreignCount >= FOREIGN_AT_MOST)
+        return replaceToken(state, delivery.deliveryTag, inputs, {
+          abandoned: state.abandoned,
+          crowded: true,
+        });
       return look(
-        forgetOldGrace({ ...state, strays: state.strays + 1 }, around.now.mono),
+        forgetOldGrace({ ...state, foreignCount: state.foreignCount + 1 }, inputs.now.mono),
         delivery.deliveryTag,
       );
   }
 }
 
-export function isLive(message: TokenMessage, around: Surroundings): boolean {
-  return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;
+export function isLive(message: TokenMessage, inputs: Inputs): boolean {
+  return surfacedSeed(message, inputs) === undefined && message.fence > inputs.highestSeen;
 }
 
 /** The id of a token that nobody ever had, and that is too old to be the live one. */
-export function surfacedSeed({ token, returns }: TokenMessage, { now }: Surroundings): string | undefined {
+export function surfacedSeed({ token, returns }: TokenMessage, { now }: Inputs): string | undefined {
   return returns === 0 && now.wall - token.at > STALE_SEED_MS ? token.id : undefined;
 }
 
@@ -120,42 +134,48 @@ function grant(
   state: Waiting,
   message: TokenMessage,
   { body: received, deliveryTag, nacked }: Delivery,
-  around: Surroundings,
+  inputs: Inputs,
   rules: Rules,
 ): Step {
   const { token, returns, fence } = message;
-  const { turn, line, traits } = state;
-  const { now, highestSeen } = around;
-  const { id, base, stride } = token;
+  const { epoch, channelId, traits } = state;
+  const { now, highestSeen } = inputs;
+  const { id, base, fencesPerReturn } = token;
   const body = new Uint8Array(received); // a copy: what was received may be part of all that was read from a socket
-  const hold: Hold = { id, base, stride, body, returns, nacked, deliveryTag, fence };
+  const hold: HeldToken = { id, base, fencesPerReturn, body, returns, nacked, deliveryTag, fence };
   const known = [
-    { do: 'saw', fence },
-    { do: 'know', known: true },
+    { do: 'fence-seen', fence },
+    { do: 'set-queue-known', known: true },
   ] as const;
   if (hasMark(hold, rules)) {
-    const [next, effects] = delay(state, hold, around, rules);
+    const [next, effects] = delay(state, hold, inputs, rules);
     return [next, [...known, ...effects]];
   }
-  if (grantsVerified(rules.grant, traits) || !around.ranLately) {
+  if (grantsVerified(rules.grant, traits) || !inputs.ranLately) {
     const asked = rules.grant === 'verified' ? 'requeue' : questionOn(hold, traits);
-    const question = { do: asked, line, deliveryTag } as const;
+    const question = { do: asked, channelId, deliveryTag } as const;
     const isAnew = isMadeAnew(hold, traits, rules, highestSeen);
-    return [{ at: 'granting', turn, line, traits, hold, asked, sentAt: now, isAnew }, [...known, question]];
+    return [
+      { at: 'granting', epoch, channelId, traits, hold, asked, sentAt: now, isAnew },
+      [...known, question],
+    ];
   }
   return [
-    { at: 'held', turn, line, traits, hold, provenAt: now, verifyAt: now.mono + FIRST_QUESTION_MS },
+    { at: 'held', epoch, channelId, traits, hold, provenAt: now, verifyAt: now.mono + FIRST_QUESTION_MS },
     [...known, { do: 'grant', fence }],
   ];
 }
 
 function look(state: Waiting, deliveryTag: number): Step {
-  const call = state.turn + 1;
-  return [{ ...state, turn: call, stray: { deliveryTag, call, lookAt: undefined } }, [{ do: 'look', call }]];
+  const call = state.epoch + 1;
+  return [
+    { ...state, epoch: call, foreign: { deliveryTag, call, lookAt: undefined } },
+    [{ do: 'look', call }],
+  ];
 }
 
-function lookLater(stray: StrayInHand, lookAt: number): StrayInHand {
-  return { ...stray, call: undefined, lookAt };
+function lookLater(foreign: ForeignInHand, lookAt: number): ForeignInHand {
+  return { ...foreign, call: undefined, lookAt };
 }
 
 /** A grace that ran out long ago was about other strays: two looks of these days are wanted before starting over. */
@@ -164,24 +184,25 @@ function forgetOldGrace(state: Waiting, nowMono: number): Waiting {
   return isOld ? { ...state, graceUntil: undefined } : state;
 }
 
-function lookedBehindStray(state: Waiting, depth: QueueDepth | 'absent', around: Surroundings): Step {
-  const { now } = around;
-  const { stray, line, graceUntil } = state;
-  if (stray === undefined) return [state, []];
+function lookedBehindForeign(state: Waiting, depth: QueueDepth | 'absent', inputs: Inputs): Step {
+  const { now } = inputs;
+  const { foreign, channelId, graceUntil } = state;
+  if (foreign === undefined) return [state, []];
   // Nobody waits for ever for what should come now: without a caller the contender leaves after the grace.
   const until = state.abandoned ? now.mono + GRACE_MS : state.until;
-  if (depth === 'absent') return [{ ...state, stray: undefined, until }, []]; // the cancellation is on its way
+  if (depth === 'absent') return [{ ...state, foreign: undefined, until }, []]; // the cancellation is on its way
   if (depth.ready > 0) {
-    const ack = { do: 'ack', line, deliveryTag: stray.deliveryTag } as const;
+    const ack = { do: 'ack', channelId, deliveryTag: foreign.deliveryTag } as const;
     // Also when the caller has gone: what is ready may be one more probe, and somebody has to see it to its end.
-    return [{ ...state, stray: undefined, until }, [ack]];
+    return [{ ...state, foreign: undefined, until }, [ack]];
   }
-  if (isOver(graceUntil, now)) return renew(state, stray.deliveryTag, around, { abandoned: state.abandoned });
+  if (isOver(graceUntil, now))
+    return replaceToken(state, foreign.deliveryTag, inputs, { abandoned: state.abandoned });
   const lookAt = graceUntil ?? now.mono + GRACE_MS;
-  return [{ ...state, stray: lookLater(stray, lookAt), graceUntil: lookAt }, []];
+  return [{ ...state, foreign: lookLater(foreign, lookAt), graceUntil: lookAt }, []];
 }
 
-function isOver(until: number | undefined, { mono }: Surroundings['now']): boolean {
+function isOver(until: number | undefined, { mono }: Inputs['now']): boolean {
   return until !== undefined && mono >= until;
 }
 

@@ -32,7 +32,7 @@ export interface Origin {
 export type RegisterMessage =
   | { readonly kind: 'entry'; readonly entry: Entry }
   | { readonly kind: 'newer'; readonly version: number }
-  | { readonly kind: 'stray'; readonly why: string };
+  | { readonly kind: 'foreign'; readonly why: string };
 
 const VERSION = 1;
 
@@ -63,11 +63,11 @@ export function encodeEntry({ id, fence, seq, state }: Entry, { name, by, at }: 
 export function decodeEntry(body: Uint8Array, name: string): RegisterMessage {
   const json = decodeJson(body);
   const head = envelope.safeParse(json);
-  if (!head.success) return { kind: 'stray', why: 'not a message of this protocol' };
+  if (!head.success) return { kind: 'foreign', why: 'not a message of this protocol' };
   if (head.data.v > VERSION) return { kind: 'newer', version: head.data.v };
   const shape = entryShape.safeParse(json);
-  if (!shape.success) return { kind: 'stray', why: 'malformed state' };
-  if (shape.data.name !== name) return { kind: 'stray', why: 'state of another lock' };
+  if (!shape.success) return { kind: 'foreign', why: 'malformed state' };
+  if (shape.data.name !== name) return { kind: 'foreign', why: 'state of another lock' };
   const { id, seq, state } = shape.data;
   const entry = { id, fence: shape.data.fence, seq, state };
   const bytes = body.length > STATE_BYTES ? sizeOf(state, body) : 0;

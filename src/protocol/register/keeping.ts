@@ -36,7 +36,7 @@ export function keeping(state: KeptState, event: RegisterEvent, name: string): R
       const { deliveryTag, body, returns } = event.delivery;
       const message = decodeEntry(body, name);
       if (message.kind === 'newer') return superseded(state);
-      if (message.kind === 'stray') return { state, effects: [ack(state.place, deliveryTag)] };
+      if (message.kind === 'foreign') return { state, effects: [ack(state.place, deliveryTag)] };
       return delivered(state, { entry: message.entry, deliveryTag, returns, wasHeld: true });
     }
     case 'save':
@@ -71,10 +71,10 @@ export function wakeKeeping(state: KeptState, nowMono: number): RegisterStep {
   if (state.kept.returns > REWRITE_RETURNS && state.saves.length === 0) {
     return write(waited, state.kept.entry.state, undefined);
   }
-  const { line } = state.place;
+  const { channelId } = state.place;
   return {
     state: { ...waited, away: state.kept },
-    effects: [{ do: 'requeue', line, deliveryTag: state.kept.deliveryTag }],
+    effects: [{ do: 'requeue', channelId, deliveryTag: state.kept.deliveryTag }],
   };
 }
 
@@ -117,11 +117,11 @@ function saved(state: KeptState, arrived: InHand, ticket: number | undefined): R
 }
 
 function write(state: KeptState, value: unknown, ticket: number | undefined): RegisterStep {
-  const { line, fence } = state.place;
+  const { channelId, fence } = state.place;
   const seq = state.seq + 1;
   return {
     state: { ...state, seq, saves: [...state.saves, { seq, ticket }] },
-    effects: [{ do: 'register-write', line, fence, seq, state: value }],
+    effects: [{ do: 'register-write', channelId, fence, seq, state: value }],
   };
 }
 
@@ -146,4 +146,4 @@ export function cleared(state: KeptState): RegisterStep {
   };
 }
 
-const ack = ({ line }: Place, deliveryTag: number) => ({ do: 'ack', line, deliveryTag }) as const;
+const ack = ({ channelId }: Place, deliveryTag: number) => ({ do: 'ack', channelId, deliveryTag }) as const;

@@ -17,12 +17,12 @@ type Declaring = Extract<RegisterState, { at: 'declaring' }>;
 
 export function declare(place: Place): RegisterStep {
   const state: Declaring = { at: 'declaring', place, askAt: undefined };
-  return { state, effects: [{ do: 'register-declare', line: place.line }] };
+  return { state, effects: [{ do: 'register-declare', channelId: place.channelId }] };
 }
 
 export function declaring(state: Declaring, event: RegisterEvent, nowMono: number): RegisterStep {
   const { place } = state;
-  const consumes: RegisterEffect = { do: 'register-consume', line: place.line };
+  const consumes: RegisterEffect = { do: 'register-consume', channelId: place.channelId };
   const reading: Reading = {
     at: 'reading',
     place,
@@ -49,12 +49,12 @@ export function declaring(state: Declaring, event: RegisterEvent, nowMono: numbe
 }
 
 export function reading(state: Reading, event: RegisterEvent, nowMono: number, name: string): RegisterStep {
-  const { line } = state.place;
+  const { channelId } = state.place;
   switch (event.type) {
     case 'register-delivered': {
       const { deliveryTag, body, returns } = event.delivery;
       const message = decodeEntry(body, name);
-      if (message.kind === 'stray') return { state, effects: [{ do: 'ack', line, deliveryTag }] };
+      if (message.kind === 'foreign') return { state, effects: [{ do: 'ack', channelId, deliveryTag }] };
       if (message.kind === 'newer') {
         const error = newerState(name, message.version);
         return { state, effects: [], verdict: { is: 'refused', error } };
@@ -115,17 +115,17 @@ function handed(state: Reading, arrived: InHand, nowMono: number, name: string):
     const overtaken: RegisterState = { at: 'overtaken', place, proofs: 0 };
     return {
       state: overtaken,
-      effects: [...acks, { do: 'saw', fence: kept.entry.fence }],
+      effects: [...acks, { do: 'fence-seen', fence: kept.entry.fence }],
       verdict: { is: 'read' },
     };
   }
-  const turn = keep(place, kept, nowMono);
-  return { ...turn, effects: [...acks, ...turn.effects], verdict: { is: 'read' } };
+  const epoch = keep(place, kept, nowMono);
+  return { ...epoch, effects: [...acks, ...epoch.effects], verdict: { is: 'read' } };
 }
 
 function giveBack(state: Reading, entry: InHand, nowMono: number): RegisterStep {
-  const { line } = state.place;
-  const requeue: Effect = { do: 'requeue', line, deliveryTag: entry.deliveryTag };
+  const { channelId } = state.place;
+  const requeue: Effect = { do: 'requeue', channelId, deliveryTag: entry.deliveryTag };
   return { state: { ...state, away: entry, actAt: nowMono + ACT_AGAIN_MS }, effects: [requeue] };
 }
 
@@ -143,11 +143,15 @@ function isHigher(one: InHand, other: InHand): boolean {
   return one.entry.seq > other.entry.seq;
 }
 
-const ack = ({ line }: Place, { deliveryTag }: InHand): Effect => ({ do: 'ack', line, deliveryTag });
+const ack = ({ channelId }: Place, { deliveryTag }: InHand): Effect => ({
+  do: 'ack',
+  channelId,
+  deliveryTag,
+});
 
-function seed({ line }: Place): RegisterEffect {
+function seed({ channelId }: Place): RegisterEffect {
   const nothing: Omit<Entry, 'id'> = { fence: 0n, seq: 0, state: undefined };
-  return { do: 'register-write', line, ...nothing };
+  return { do: 'register-write', channelId, ...nothing };
 }
 
 function noBaseAbove(name: string, fence: bigint): QueueMismatchError {

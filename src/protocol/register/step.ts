@@ -1,16 +1,16 @@
 import { lose, unmarkingOf } from '../contender/holding.ts';
 import { consume, recreate, rest } from '../contender/opening.ts';
-import { renew } from '../contender/replace-token.ts';
+import { replaceToken } from '../contender/replace-token.ts';
 import { IDLE, step, wakeAt } from '../contender/step.ts';
 import type {
   ContenderEvent,
   ContenderState,
   Effect,
   HeldState,
+  Inputs,
   Refusal,
   Rules,
   Step,
-  Surroundings,
   VerifyingState,
 } from '../contender/types.ts';
 import { cleared, keeping, suspect, wakeKeeping } from './keeping.ts';
@@ -41,30 +41,30 @@ export const STATEFUL_IDLE: StatefulState = { contender: IDLE, register: undefin
 export function statefulStep(
   state: StatefulState,
   event: StatefulEvent,
-  around: Surroundings,
+  inputs: Inputs,
   rules: Rules,
 ): StatefulStep {
   if (isOfRegister(event)) {
     if (state.register === undefined) return [state, []];
-    if ('line' in event && event.line !== state.register.place.line) return [state, []];
+    if ('channelId' in event && event.channelId !== state.register.place.channelId) return [state, []];
     // A lease that is over ends at any event, before that is looked at.
-    const [checked, effects] = ofContender(state, { type: 'wake' }, around, rules);
+    const [checked, effects] = ofContender(state, { type: 'wake' }, inputs, rules);
     if (checked.register === undefined) return [checked, effects];
-    const turn = ofRegister(checked.register, event, around, rules);
-    return after(effects, carry(checked, turn, around, rules));
+    const outcome = ofRegister(checked.register, event, inputs, rules);
+    return after(effects, carry(checked, outcome, inputs, rules));
   }
-  if (isWithheld(state) && event.type === 'closed' && event.line === state.register?.place.line) {
-    return closedWhileReading(state, event, around);
+  if (isWithheld(state) && event.type === 'closed' && event.channelId === state.register?.place.channelId) {
+    return closedWhileReading(state, event, inputs);
   }
   if (isWithheld(state) && (event.type === 'give-up' || event.type === 'shutdown')) {
-    return withdraw(state, { why: event.type === 'give-up' ? 'gave-up' : 'shutdown' }, around, rules);
+    return withdraw(state, { why: event.type === 'give-up' ? 'gave-up' : 'shutdown' }, inputs, rules);
   }
-  const next = ofContender(state, event, around, rules);
+  const next = ofContender(state, event, inputs, rules);
   const { register } = next[0];
   if (event.type !== 'wake' || register === undefined) return next;
-  const nowMono = around.now.mono;
-  const turn = register.at === 'kept' ? wakeKeeping(register, nowMono) : wakeReading(register, nowMono);
-  return after(next[1], carry(next[0], turn, around, rules));
+  const nowMono = inputs.now.mono;
+  const outcome = register.at === 'kept' ? wakeKeeping(register, nowMono) : wakeReading(register, nowMono);
+  return after(next[1], carry(next[0], outcome, inputs, rules));
 }
 
 /** When time alone can change this state: the monotonic instant of the next `wake`, or undefined. */
@@ -91,7 +91,7 @@ function registerWakeAt(register: RegisterState | undefined): number | undefined
   }
 }
 
-const begin = ({ line, hold }: Holding): RegisterStep => declare({ line, fence: hold.fence });
+const begin = ({ channelId, hold }: Holding): RegisterStep => declare({ channelId, fence: hold.fence });
 
 const isHolding = (state: ContenderState): state is Holding =>
   state.at === 'held' || state.at === 'verifying';
@@ -103,10 +103,10 @@ function isOfRegister(event: StatefulEvent): event is RegisterEvent {
 function ofRegister(
   register: RegisterState,
   event: RegisterEvent,
-  around: Surroundings,
+  inputs: Inputs,
   rules: Rules,
 ): RegisterStep {
-  const nowMono = around.now.mono;
+  const nowMono = inputs.now.mono;
   switch (register.at) {
     case 'declaring':
       return declaring(register, event, nowMono);
@@ -123,62 +123,62 @@ function ofRegister(
 function ofContender(
   state: StatefulState,
   event: ContenderEvent,
-  around: Surroundings,
+  inputs: Inputs,
   rules: Rules,
 ): StatefulStep {
-  const [contender, done] = step(state.contender, event, around, rules);
+  const [contender, done] = step(state.contender, event, inputs, rules);
   const effects: StatefulEffect[] = [];
   let register = isHolding(contender) ? state.register : undefined;
   let again: Step | undefined;
   for (const effect of done) {
     if (effect.do === 'grant') {
-      const turn = rules.carriesState && isHolding(contender) ? begin(contender) : undefined;
-      register = turn?.state;
-      effects.push(...(turn?.effects ?? [effect]));
-    } else if (effect.do === 'lose' && isWithheld(state)) {
+      const outcome = rules.carriesState && isHolding(contender) ? begin(contender) : undefined;
+      register = outcome?.state;
+      effects.push(...(outcome?.effects ?? [effect]));
+    } else if (effect.do === 'lost' && isWithheld(state)) {
       const isGone = effect.reason === 'queue-deleted' || effect.reason === 'consumer-cancelled';
-      if (contender.at === 'renewing') again = [{ ...contender, rejoins: true, abandoned: false }, []];
-      else again = isGone ? recreate(contender, around) : consume(contender);
+      if (contender.at === 'replacing') again = [{ ...contender, rejoins: true, abandoned: false }, []];
+      else again = isGone ? recreate(contender, inputs) : consume(contender);
     } else {
       effects.push(effect);
-      if (effect.do !== 'prove' || register === undefined) continue;
-      const turn: RegisterStep =
+      if (effect.do !== 'proven' || register === undefined) continue;
+      const outcome: RegisterStep =
         register.at === 'kept' ? cleared(register) : { state: register, effects: [] };
-      effects.push(...turn.effects);
-      register = oneProofLess(turn.state);
+      effects.push(...outcome.effects);
+      register = oneProofLess(outcome.state);
     }
   }
   const next: StatefulState = { contender, register };
-  if (again === undefined) return isWithheld(state) ? after(effects, proven(next, around)) : [next, effects];
+  if (again === undefined) return isWithheld(state) ? after(effects, proven(next, inputs)) : [next, effects];
   return after(effects, untold(again));
 }
 
-/** What a turn of the register means for the hold. */
-function carry(state: StatefulState, turn: RegisterStep, around: Surroundings, rules: Rules): StatefulStep {
+/** What a step of the register means for the hold. */
+function carry(state: StatefulState, outcome: RegisterStep, inputs: Inputs, rules: Rules): StatefulStep {
   const { contender } = state;
-  const { effects, verdict } = turn;
-  const next: StatefulState = { contender, register: turn.state };
+  const { effects, verdict } = outcome;
+  const next: StatefulState = { contender, register: outcome.state };
   if (verdict === undefined || !isHolding(contender)) return [next, effects];
   switch (verdict.is) {
     case 'read': {
-      const awaited = { ...turn.state, proofs: proofsFrom(contender) } as RegisterState;
-      return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, around, rules));
+      const awaited = { ...outcome.state, proofs: proofsFrom(contender) } as RegisterState;
+      return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, inputs, rules));
     }
     case 'suspect': {
-      if (turn.state.at !== 'kept') return [next, effects];
-      const register = suspect(turn.state, verdict.deliveryTag, proofsFrom(contender));
-      return after(effects, ofContender({ contender, register }, { type: 'verify' }, around, rules));
+      if (outcome.state.at !== 'kept') return [next, effects];
+      const register = suspect(outcome.state, verdict.deliveryTag, proofsFrom(contender));
+      return after(effects, ofContender({ contender, register }, { type: 'verify' }, inputs, rules));
     }
     case 'void':
       return after(
-        [...effects, ...unmarkingOf(contender, rules), { do: 'close', line: contender.line }],
-        untold(rest({ turn: contender.turn }, around)),
+        [...effects, ...unmarkingOf(contender, rules), { do: 'close', channelId: contender.channelId }],
+        untold(rest({ epoch: contender.epoch }, inputs)),
       );
     case 'refused':
-      return after(effects, withdraw(next, { why: 'failed', error: verdict.error }, around, rules));
+      return after(effects, withdraw(next, { why: 'failed', error: verdict.error }, inputs, rules));
     case 'forfeit':
       if (isWithheld(state)) {
-        const closes: StatefulEffect = { do: 'close', line: contender.line };
+        const closes: StatefulEffect = { do: 'close', channelId: contender.channelId };
         return after([...effects, ...unmarkingOf(contender, rules), closes], untold(consume(contender)));
       }
       return after(effects, untold(lose(contender, verdict.reason, verdict.cause)));
@@ -194,13 +194,13 @@ function oneProofLess(register: RegisterState): RegisterState {
 }
 
 /** The register has been read, and the token was still there afterwards: nobody else can have been granted before. */
-function proven(state: StatefulState, around: Surroundings): StatefulStep {
+function proven(state: StatefulState, inputs: Inputs): StatefulStep {
   const { contender, register } = state;
   if (!isHolding(contender) || register === undefined || !('proofs' in register) || register.proofs > 0)
     return [state, []];
   // With a question under way the token is not in hand: its answer comes here again.
   if (register.at === 'overtaken')
-    return contender.at === 'held' ? startOver(contender, around) : [state, []];
+    return contender.at === 'held' ? startOver(contender, inputs) : [state, []];
   const { state: value } = register.kept.entry;
   const handed = { state: value, minted: value === undefined };
   return [state, [{ do: 'grant', fence: contender.hold.fence, handed }]];
@@ -210,33 +210,33 @@ function proven(state: StatefulState, around: Surroundings): StatefulStep {
 function closedWhileReading(
   { contender, register }: StatefulState,
   event: Extract<ContenderEvent, { type: 'closed' }>,
-  around: Surroundings,
+  inputs: Inputs,
 ): StatefulStep {
-  const { turn } = contender;
+  const { epoch } = contender;
   const refused = register?.at === 'reading' && event.absent ? register.refused : undefined;
   const error = refused ?? event.error;
   if (error !== undefined && !error.retryable) {
     return [
-      { contender: { at: 'released', turn }, register: undefined },
+      { contender: { at: 'released', epoch }, register: undefined },
       [{ do: 'refuse', refusal: { why: 'failed', error } }, { do: 'register-forget' }, { do: 'end' }],
     ];
   }
-  if (event.scope === 'connection' || error === undefined) return untold(consume({ turn }));
-  return after([{ do: 'register-forget' }], untold(rest({ turn }, around)));
+  if (event.scope === 'connection' || error === undefined) return untold(consume({ epoch }));
+  return after([{ do: 'register-forget' }], untold(rest({ epoch }, inputs)));
 }
 
 /** The caller is told to go; the token is given back as with any release. */
 function withdraw(
   { contender }: StatefulState,
   refusal: Refusal,
-  around: Surroundings,
+  inputs: Inputs,
   rules: Rules,
 ): StatefulStep {
-  const [next, effects] = step(contender, { type: 'release' }, around, rules);
+  const [next, effects] = step(contender, { type: 'release' }, inputs, rules);
   const told: StatefulEffect = { do: 'refuse', refusal };
   if (next.at !== 'lost') return [{ contender: next, register: undefined }, [told, ...effects]];
-  const released: ContenderState = { at: 'released', turn: next.turn };
-  const closes = effects.filter((effect) => effect.do !== 'lose');
+  const released: ContenderState = { at: 'released', epoch: next.epoch };
+  const closes = effects.filter((effect) => effect.do !== 'lost');
   return [{ contender: released, register: undefined }, [told, ...closes, { do: 'end' }]];
 }
 
@@ -244,8 +244,8 @@ function withdraw(
  * The register knows a fence that is not below that of a token which is proven to be the live one: the lock was made
  * anew by a clock that was behind. What this hold saved would be outranked, so the lock starts over above that fence.
  */
-function startOver(contender: HeldState, around: Surroundings): StatefulStep {
-  return untold(renew(contender, contender.hold.deliveryTag, around, { rejoins: true }));
+function startOver(contender: HeldState, inputs: Inputs): StatefulStep {
+  return untold(replaceToken(contender, contender.hold.deliveryTag, inputs, { rejoins: true }));
 }
 
 /** Why a purge is asked for; undefined when it was begun before, and has to be begun again. */
@@ -253,7 +253,7 @@ export function whyStartOver(
   { register }: StatefulState,
   { contender }: StatefulState,
 ): 'no-live-token' | 'state-ahead' | 'long-log' | undefined {
-  if (contender.at !== 'renewing' || contender.rounds > 0) return undefined;
+  if (contender.at !== 'replacing' || contender.rounds > 0) return undefined;
   if (contender.releases) return 'long-log';
   return register?.at === 'overtaken' ? 'state-ahead' : 'no-live-token';
 }

@@ -19,7 +19,7 @@ export interface Save {
 
 /** The hold that the register is read for. */
 export interface Place {
-  readonly line: number;
+  readonly channelId: number;
   readonly fence: bigint;
 }
 
@@ -85,13 +85,13 @@ export interface Suspect {
 
 export type RegisterEvent =
   /** `empty`: nothing ready and nobody there, as a register that has just been made. */
-  | { readonly type: 'register-declared'; readonly line: number; readonly empty: boolean }
-  | { readonly type: 'register-not-declared'; readonly line: number; readonly error: BatonError }
-  | { readonly type: 'register-delivered'; readonly line: number; readonly delivery: Delivery }
-  | { readonly type: 'register-cancelled'; readonly line: number }
+  | { readonly type: 'register-declared'; readonly channelId: number; readonly empty: boolean }
+  | { readonly type: 'register-not-declared'; readonly channelId: number; readonly error: BatonError }
+  | { readonly type: 'register-delivered'; readonly channelId: number; readonly delivery: Delivery }
+  | { readonly type: 'register-cancelled'; readonly channelId: number }
   | {
       readonly type: 'register-not-written';
-      readonly line: number;
+      readonly channelId: number;
       readonly seq: number;
       readonly error: BatonError;
     }
@@ -109,11 +109,11 @@ export interface Handed {
 /** What the contender's driver does for the register; `requeue` and `ack` are the contender's own effects. */
 export type RegisterEffect =
   /** Answered by register-declared (without asking when this process knows the queue) or register-not-declared. */
-  | { readonly do: 'register-declare'; readonly line: number }
+  | { readonly do: 'register-declare'; readonly channelId: number }
   /** Consumes from the register on the lease's own channel. */
-  | { readonly do: 'register-consume'; readonly line: number }
+  | { readonly do: 'register-consume'; readonly channelId: number }
   /** Publishes an entry; `seq` 0 is a seed. A failure is answered by register-not-written. */
-  | ({ readonly do: 'register-write'; readonly line: number } & Omit<Entry, 'id'>)
+  | ({ readonly do: 'register-write'; readonly channelId: number } & Omit<Entry, 'id'>)
   | { readonly do: 'register-forget' }
   /** After save-failed it is not known whether the save has landed; `saved` may still follow. */
   | { readonly do: 'saved'; readonly ticket: number }

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { STRIDE } from '../../../src/protocol/fence.ts';
+import { FENCES_PER_RETURN } from '../../../src/protocol/fence.ts';
 import type { Case } from '../contract.ts';
 import { expectRising, queueUp, rejection, SHORT } from './tools.ts';
 
@@ -30,7 +30,7 @@ export const idleExpiry: readonly Case[] = [
       const next = await waiting;
       expectRising([held.fence, next.fence]);
       const rise = next.fence - held.fence;
-      expect(rise, 'the token is the same').toBeLessThan(1_000n * BigInt(STRIDE));
+      expect(rise, 'the token is the same').toBeLessThan(1_000n * BigInt(FENCES_PER_RETURN));
 
       // Both still think that they know the queue.
       for (const baton of [a, b]) fences.push(await baton.lock(idle).run(({ fence }) => fence));

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { INT64_MAX, STRIDE } from '../../../src/protocol/fence.ts';
+import { FENCES_PER_RETURN, INT64_MAX } from '../../../src/protocol/fence.ts';
 import { encodeEntry } from '../../../src/protocol/register/entry.ts';
 import type { Case, Scene } from '../contract.ts';
 import { inLine, lossOf, queueUp, rejection, SHORT, turn } from './tools.ts';
@@ -251,7 +251,7 @@ export const register: readonly Case[] = [
       for (let i = 0; i < 2; i += 1) {
         const lease = await lock.acquire({ timeoutMs: 10_000 });
         expect(lease.state).toBe(1);
-        expect(lease.fence - before.fence, 'the same token').toBeLessThan(100n * BigInt(STRIDE));
+        expect(lease.fence - before.fence, 'the same token').toBeLessThan(100n * BigInt(FENCES_PER_RETURN));
         await lease.release();
       }
       await (await baton.lock(scene.lock).acquire()).release();

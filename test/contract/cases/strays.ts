@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
-import { STRIDE } from '../../../src/protocol/fence.ts';
+import { FENCES_PER_RETURN } from '../../../src/protocol/fence.ts';
 import type { Case, Scene } from '../contract.ts';
 import { expectRising, inLine, lossOf, queueUp, rejection, SHORT } from './tools.ts';
 
@@ -48,7 +48,7 @@ export const strays: readonly Case[] = [
         for (let i = 0; i < 4; i += 1) {
           const lease = await (i % 2 === 0 ? b : a).lock(scene.lock).acquire({ timeoutMs: 10_000 });
           const rise = lease.fence - (seen.at(-1) ?? 0n);
-          expect(rise, 'the same token, a few returns on').toBeLessThan(20n * BigInt(STRIDE));
+          expect(rise, 'the same token, a few returns on').toBeLessThan(20n * BigInt(FENCES_PER_RETURN));
           seen.push(lease.fence);
           await lease.verify();
           await lease.release();

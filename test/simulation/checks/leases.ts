@@ -61,7 +61,7 @@ export function onRead(
   const isStale =
     watched.handedToken && returns === 0 && instantOf(world, client).wall - bornAt > STALE_SEED_MS;
   watched.staleTag = isStale ? watched.deliveryTag : undefined;
-  if (contender.state.at !== 'waiting' && contender.state.at !== 'renewing') return;
+  if (contender.state.at !== 'waiting' && contender.state.at !== 'replacing') return;
   watched.floor = world.checks.highestResolved;
   watched.token = watched.read;
   watched.sentAt = undefined;
@@ -150,7 +150,7 @@ export function onProof(world: World, client: Client, contender: Contender): voi
   const { watched } = contender;
   watched.provenAt = watched.sentAt;
   // Whoever is overtaken by his register starts over with this proof.
-  const holds = contender.state.at !== 'renewing';
+  const holds = contender.state.at !== 'replacing';
   if (holds && vouchedMs(contender.state, contender.rules, instantOf(world, client)) === 0) {
     throw new Violation(
       'a loss is told',

@@ -60,7 +60,7 @@ export function noted(
 
 /** On a channel that may hold a token there is no second request: client libraries queue requests, and acks overtake them. */
 export function checkBarrier({ state }: Contender): void {
-  if (state.at !== 'waiting' || state.stray !== undefined) {
+  if (state.at !== 'waiting' || state.foreign !== undefined) {
     throw new Violation('the wire', `a request on the channel of a contender that is ${state.at}`);
   }
 }
@@ -102,7 +102,7 @@ export function checkAck(
   deliveryTag: number,
 ): void {
   if (!watched.handedToken || deliveryTag !== watched.deliveryTag) return;
-  if (state.at !== 'renewing' && deliveryTag === watched.staleTag) return; // rather than give it back
+  if (state.at !== 'replacing' && deliveryTag === watched.staleTag) return; // rather than give it back
   const { tried, purged, seeded, alone } = watched.book;
   if (!purged) throw new Violation('the wire', 'a token is acked without a purge');
   if (alone || (seeded && watched.strays > STRAYS_AT_MOST)) return;
@@ -117,7 +117,7 @@ export function checkReplacing(world: World): void {
   for (const client of world.clients) {
     if (client.pausedAt !== undefined) continue;
     for (const { id, state, watched } of client.contenders) {
-      if (state.at !== 'renewing' || watched.replacingSince === undefined) continue;
+      if (state.at !== 'replacing' || watched.replacingSince === undefined) continue;
       const forMs = world.model.now + client.monoShift - watched.replacingSince;
       const isRelease = state.releases && state.owedUntil === undefined;
       if (forMs <= (isRelease ? RELEASED_MS : REPLACED_MS)) continue;

@@ -36,26 +36,26 @@ export function request(
     wasInLine: client.record.wasInLine,
     callers: caller === undefined ? [] : [caller],
     channel: undefined,
-    line: undefined,
+    channelId: undefined,
     payload: payloadOf(world, client, what),
   };
   client.requests.push(started);
   begin(world, client, started);
 }
 
-/** Makes sure that there is a register, for the hold on that line. */
-export function declareRegister(world: World, client: Client, contender: number, line: number): void {
-  register(world, client, 'declare-register', { contender, call: 0 }, line, undefined);
+/** Makes sure that there is a register, for the hold on that channel. */
+export function declareRegister(world: World, client: Client, contender: number, channelId: number): void {
+  register(world, client, 'declare-register', { contender, call: 0 }, channelId, undefined);
 }
 
 export function writeRegister(
   world: World,
   client: Client,
   { id, watched }: Contender,
-  { line, fence, seq, state }: Omit<Entry, 'id'> & { line: number },
+  { channelId, fence, seq, state }: Omit<Entry, 'id'> & { channelId: number },
 ): void {
   const payload = writeEntry(world, { fence, seq }, state, watched.grantedHandOut);
-  register(world, client, 'write-register', { contender: id, call: seq }, line, payload);
+  register(world, client, 'write-register', { contender: id, call: seq }, channelId, payload);
 }
 
 function register(
@@ -63,10 +63,10 @@ function register(
   client: Client,
   what: What,
   caller: Request['callers'][number],
-  line: number,
+  channelId: number,
   payload: Request['payload'],
 ): void {
-  const asked: Request = { what, shared: false, callers: [caller], channel: undefined, line, payload };
+  const asked: Request = { what, shared: false, callers: [caller], channel: undefined, channelId, payload };
   client.requests.push(asked);
   begin(world, client, asked);
 }
@@ -138,20 +138,20 @@ function tell(
   }
 }
 
-function failure({ what, line = -1 }: Request, call: number, error: BatonError): StatefulEvent {
-  if (what === 'declare-register') return { type: 'register-not-declared', line, error };
-  if (what === 'write-register') return { type: 'register-not-written', line, seq: call, error };
+function failure({ what, channelId = -1 }: Request, call: number, error: BatonError): StatefulEvent {
+  if (what === 'declare-register') return { type: 'register-not-declared', channelId, error };
+  if (what === 'write-register') return { type: 'register-not-written', channelId, seq: call, error };
   return { type: 'call-failed', call, error };
 }
 
 /** A confirm says nothing of an entry: it is there when the register hands it back. */
 function eventOf(asked: Request, call: number, frame: ServerFrame): StatefulEvent | undefined {
-  const { what, line = -1 } = asked;
+  const { what, channelId = -1 } = asked;
   switch (frame.is) {
     case 'declare-ok': {
       const depth = { ready: frame.ready, consumers: frame.consumers };
       if (what === 'declare-register')
-        return { type: 'register-declared', line, empty: frame.ready + frame.consumers === 0 };
+        return { type: 'register-declared', channelId, empty: frame.ready + frame.consumers === 0 };
       return what === 'look' ? { type: 'looked', call, depth } : { type: 'declared', call, depth };
     }
     case 'purge-ok':

@@ -78,7 +78,7 @@ export function dispatch(world: World, client: Client, contender: Contender, eve
 function feed(world: World, client: Client, contender: Contender, event: StatefulEvent): void {
   const { record } = client;
   const now = instantOf(world, client);
-  const around = {
+  const inputs = {
     now,
     highestSeen: record.highestSeen,
     ranLately: ranLately(client.pulse as StallDetector | undefined, now),
@@ -88,20 +88,20 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
   };
   const before = contender.state;
   const whole = { contender: before, register: contender.register };
-  const [{ contender: state, register }, effects] = statefulStep(whole, event, around, contender.rules);
+  const [{ contender: state, register }, effects] = statefulStep(whole, event, inputs, contender.rules);
   contender.register = register;
   checkAbsorbs(before, event, effects);
   if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
   contender.state = state;
-  if (state.at !== 'renewing') contender.watched.replacingSince = undefined;
-  else if (before.at !== 'renewing' || before.owedUntil !== state.owedUntil)
+  if (state.at !== 'replacing') contender.watched.replacingSince = undefined;
+  else if (before.at !== 'replacing' || before.owedUntil !== state.owedUntil)
     contender.watched.replacingSince = now.mono;
   const isGrantOfDelivery =
-    (before.at === 'waiting' || before.at === 'renewing') &&
+    (before.at === 'waiting' || before.at === 'replacing') &&
     (state.at === 'granting' || state.at === 'delaying' || state.at === 'held');
   if (isGrantOfDelivery) contender.watched.grantedHandOut = contender.watched.handOut;
   if (isInLine(before) && !isInLine(state)) watchName(world, client, { type: 'left' });
-  if ((before.at === 'closing' || before.at === 'parting') && state.at === 'released')
+  if ((before.at === 'closing' || before.at === 'releasing') && state.at === 'released')
     record.releasedAt = now.mono;
   if (!isInLine(before) && isInLine(state)) watchName(world, client, { type: 'joined' });
   if (event.type === 'pass-on') onPassOn(world, client, contender);
@@ -126,7 +126,7 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       break;
     case 'purge':
       checkPurge(world, contender);
-      if (contender.state.at === 'renewing' && contender.state.rejoins) contender.watched.place = undefined;
+      if (contender.state.at === 'replacing' && contender.state.rejoins) contender.watched.place = undefined;
       request(world, client, effect.do, { contender: contender.id, call: effect.call });
       break;
     case 'consume': {
@@ -135,7 +135,12 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       contender.watched.forgotten = false;
       contender.watched.strays = 0;
       contender.watched.staleTag = undefined;
-      const own: OwnChannel = { line: effect.line, channel: undefined, state: 'waiting', barrier: false };
+      const own: OwnChannel = {
+        channelId: effect.channelId,
+        channel: undefined,
+        state: 'waiting',
+        barrier: false,
+      };
       contender.channels.push(own);
       attachChannel(world, client, own);
       break;
@@ -147,10 +152,10 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
     case 'close':
       useChannel(world, client, contender, effect);
       break;
-    case 'saw':
+    case 'fence-seen':
       saw(world, client, effect.fence);
       break;
-    case 'know':
+    case 'set-queue-known':
       know(client, effect.known);
       break;
     case 'grant':
@@ -161,10 +166,10 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
       contender.refused = true;
       say(world, () => `${nameOf(client, contender)} is told: ${effect.refusal.why}`);
       break;
-    case 'prove':
+    case 'proven':
       onProof(world, client, contender);
       break;
-    case 'lose':
+    case 'lost':
       onLost(world, client, contender, effect.reason);
       dispatch(world, client, contender, { type: 'release' });
       break;
@@ -179,9 +184,9 @@ function useChannel(
   world: World,
   client: Client,
   contender: Contender,
-  effect: Extract<Effect, { line: number }>,
+  effect: Extract<Effect, { channelId: number }>,
 ): void {
-  const own = contender.channels.find(({ line }) => line === effect.line);
+  const own = contender.channels.find(({ channelId }) => channelId === effect.channelId);
   if (own === undefined) return;
   const line = client.lines.locks;
   switch (effect.do) {
@@ -233,7 +238,7 @@ export function readOwn(
   own: OwnChannel,
   frame: ServerFrame,
 ): void {
-  const { line } = own;
+  const { channelId } = own;
   const isCancel = frame.is === 'cancel' && frame.of === 'lock' && own.state === 'open';
   if (isCancel || (frame.is === 'closed' && frame.code === 404)) hearEnd(world, client);
   if (frame.is === 'close-ok' || frame.is === 'cancel-ok')
@@ -243,14 +248,14 @@ export function readOwn(
   }
   if (own.state !== 'open') return;
   if ('of' in frame && frame.of === 'register') {
-    readRegister(world, client, contender, line, frame);
+    readRegister(world, client, contender, channelId, frame);
     return;
   }
   switch (frame.is) {
     case 'consume-ok': {
-      limit(world, client, contender, line);
+      limit(world, client, contender, channelId);
       const traits = { version: VERSION_NUMBERS[world.config.version] };
-      dispatch(world, client, contender, { type: 'consuming', line, traits });
+      dispatch(world, client, contender, { type: 'consuming', channelId, traits });
       break;
     }
     case 'deliver': {
@@ -260,14 +265,14 @@ export function readOwn(
       const { body, returns } = message;
       const nacked = nackedOf(world.config.version, message);
       const delivery = { deliveryTag, body, returns, nacked };
-      dispatch(world, client, contender, { type: 'delivered', line, delivery });
+      dispatch(world, client, contender, { type: 'delivered', channelId, delivery });
       break;
     }
     case 'declare-ok':
-      dispatch(world, client, contender, { type: 'barrier', line });
+      dispatch(world, client, contender, { type: 'barrier', channelId });
       break;
     case 'cancel':
-      dispatch(world, client, contender, { type: 'cancelled', line });
+      dispatch(world, client, contender, { type: 'cancelled', channelId });
   }
 }
 
@@ -280,7 +285,7 @@ export function ended(world: World, client: Client, contender: Contender, own: O
   if (!isOwnWish) contender.watched.place = undefined;
   const error = end.scope === 'connection' ? LINE_LOST : end.error;
   const { scope, absent } = end;
-  dispatch(world, client, contender, { type: 'closed', line: own.line, scope, error, absent });
+  dispatch(world, client, contender, { type: 'closed', channelId: own.channelId, scope, error, absent });
 }
 
 export const isOver = ({ state }: Contender): boolean => state.at === 'released' || state.at === 'lost';

@@ -63,7 +63,7 @@ export function payloadOf(world: World, client: Client, what: Request['what']): 
 }
 
 /** Small, so that local hand-offs reach the fence of the next return. */
-const STRIDE = 3;
+const FENCES_PER_RETURN = 3;
 
 export function mintToken(world: World, base: bigint, wall: number) {
   const label = `token#${world.minted.length}`;
@@ -73,7 +73,7 @@ export function mintToken(world: World, base: bigint, wall: number) {
     id: idOf(world.minted.length),
     name: LOCK,
     base,
-    stride: STRIDE,
+    fencesPerReturn: FENCES_PER_RETURN,
     by: 'sim',
     at: wall,
   });

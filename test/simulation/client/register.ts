@@ -22,13 +22,13 @@ export function onRegister(world: World, client: Client, contender: Contender, e
   const { record } = client;
   switch (effect.do) {
     case 'register-declare': {
-      const { line } = effect;
-      if (!record.registerKnown) declareRegister(world, client, contender.id, line);
-      else dispatch(world, client, contender, { type: 'register-declared', line, empty: false });
+      const { channelId } = effect;
+      if (!record.registerKnown) declareRegister(world, client, contender.id, channelId);
+      else dispatch(world, client, contender, { type: 'register-declared', channelId, empty: false });
       break;
     }
     case 'register-consume': {
-      const own = contender.channels.find(({ line }) => line === effect.line);
+      const own = contender.channels.find(({ channelId }) => channelId === effect.channelId);
       if (own?.state !== 'open') break;
       const { prefetch = PREFETCH } = world.config;
       const channel = channelOf(own);
@@ -71,28 +71,28 @@ export function readRegister(
   world: World,
   client: Client,
   contender: Contender,
-  line: number,
+  channelId: number,
   frame: ServerFrame,
 ): void {
-  if (frame.is === 'consume-ok') limit(world, client, contender, line);
+  if (frame.is === 'consume-ok') limit(world, client, contender, channelId);
   if (frame.is === 'cancel') {
     contender.watched.place = undefined; // who reads begins anew
-    dispatch(world, client, contender, { type: 'register-cancelled', line });
+    dispatch(world, client, contender, { type: 'register-cancelled', channelId });
     checkCancelled(client, contender);
   }
   if (frame.is !== 'deliver') return;
   const { deliveryTag, message } = frame;
   const { body, returns } = message;
   const delivery = { deliveryTag, body, returns, nacked: nackedOf(world.config.version, message) };
-  dispatch(world, client, contender, { type: 'register-delivered', line, delivery });
+  dispatch(world, client, contender, { type: 'register-delivered', channelId, delivery });
   onKept(world, contender);
 }
 
 const isForgetful = ({ config }: World): boolean => config.version === '3.10';
 
 /** Right behind a consume, as in src/rabbitmq/contender-channel.ts. */
-export function limit(world: World, client: Client, { channels }: Contender, line: number): void {
-  const own = channels.find((each) => each.line === line);
+export function limit(world: World, client: Client, { channels }: Contender, channelId: number): void {
+  const own = channels.find((each) => each.channelId === channelId);
   if (own?.state === 'open' && isForgetful(world))
     write(world, client.lines.locks, channelOf(own), { do: 'limit' });
 }

@@ -30,14 +30,14 @@ export interface Request {
   /** Undefined while it waits for a connection. */
   channel: number | undefined;
   /** Of the hold that the register is read for; `call` is the entry's seq then. */
-  readonly line: number | undefined;
+  readonly channelId: number | undefined;
   /** What is published, for a seed, a probe or an entry. */
   readonly payload: { readonly label: string; readonly body: Uint8Array } | undefined;
 }
 
 /** A contender's own channel, as the session knows it. */
 export interface OwnChannel {
-  readonly line: number;
+  readonly channelId: number;
   channel: number | undefined;
   state: 'waiting' | 'open' | 'closing';
   /** Barriers that were asked for before the channel was there. */

@@ -66,7 +66,7 @@ export function settleDown(
 function flood(world: World): void {
   const queue = world.model.queues.lock;
   const inHand = world.clients.some(({ contenders }) =>
-    contenders.some(({ state }) => state.at === 'waiting' && state.stray !== undefined),
+    contenders.some(({ state }) => state.at === 'waiting' && state.foreign !== undefined),
   );
   if (inHand && world.outsiders.length === 0 && queue !== undefined && ready(queue).length === 0)
     inflict(world, 'junk', 0, 0);

@@ -1,4 +1,4 @@
-import type { Hold } from '../../../src/protocol/contender/types.ts';
+import type { HeldToken } from '../../../src/protocol/contender/types.ts';
 import type { Client, Contender, Line } from '../client/state.ts';
 import { lines } from '../scheduler/time.ts';
 import { EPOCH_MS, type World } from '../world.ts';
@@ -70,20 +70,20 @@ function clientOf(world: World, client: Client, zero: bigint, names: Names, part
   parts.push(Math.max(-DELAY_MS, client.toldOfEndAt - now));
   parts.push(age(record.releasedAt), vigil.waiters, vigil.lookAt !== undefined && vigil.lookAt - mono);
   parts.push(vigil.emptySince !== undefined && vigil.emptySince - mono, Math.max(0, vigil.quietUntil - mono));
-  for (const line of lines(client)) lineOf(client, line, now, names, parts);
-  for (const { what, shared, callers, channel, line, payload } of client.requests) {
+  for (const channelId of lines(client)) lineOf(client, channelId, now, names, parts);
+  for (const { what, shared, callers, channel, channelId, payload } of client.requests) {
     parts.push(what, shared, names.of(channel), payload?.label);
     for (const { contender, call } of callers) {
-      const turn = client.contenders.find(({ id }) => id === contender)?.state.turn ?? 0;
-      if (line === undefined) parts.push(contender, turn - call);
-      else parts.push(contender, turn - line, call);
+      const epoch = client.contenders.find(({ id }) => id === contender)?.state.epoch ?? 0;
+      if (channelId === undefined) parts.push(contender, epoch - call);
+      else parts.push(contender, epoch - channelId, call);
     }
   }
   for (const contender of client.contenders) contenderOf(world, client, contender, zero, names, parts);
 }
 
-function lineOf(client: Client, line: Line, now: number, names: Names, parts: Parts): void {
-  const { connection, dialAt, upStalledAt, downStalledAt, lastWriteAt } = line;
+function lineOf(client: Client, channelId: Line, now: number, names: Names, parts: Parts): void {
+  const { connection, dialAt, upStalledAt, downStalledAt, lastWriteAt } = channelId;
   const isSilent = client.pausedAt !== undefined || upStalledAt !== undefined;
   parts.push(names.of(connection), dialAt !== undefined && Math.max(-1, dialAt - now));
   parts.push(
@@ -108,14 +108,15 @@ function contenderOf(
   const wall = EPOCH_MS + now + client.wallShift;
   parts.push('contender', contender.id, contender.rules.mode, contender.granted, contender.refused);
   parts.push(contender.answerBy !== undefined && contender.answerBy - mono);
-  const lastTag = (line: number) => {
-    const own = channels.find((each) => each.line === line);
+  const lastTag = (channelId: number) => {
+    const own = channels.find((each) => each.channelId === channelId);
     return world.model.channels.get(own?.channel ?? -1)?.lastTag ?? 0;
   };
   for (const [key, value] of Object.entries(state)) {
-    if (key === 'traits' || key === 'turn' || key === 'refused') continue;
-    if (key === 'line') parts.push(value === undefined ? '' : state.turn - (value as number));
-    else if (key === 'deliveryTag') parts.push(lastTag((state as { line: number }).line) - (value as number));
+    if (key === 'traits' || key === 'epoch' || key === 'refused') continue;
+    if (key === 'line') parts.push(value === undefined ? '' : state.epoch - (value as number));
+    else if (key === 'deliveryTag')
+      parts.push(lastTag((state as { channelId: number }).channelId) - (value as number));
     else if (/At$|ntil$/.test(key)) {
       if (typeof value === 'number') parts.push(value - mono);
       else if (value === undefined) parts.push('');
@@ -124,25 +125,25 @@ function contenderOf(
         parts.push(m - mono, w - wall);
       }
     } else if (key === 'hold') {
-      const { id, base, returns, nacked, deliveryTag, fence } = value as Hold;
-      const tag = lastTag((state as { line: number }).line) - deliveryTag;
+      const { id, base, returns, nacked, deliveryTag, fence } = value as HeldToken;
+      const tag = lastTag((state as { channelId: number }).channelId) - deliveryTag;
       parts.push(id, String(base - zero), returns, nacked, tag, String(fence - zero));
-    } else if (key === 'stray') {
+    } else if (key === 'foreign') {
       const stray = value as { deliveryTag: number; call?: number; lookAt?: number } | undefined;
       if (stray === undefined) continue;
       const { deliveryTag, call, lookAt } = stray;
       parts.push(
-        lastTag((state as { line: number }).line) - deliveryTag,
-        call && state.turn - call,
+        lastTag((state as { channelId: number }).channelId) - deliveryTag,
+        call && state.epoch - call,
         lookAt && lookAt - mono,
       );
     } else parts.push(key, String(value));
   }
-  for (const { line, channel, state: at, barrier } of channels) {
-    parts.push('own', state.turn - line, names.of(channel), at, barrier);
+  for (const { channelId, channel, state: at, barrier } of channels) {
+    parts.push('own', state.epoch - channelId, names.of(channel), at, barrier);
   }
   if (contender.register !== undefined)
-    registerOf(contender, lastTag(contender.register.place.line), now, mono, zero, parts);
+    registerOf(contender, lastTag(contender.register.place.channelId), now, mono, zero, parts);
   const { sentAt, provenAt, handOut, grantedHandOut, floor, fence, excuse, place, overlapMs } = watched;
   parts.push(sentAt && sentAt.mono - mono, sentAt && sentAt.wall - wall, provenAt && provenAt.mono - mono);
   parts.push(

@@ -1,4 +1,4 @@
-import { DELAYING, HOLDING, one, QUESTIONS, type RuleMutant, WAITING } from './mutant.ts';
+import { DELAYING, GRANTING, HOLDING, one, QUESTIONS, type RuleMutant, WAITING } from './mutant.ts';
 
 const IS_MARKED = 'nacked !== undefined && nacked % 2 !== 0;';
 
@@ -13,7 +13,7 @@ export const DELAYS: readonly RuleMutant[] = [
         'const asked = questionOn(hold, traits);',
       ),
       ...one(
-        HOLDING,
+        GRANTING,
         "if (rules.grant === 'verified' && answer.hold.nacked",
         "if (rules.grant === 'auto' && answer.hold.nacked",
       ),
@@ -59,9 +59,9 @@ export const DELAYS: readonly RuleMutant[] = [
     name: 'who gives up before its proof has come leaves its mark',
     world: 'healthy, 4.3, verified',
     edits: one(
-      HOLDING,
+      GRANTING,
       "rules.grant !== 'verified' ||\n        isKept(",
-      'state.turn > 0 ||\n        isKept(',
+      'state.epoch > 0 ||\n        isKept(',
     ),
   },
   {
@@ -85,12 +85,12 @@ export const DELAYS: readonly RuleMutant[] = [
   {
     name: 'a token that was made anew is granted with its first proof',
     world: 'two veterans, 4.3, verified',
-    edits: one(HOLDING, 'keptUntil(state.isAnew, answer.hold', 'keptUntil(false, answer.hold'),
+    edits: one(GRANTING, 'keptUntil(state.isAnew, answer.hold', 'keptUntil(false, answer.hold'),
   },
   {
     name: 'who gives up before the proof of a token that was made anew takes its mark away',
     world: 'three veterans, 4.3, verified',
-    edits: one(HOLDING, 'isKept(state, around, rules) ||', ''),
+    edits: one(GRANTING, 'isKept(state, inputs, rules) ||', ''),
   },
   {
     name: 'nobody waits for the holder of a queue that is no more',

@@ -1,4 +1,4 @@
-import { FENCE, HOLDING, OPENING, one, type RuleMutant, STEP, WAITING } from './mutant.ts';
+import { FENCE, GRANTING, HOLDING, OPENING, one, type RuleMutant, STEP, WAITING } from './mutant.ts';
 
 const LOCAL_FENCE = 'const fence = highestSeen >= hold.fence ? highestSeen + 1n : hold.fence + 1n;';
 
@@ -8,15 +8,15 @@ export const OTHERS: readonly RuleMutant[] = [
     name: 'a verified grant does not wait',
     edits: one(
       WAITING,
-      'if (grantsVerified(rules.grant, traits) || !around.ranLately) {',
-      'if (!around.ranLately) {',
+      'if (grantsVerified(rules.grant, traits) || !inputs.ranLately) {',
+      'if (!inputs.ranLately) {',
     ),
   },
   {
     name: 'no stall guard',
     edits: one(
       WAITING,
-      'if (grantsVerified(rules.grant, traits) || !around.ranLately) {',
+      'if (grantsVerified(rules.grant, traits) || !inputs.ranLately) {',
       'if (grantsVerified(rules.grant, traits)) {',
     ),
   },
@@ -24,16 +24,16 @@ export const OTHERS: readonly RuleMutant[] = [
     name: 'a token below the highest fence is granted',
     edits: one(
       WAITING,
-      'return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;',
-      'return surfacedSeed(message, around) === undefined;',
+      'return surfacedSeed(message, inputs) === undefined && message.fence > inputs.highestSeen;',
+      'return surfacedSeed(message, inputs) === undefined;',
     ),
   },
   {
     name: 'a verified grant although a higher fence was seen meanwhile',
     world: 'two tokens',
     edits: one(
-      HOLDING,
-      'const isHighest = around.highestSeen <= state.hold.fence;',
+      GRANTING,
+      'const isHighest = inputs.highestSeen <= state.hold.fence;',
       'const isHighest = true;',
     ),
   },
@@ -51,7 +51,7 @@ export const OTHERS: readonly RuleMutant[] = [
     world: 'local hand-off',
     edits: one(
       HOLDING,
-      'const isLast = fence >= fenceOf(hold.base, hold.returns + 1, hold.stride);',
+      'const isLast = fence >= fenceOf(hold.base, hold.returns + 1, hold.fencesPerReturn);',
       'const isLast = false;',
     ),
   },
@@ -79,8 +79,8 @@ export const OTHERS: readonly RuleMutant[] = [
     name: 'a cancelled waiter stays where it is',
     edits: one(
       WAITING,
-      "    case 'cancelled': {\n      if (event.line !== state.line) return [state, []];",
-      "    case 'cancelled': {\n      if (event.line !== -1) return [state, []];",
+      "    case 'cancelled': {\n      if (event.channelId !== state.channelId) return [state, []];",
+      "    case 'cancelled': {\n      if (event.channelId !== -1) return [state, []];",
     ),
   },
   {
@@ -89,8 +89,8 @@ export const OTHERS: readonly RuleMutant[] = [
       ...one(HOLDING, "if (state.at !== 'verifying' || answer.verdict", 'if (answer.verdict'),
       ...one(
         HOLDING,
-        '  const { turn, line, traits, sentAt } = state;\n  const verifyAt',
-        "  const { turn, line, traits } = state;\n  const sentAt = 'sentAt' in state ? state.sentAt : around.now;\n  const verifyAt",
+        '  const { epoch, channelId, traits, sentAt } = state;\n  const verifyAt',
+        "  const { epoch, channelId, traits } = state;\n  const sentAt = 'sentAt' in state ? state.sentAt : inputs.now;\n  const verifyAt",
       ),
     ],
   },
@@ -98,8 +98,8 @@ export const OTHERS: readonly RuleMutant[] = [
     name: 'a cancelled holder believes on',
     edits: one(
       HOLDING,
-      '      if (event.line !== state.line) return [state, []];\n      const turn = state.turn + 1;',
-      '      if (event.line !== -1) return [state, []];\n      const turn = state.turn + 1;',
+      '      if (event.channelId !== state.channelId) return [state, []];\n      const epoch = state.epoch + 1;',
+      '      if (event.channelId !== -1) return [state, []];\n      const epoch = state.epoch + 1;',
     ),
   },
   {

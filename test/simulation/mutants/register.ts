@@ -17,9 +17,9 @@ export const REGISTER: readonly RuleMutant[] = [
     world: FLAPS,
     edits: one(
       KEEPING,
-      "effects: [{ do: 'register-write', line, fence, seq, state: value }],",
+      "effects: [{ do: 'register-write', channelId, fence, seq, state: value }],",
       `effects: [
-      { do: 'register-write', line, fence, seq, state: value },
+      { do: 'register-write', channelId, fence, seq, state: value },
       ...(ticket === undefined ? [] : [{ do: 'saved', ticket } as const]),
     ],`,
     ),
@@ -35,7 +35,7 @@ export const REGISTER: readonly RuleMutant[] = [
         `return what === 'seed'
         ? { type: 'seeded', call }
         : what === 'write-register' && call > 0
-          ? ({ type: 'register-confirmed', line, seq: call } as unknown as StatefulEvent)
+          ? ({ type: 'register-confirmed', channelId, seq: call } as unknown as StatefulEvent)
           : undefined;`,
       ),
       ...one(
@@ -102,7 +102,7 @@ export const REGISTER: readonly RuleMutant[] = [
       ...one(STATEFUL, 'proofs: proofsFrom(contender) }', 'proofs: 0 }'),
       ...one(
         STATEFUL,
-        "return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, around, rules));",
+        "return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, inputs, rules));",
         'return after(effects, proven({ contender, register: awaited }));',
       ),
     ],
@@ -114,8 +114,8 @@ export const REGISTER: readonly RuleMutant[] = [
     edits: [
       ...one(
         READING,
-        'function seed({ line }: Place): RegisterEffect {',
-        'function seed({ line, fence }: Place): RegisterEffect {',
+        'function seed({ channelId }: Place): RegisterEffect {',
+        'function seed({ channelId, fence }: Place): RegisterEffect {',
       ),
       ...one(READING, '{ fence: 0n, seq: 0, state: undefined }', '{ fence, seq: 0, state: undefined }'),
     ],
@@ -188,7 +188,11 @@ export const REGISTER: readonly RuleMutant[] = [
   {
     name: 'a register that is ahead is not told of',
     world: 'state: deletion',
-    edits: one(READING, "effects: [...acks, { do: 'saw', fence: kept.entry.fence }],", 'effects: acks,'),
+    edits: one(
+      READING,
+      "effects: [...acks, { do: 'fence-seen', fence: kept.entry.fence }],",
+      'effects: acks,',
+    ),
   },
   {
     name: 'a register that shows nothing is not seeded',
@@ -227,8 +231,8 @@ export const REGISTER: readonly RuleMutant[] = [
     world: ANY,
     edits: one(
       STATEFUL,
-      "} else if (effect.do === 'lose' && isWithheld(state)) {",
-      "} else if (effect.do === 'lose' && isWithheld(state) && contender.turn < 0) {",
+      "} else if (effect.do === 'lost' && isWithheld(state)) {",
+      "} else if (effect.do === 'lost' && isWithheld(state) && contender.epoch < 0) {",
     ),
   },
   {
@@ -236,8 +240,8 @@ export const REGISTER: readonly RuleMutant[] = [
     world: ANY,
     edits: one(
       READING,
-      "if (message.kind === 'stray') return { state, effects: [{ do: 'ack', line, deliveryTag }] };",
-      "if (message.kind === 'stray') return { state, effects: [] };",
+      "if (message.kind === 'foreign') return { state, effects: [{ do: 'ack', channelId, deliveryTag }] };",
+      "if (message.kind === 'foreign') return { state, effects: [] };",
     ),
   },
 ];

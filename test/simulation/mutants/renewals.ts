@@ -12,13 +12,13 @@ const UNWATCHED: readonly Edit[] = one(
 );
 const NO_PURGE = one(
   RENEW,
-  "emptiesQueue(state) ? 'probe' : 'purge', around)",
-  "emptiesQueue(state) ? 'probe' : 'seed', around)",
+  "emptiesQueue(state) ? 'probe' : 'purge', inputs)",
+  "emptiesQueue(state) ? 'probe' : 'seed', inputs)",
 );
 const NO_LOOK = one(
   RENEWING,
-  "return state.crowded ? ackAnd(state, 'await', around) : ask(state, 'look', around);",
-  "return ackAnd(state, 'await', around);",
+  "return state.crowded ? ackAnd(state, 'await', inputs) : ask(state, 'look', inputs);",
+  "return ackAnd(state, 'await', inputs);",
 );
 const ANY_NUMBER = one(RENEWING, 'return depth.ready === 1 ?', 'return depth.ready > 0 ?');
 const ACK_FIRST = one(RENEW, 'releases && traits.version[0] < 4', 'releases && traits.version[0] < 9');
@@ -60,28 +60,28 @@ export const RENEWALS: readonly RuleMutant[] = [
   {
     name: 'on 3.x nobody tries whether a token can be published',
     world: 'replacing: who may not publish, 3.10',
-    edits: one(RENEW, "emptiesQueue(state) ? 'probe' : 'purge', around)", "'purge', around)"),
+    edits: one(RENEW, "emptiesQueue(state) ? 'probe' : 'purge', inputs)", "'purge', inputs)"),
   },
   {
     name: 'on 3.x nobody tries whether a token can be published, and nobody watches the ack',
     world: 'replacing: who may not publish, 3.10',
     edits: [
-      ...one(RENEW, "emptiesQueue(state) ? 'probe' : 'purge', around)", "'purge', around)"),
+      ...one(RENEW, "emptiesQueue(state) ? 'probe' : 'purge', inputs)", "'purge', inputs)"),
       ...UNWATCHED,
     ],
   },
   {
     name: 'an answer that does not come is awaited for ever',
     world: 'replacing: lines',
-    edits: one(RENEWING, 'around.now.mono < state.until ? [state, []] : late(state, around)', '[state, []]'),
+    edits: one(RENEWING, 'inputs.now.mono < state.until ? [state, []] : late(state, inputs)', '[state, []]'),
   },
   {
     name: 'nobody looks whether the new token has come',
     world: 'replacing: purged in between',
     edits: one(
       RENEWING,
-      "return ask({ ...state, rounds: state.rounds + 1 }, 'look', around);",
-      'return [{ ...state, until: around.now.mono + ARRIVAL_MS }, []];',
+      "return ask({ ...state, rounds: state.rounds + 1 }, 'look', inputs);",
+      'return [{ ...state, until: inputs.now.mono + ARRIVAL_MS }, []];',
     ),
   },
   {
@@ -115,19 +115,19 @@ export const RENEWALS: readonly RuleMutant[] = [
   {
     name: 'foreign messages are looked into without end',
     world: 'a flood of strays',
-    edits: one(WAITING, 'if (state.strays >= STRAYS_AT_MOST)', 'if (state.strays < 0)'),
+    edits: one(WAITING, 'if (state.foreignCount >= FOREIGN_AT_MOST)', 'if (state.foreignCount < 0)'),
   },
   {
     name: 'the first foreign message is enough to start over',
     world: 'a flood of strays',
-    edits: one(WAITING, 'if (state.strays >= STRAYS_AT_MOST)', 'if (state.strays >= 0)'),
+    edits: one(WAITING, 'if (state.foreignCount >= FOREIGN_AT_MOST)', 'if (state.foreignCount >= 0)'),
   },
   {
     name: 'a new token that somebody has purged is not replaced',
     world: 'replacing: purged in between',
     edits: one(
       RENEWING,
-      'if (depth.ready === 0) return seedAgain(state, around);',
+      'if (depth.ready === 0) return seedAgain(state, inputs);',
       'if (depth.ready === 0) return endHere(state, consume(state));',
     ),
   },

@@ -1,5 +1,5 @@
 import type { Edit } from '../../sabotage/mutant.ts';
-import { HOLDING, OPENING, one, QUESTIONS, type RuleMutant, STEP, WAITING } from './mutant.ts';
+import { GRANTING, HOLDING, OPENING, one, QUESTIONS, type RuleMutant, STEP, WAITING } from './mutant.ts';
 
 const TOPOLOGY = 'src/protocol/queues.ts';
 const CONTENDER = 'test/simulation/client/contender.ts';
@@ -8,7 +8,7 @@ const REGISTER = 'test/simulation/client/register.ts';
 const CONFIG = 'test/simulation/config.ts';
 
 /** What a release does. */
-const RELEASE = "[...unmarkingOf(state, rules), { do: 'close', line }]];";
+const RELEASE = "[...unmarkingOf(state, rules), { do: 'close', channelId }]];";
 
 /** The harness carries out an effect that the protocol has not: basic.cancel in the place of channel.close. */
 const KNOWS_CANCEL: readonly Edit[] = [
@@ -23,7 +23,7 @@ const KNOWS_CANCEL: readonly Edit[] = [
     replace: `    case 'cancel' as 'close':
       if (own.state !== 'open') break;
       own.state = 'closing';
-      write(world, line, channelOf(own), { do: 'cancel' });
+      write(world, channelId, channelOf(own), { do: 'cancel' });
       break;
     case 'close':
       if (own.state === 'open') {`,
@@ -38,8 +38,8 @@ export const TRAPS: readonly RuleMutant[] = [
     edits: [
       ...one(
         OPENING,
-        "return [{ at: 'closing', turn, line }, [...tell, { do: 'close', line }]];",
-        "return [{ at: 'closing', turn, line }, [...tell, { do: 'cancel' as 'close', line }]];",
+        "return [{ at: 'closing', epoch, channelId }, [...tell, { do: 'close', channelId }]];",
+        "return [{ at: 'closing', epoch, channelId }, [...tell, { do: 'cancel' as 'close', channelId }]];",
       ),
       ...KNOWS_CANCEL,
     ],
@@ -48,21 +48,21 @@ export const TRAPS: readonly RuleMutant[] = [
     trap: 1,
     name: 'releasing by basic.cancel',
     edits: [
-      ...one(HOLDING, RELEASE, "[...unmarkingOf(state, rules), { do: 'cancel' as 'close', line }]];"),
+      ...one(HOLDING, RELEASE, "[...unmarkingOf(state, rules), { do: 'cancel' as 'close', channelId }]];"),
       ...KNOWS_CANCEL,
     ],
   },
   {
     trap: 2,
     name: 'a lost lease keeps its channel',
-    edits: one(HOLDING, "if (open) effects.push({ do: 'close', line: state.line });", ''),
+    edits: one(HOLDING, "if (open) effects.push({ do: 'close', channelId: state.channelId });", ''),
   },
   {
     trap: 2,
     name: 'a void place keeps its channel',
     edits: one(
-      HOLDING,
-      "return [next, [...saw, { do: 'close', line: state.line }, ...effects]];",
+      GRANTING,
+      "return [next, [...saw, { do: 'close', channelId: state.channelId }, ...effects]];",
       'return [next, [...saw, ...effects]];',
     ),
   },
@@ -97,9 +97,9 @@ export const TRAPS: readonly RuleMutant[] = [
       HOLDING,
       RELEASE,
       `[
-    { do: 'ack', line, deliveryTag: hold.deliveryTag },
-    { do: 'seed', call: turn },
-    { do: 'close', line },
+    { do: 'ack', channelId, deliveryTag: hold.deliveryTag },
+    { do: 'seed', call: epoch },
+    { do: 'close', channelId },
   ]];`,
     ),
   },
@@ -112,7 +112,7 @@ export const TRAPS: readonly RuleMutant[] = [
         "if (head.data.kind === 'probe') return { kind: 'probe' };",
         `if (head.data.kind === 'probe') {
     const { id, by, at } = json as Token;
-    return { kind: 'token', token: { id, name, base: 0n, stride: 1, by, at }, returns, fence: fenceOf(0n, returns, 1) };
+    return { kind: 'token', token: { id, name, base: 0n, fencesPerReturn: 1, by, at }, returns, fence: fenceOf(0n, returns, 1) };
   }`,
       ),
       ...one(
@@ -127,8 +127,8 @@ export const TRAPS: readonly RuleMutant[] = [
     name: 'an old seed is granted',
     edits: one(
       WAITING,
-      'return surfacedSeed(message, around) === undefined && message.fence > around.highestSeen;',
-      'return message.fence > around.highestSeen;',
+      'return surfacedSeed(message, inputs) === undefined && message.fence > inputs.highestSeen;',
+      'return message.fence > inputs.highestSeen;',
     ),
   },
   {
@@ -152,7 +152,7 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 7,
     name: 'a request on the channel of a holder',
-    edits: one(WAITING, '[...known, question]]', "[...known, question, { do: 'barrier', line }]]"),
+    edits: one(WAITING, '[...known, question],', "[...known, question, { do: 'barrier', channelId }],"),
   },
   {
     trap: 8,
@@ -177,11 +177,7 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 9,
     name: 'a lease counted from the answer',
-    edits: one(
-      HOLDING,
-      'hold: answer.hold, provenAt: sentAt, verifyAt };',
-      'hold: answer.hold, provenAt: around.now, verifyAt };',
-    ),
+    edits: one(GRANTING, 'provenAt: sentAt,', 'provenAt: inputs.now,'),
   },
   {
     trap: 9,
@@ -214,7 +210,7 @@ export const TRAPS: readonly RuleMutant[] = [
     trap: 10,
     name: 'a proof with nothing left of the lease',
     world: 'clocks, one holder',
-    edits: one(HOLDING, 'if (remainingMs(held, rules, around.now) === 0) {', 'if (around.now.mono < 0) {'),
+    edits: one(HOLDING, 'if (remainingMs(held, rules, inputs.now) === 0) {', 'if (inputs.now.mono < 0) {'),
   },
   {
     trap: 12,
@@ -240,13 +236,13 @@ export const TRAPS: readonly RuleMutant[] = [
     name: 'the grace begins anew with each stray',
     edits: one(
       WAITING,
-      'forgetOldGrace({ ...state, strays: state.strays + 1 }, around.now.mono)',
+      'forgetOldGrace({ ...state, foreignCount: state.foreignCount + 1 }, inputs.now.mono)',
       '{ ...state, graceUntil: undefined }',
     ),
   },
   {
     trap: 15,
     name: 'one empty look is enough to start over',
-    edits: one(WAITING, 'if (isOver(graceUntil, now)) return', 'return'),
+    edits: one(WAITING, 'if (isOver(graceUntil, now))', 'if (true)'),
   },
 ];

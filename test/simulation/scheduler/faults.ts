@@ -111,7 +111,7 @@ export function applies(world: World, fault: Fault, target: number): boolean {
       return victim(clients[target]) !== undefined;
     case 'purge-new': {
       const isReplacing = clients.some((each) =>
-        each.contenders.some(({ state }) => state.at === 'renewing'),
+        each.contenders.some(({ state }) => state.at === 'replacing'),
       );
       const { lock } = model.queues;
       return isReplacing && lock !== undefined && ready(lock).length > 0;

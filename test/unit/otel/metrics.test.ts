@@ -120,7 +120,7 @@ test('a long log that is ended is a starting over of its own kind', async () => 
   await baton.lock('a').run(() => {});
   broker.purgeLock(worn);
   const base = BigInt(Date.now()) << 21n;
-  const token = { id: randomUUID(), name: 'a', base, stride: 1, by: 'x', at: Date.now() };
+  const token = { id: randomUUID(), name: 'a', base, fencesPerReturn: 1, by: 'x', at: Date.now() };
   broker.publish(worn, encodeToken(token), { returns: 100_001 });
   await baton.lock('a').run(() => {});
   expect(await read('batonmq.start_overs')).toEqual([

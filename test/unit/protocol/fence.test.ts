@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BASE_MAX, fenceOf, INT64_MAX, nextBase, STRIDE } from '../../../src/protocol/fence.ts';
+import { BASE_MAX, FENCES_PER_RETURN, fenceOf, INT64_MAX, nextBase } from '../../../src/protocol/fence.ts';
 
 const wallMs = fc.double({ min: 0, max: 4e12, noNaN: true });
 const seen = fc.bigInt({ min: 0n, max: BASE_MAX - 1n });
@@ -15,10 +15,15 @@ describe('fence', () => {
 
   test('each return makes the fence higher by exactly the stride', () => {
     fc.assert(
-      fc.property(seen, fc.nat(), fc.integer({ min: 1, max: STRIDE }), (base, returns, stride) => {
-        const rise = fenceOf(base, returns + 1, stride) - fenceOf(base, returns, stride);
-        expect(rise).toBe(BigInt(stride));
-      }),
+      fc.property(
+        seen,
+        fc.nat(),
+        fc.integer({ min: 1, max: FENCES_PER_RETURN }),
+        (base, returns, fencesPerReturn) => {
+          const rise = fenceOf(base, returns + 1, fencesPerReturn) - fenceOf(base, returns, fencesPerReturn);
+          expect(rise).toBe(BigInt(fencesPerReturn));
+        },
+      ),
     );
   });
 
@@ -56,7 +61,7 @@ describe('fence', () => {
   });
 
   test('the limit leaves room in int64 for the 10^9 returns of the delivery limit, and for the clock until the year 2248', () => {
-    expect(fenceOf(BASE_MAX, 1_000_000_000, STRIDE)).toBeLessThan(INT64_MAX);
+    expect(fenceOf(BASE_MAX, 1_000_000_000, FENCES_PER_RETURN)).toBeLessThan(INT64_MAX);
     expect(() => nextBase(Date.UTC(2248, 0, 1), 0n)).not.toThrow();
   });
 });

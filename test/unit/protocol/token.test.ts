@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BASE_MAX, STRIDE } from '../../../src/protocol/fence.ts';
+import { BASE_MAX, FENCES_PER_RETURN } from '../../../src/protocol/fence.ts';
 import { decodeMessage, encodeProbe, encodeToken, type Token } from '../../../src/protocol/token.ts';
 
 const ID = '0190a1b2-0000-7000-8000-00000000000a';
@@ -21,7 +21,7 @@ const token: fc.Arbitrary<Token> = fc.record({
   id: fc.uuid(),
   name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 255 }),
   base: fc.bigInt({ min: 0n, max: BASE_MAX - 2n ** 40n }),
-  stride: fc.integer({ min: 1, max: STRIDE }),
+  fencesPerReturn: fc.integer({ min: 1, max: FENCES_PER_RETURN }),
   by: fc.string({ unit: 'binary', maxLength: 50 }),
   at: fc.integer({ min: 0, max: 8.64e15 }),
 });
@@ -35,14 +35,21 @@ describe('token on the wire', () => {
           kind: 'token',
           token: original,
           returns,
-          fence: original.base + BigInt(returns) * BigInt(original.stride),
+          fence: original.base + BigInt(returns) * BigInt(original.fencesPerReturn),
         });
       }),
     );
   });
 
   test('is UTF-8 JSON with version, kind and the base as decimal digits in a string, and nothing else', () => {
-    const body = encodeToken({ id: ID, name: 'jöbs', base: 2n ** 62n + 1n, stride: 7, by: 'svc', at: 5 });
+    const body = encodeToken({
+      id: ID,
+      name: 'jöbs',
+      base: 2n ** 62n + 1n,
+      fencesPerReturn: 7,
+      by: 'svc',
+      at: 5,
+    });
     const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
     expect(JSON.parse(text)).toEqual({
       v: 1,
@@ -63,13 +70,13 @@ describe('token on the wire', () => {
   test('a base is taken up to its limit', () => {
     expect(kindOf(wire({ base: String(BASE_MAX) }))).toBe('token');
     expect(kindOf(wire({ base: '0' }))).toBe('token');
-    expect(kindOf(wire({ base: String(BASE_MAX + 1n) }))).toBe('stray');
+    expect(kindOf(wire({ base: String(BASE_MAX + 1n) }))).toBe('foreign');
   });
 
   test('a token whose fence is above the largest base is a foreign message: none could be made above it', () => {
     expect(kindOf(wire({ base: String(BASE_MAX - 7n) }), 7)).toBe('token');
     expect(decodeMessage(wire({ base: String(BASE_MAX - 7n) }), 8, 'jobs')).toMatchObject({
-      kind: 'stray',
+      kind: 'foreign',
       why: expect.stringContaining('largest base'),
     });
   });
@@ -102,8 +109,8 @@ describe('a newer version', () => {
   });
 
   test('is not told from a message that begins with a byte order mark: that is a stray, as in other languages', () => {
-    expect(kindOf(Buffer.from(`\ufeff${JSON.stringify({ ...WIRE, v: 2 })}`))).toBe('stray');
-    expect(kindOf(Buffer.from(`\ufeff${JSON.stringify(WIRE)}`))).toBe('stray');
+    expect(kindOf(Buffer.from(`\ufeff${JSON.stringify({ ...WIRE, v: 2 })}`))).toBe('foreign');
+    expect(kindOf(Buffer.from(`\ufeff${JSON.stringify(WIRE)}`))).toBe('foreign');
   });
 
   test('is told apart from a stray, with its number, whatever it looks like otherwise', () => {
@@ -117,7 +124,7 @@ describe('a newer version', () => {
   });
 
   test.each([0, -1, 1.5, '2', null, true, 1e300])('a version of %j is no version: a stray', (v) => {
-    expect(kindOf(wire({ v }))).toBe('stray');
+    expect(kindOf(wire({ v }))).toBe('foreign');
   });
 });
 
@@ -135,7 +142,7 @@ describe('a stray', () => {
       'a token whose holder is a broken UTF-8 sequence',
       Buffer.from(JSON.stringify({ ...WIRE, by: '~' })).map((byte) => (byte === 0x7e ? 0xc3 : byte)),
     ],
-    ['a token that is cut off', encodeToken({ ...WIRE, base: 1n, stride: 1 }).slice(0, -2)],
+    ['a token that is cut off', encodeToken({ ...WIRE, base: 1n, fencesPerReturn: 1 }).slice(0, -2)],
     ['a token followed by something', Buffer.concat([wire({}), Buffer.from('x')])],
     ['text', Buffer.from('hello')],
     ['a number', json(1)],
@@ -145,11 +152,11 @@ describe('a stray', () => {
     ['a very deep array', Buffer.from('['.repeat(50_000) + ']'.repeat(50_000))],
     ['UTF-16', Buffer.from(JSON.stringify(WIRE), 'utf16le')],
   ])('is %s', (_what, body) => {
-    expect(decodeMessage(body, 0, 'jobs').kind).toBe('stray');
+    expect(decodeMessage(body, 0, 'jobs').kind).toBe('foreign');
   });
 
   test.each(['v', 'kind', 'id', 'name', 'base', 'by', 'at'] as const)('is a token without %s', (field) => {
-    expect(kindOf(without(field))).toBe('stray');
+    expect(kindOf(without(field))).toBe('foreign');
   });
 
   test.each<[string, object]>([
@@ -174,18 +181,18 @@ describe('a stray', () => {
     ['the name of another lock', { name: 'jobs2' }],
     ['a name that differs in case', { name: 'Jobs' }],
   ])('is a token with %s', (_what, changes) => {
-    expect(kindOf(wire(changes))).toBe('stray');
+    expect(kindOf(wire(changes))).toBe('foreign');
   });
 
   test('is a token whose time is not finite', () => {
-    expect(kindOf(Buffer.from(JSON.stringify(WIRE).replace('1800000000000', '1e999')))).toBe('stray');
+    expect(kindOf(Buffer.from(JSON.stringify(WIRE).replace('1800000000000', '1e999')))).toBe('foreign');
   });
 
   test.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])(
     'is a token with a count of %d',
     (returns) => {
       expect(decodeMessage(wire({}), returns, 'jobs')).toEqual({
-        kind: 'stray',
+        kind: 'foreign',
         why: 'impossible return count',
       });
     },
@@ -193,10 +200,13 @@ describe('a stray', () => {
 
   test('says why', () => {
     expect(decodeMessage(wire({ name: 'x' }), 0, 'jobs')).toEqual({
-      kind: 'stray',
+      kind: 'foreign',
       why: 'token of another lock',
     });
-    expect(decodeMessage(wire({ base: '-1' }), 0, 'jobs')).toEqual({ kind: 'stray', why: 'malformed token' });
+    expect(decodeMessage(wire({ base: '-1' }), 0, 'jobs')).toEqual({
+      kind: 'foreign',
+      why: 'malformed token',
+    });
   });
 });
 
@@ -228,7 +238,7 @@ describe('any bytes at all', () => {
     fc.assert(
       fc.property(bodies, fc.oneof(fc.nat(), fc.double()), (body, returns) => {
         const message = decodeMessage(body, returns, 'jobs');
-        expect(['token', 'probe', 'newer', 'stray']).toContain(message.kind);
+        expect(['token', 'probe', 'newer', 'foreign']).toContain(message.kind);
         if (message.kind !== 'token') return;
         const read = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
         expect(read).toMatchObject({ v: 1, kind: 'token', name: 'jobs', base: String(message.token.base) });

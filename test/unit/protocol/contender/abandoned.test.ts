@@ -12,5 +12,5 @@ test('an abandoned waiter whose queue is gone leaves 2 s after its stray, also i
     [{ type: 'looked', call: LINE + 1, depth: 'absent' }, {}],
   ]);
   expect(wakeAt(gone, RULES)).toBe(graceUntil);
-  expect(names(feed(gone, { type: 'wake' }, { now: later(2_000) })[1])).toBe('know close');
+  expect(names(feed(gone, { type: 'wake' }, { now: later(2_000) })[1])).toBe('set-queue-known close');
 });

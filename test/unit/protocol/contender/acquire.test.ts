@@ -28,8 +28,8 @@ const refused = (effects: readonly { do: string }[]) => effects.find((effect) =>
 describe('finding the queue', () => {
   test('a known name is consumed at once, without a look', () => {
     expect(feed(IDLE, start(true))).toEqual([
-      expect.objectContaining({ phase: 'consuming', line: 1 }),
-      [{ do: 'consume', line: 1 }],
+      expect.objectContaining({ phase: 'consuming', channelId: 1 }),
+      [{ do: 'consume', channelId: 1 }],
     ]);
   });
 
@@ -109,17 +109,29 @@ describe('finding the queue', () => {
   });
 
   test('a queue that vanished before it was consumed is no longer known, and is created after a moment', () => {
-    const closed = { type: 'closed', line: LINE, scope: 'channel', error: retryable, absent: true } as const;
+    const closed = {
+      type: 'closed',
+      channelId: LINE,
+      scope: 'channel',
+      error: retryable,
+      absent: true,
+    } as const;
     const [state, effects] = feed(opening('consuming'), closed);
     expect(state).toMatchObject({ phase: 'resting', until: later(50).mono, next: 'declare' });
-    expect(effects).toEqual([{ do: 'know', known: false }]);
+    expect(effects).toEqual([{ do: 'set-queue-known', known: false }]);
     const [declaring, declare] = feed(state, { type: 'wake' }, { now: later(50) });
     expect(declare).toEqual([{ do: 'declare', call: LINE + 2 }]);
     expect(declaring).toMatchObject({ phase: 'declaring', failures: 1 });
   });
 
   test('a queue that vanishes again and again is not created in a busy loop', () => {
-    const closed = { type: 'closed', line: LINE, scope: 'channel', error: retryable, absent: true } as const;
+    const closed = {
+      type: 'closed',
+      channelId: LINE,
+      scope: 'channel',
+      error: retryable,
+      absent: true,
+    } as const;
     const pauses = [0, 1, 2, 3, 4, 9].map((failures) => {
       const [state] = feed(opening('consuming', { failures }), closed);
       return (wakeAt(state, RULES) ?? 0) - NOW.mono;
@@ -131,13 +143,13 @@ describe('finding the queue', () => {
 describe('a place in line', () => {
   test('is taken on a fresh channel when the connection of the old one dies', () => {
     for (const state of [opening('consuming'), waiting(), granting()]) {
-      const closed = { type: 'closed', line: LINE, scope: 'connection', error: retryable } as const;
-      expect(feed(state, closed)[1]).toEqual([{ do: 'consume', line: LINE + 1 }]);
+      const closed = { type: 'closed', channelId: LINE, scope: 'connection', error: retryable } as const;
+      expect(feed(state, closed)[1]).toEqual([{ do: 'consume', channelId: LINE + 1 }]);
     }
   });
 
   test('ends with the error when the broker closes the channel for good', () => {
-    const closed = { type: 'closed', line: LINE, scope: 'channel', error: permanent } as const;
+    const closed = { type: 'closed', channelId: LINE, scope: 'channel', error: permanent } as const;
     for (const state of [opening('consuming'), waiting()]) {
       const [next, effects] = feed(state, closed);
       expect(place(next)).toBe('released');
@@ -147,8 +159,8 @@ describe('a place in line', () => {
 
   test('a queue that is in line is known from then on', () => {
     expect(inLine().effects).toEqual([
-      { do: 'consume', line: 1 },
-      { do: 'know', known: true },
+      { do: 'consume', channelId: 1 },
+      { do: 'set-queue-known', known: true },
     ]);
   });
 
@@ -185,7 +197,7 @@ describe('try', () => {
       const [again, asked] = feed(state, { type: 'wake' }, justReleased, TRY);
       looksAt.push(ms);
       expect(names(asked)).toBe('look');
-      [state] = feed(again, looked(0, 1, again.turn), justReleased, TRY);
+      [state] = feed(again, looked(0, 1, again.epoch), justReleased, TRY);
     }
     expect(looksAt).toEqual([25, 50]);
   });
@@ -195,14 +207,14 @@ describe('try', () => {
     expect(isBehindHolder(resting)).toBe(true);
     const [again] = feed(resting, { type: 'wake' }, { now: later(25) }, TRY);
     expect(isBehindHolder(again)).toBe(true);
-    const failed = { type: 'call-failed', call: again.turn, error: retryable } as const;
+    const failed = { type: 'call-failed', call: again.epoch, error: retryable } as const;
     expect(isBehindHolder(feed(again, failed, {}, TRY)[0])).toBe(false);
   });
 
   test('a wait that has seen a holder knows it while it consumes, and no longer once its connection is lost', () => {
     const [consuming, effects] = feed(opening('looking'), looked(0, 1));
     expect([names(effects), isBehindHolder(consuming)]).toEqual(['consume', true]);
-    const closed = { type: 'closed', line: LINE + 1, scope: 'connection', error: retryable } as const;
+    const closed = { type: 'closed', channelId: LINE + 1, scope: 'connection', error: retryable } as const;
     expect(isBehindHolder(feed(consuming, closed)[0])).toBe(false);
     expect(isBehindHolder(feed(opening('looking'), looked(1, 0))[0])).toBe(false);
   });
@@ -229,39 +241,41 @@ describe('try', () => {
   });
 
   test('can be given up and shut down while it rests', () => {
-    expect(names(feed(resting, { type: 'give-up' }, {}, TRY)[1])).toBe('refuse know end');
-    expect(names(feed(resting, { type: 'shutdown' }, {}, TRY)[1])).toBe('refuse know end');
+    expect(names(feed(resting, { type: 'give-up' }, {}, TRY)[1])).toBe('refuse set-queue-known end');
+    expect(names(feed(resting, { type: 'shutdown' }, {}, TRY)[1])).toBe('refuse set-queue-known end');
   });
 
   test('sends a barrier behind the consume and gives up 50 ms after its answer', () => {
     const [state, effects] = feed(
       opening('consuming'),
-      { type: 'consuming', line: LINE, traits: V4_3 },
+      { type: 'consuming', channelId: LINE, traits: V4_3 },
       {},
       TRY,
     );
     expect(effects).toEqual([
-      { do: 'know', known: true },
-      { do: 'barrier', line: LINE },
+      { do: 'set-queue-known', known: true },
+      { do: 'barrier', channelId: LINE },
     ]);
-    const [answered] = feed(state, { type: 'barrier', line: LINE }, {}, TRY);
+    const [answered] = feed(state, { type: 'barrier', channelId: LINE }, {}, TRY);
     expect(wakeAt(answered, TRY)).toBe(NOW.mono + 50);
     expect(feed(answered, { type: 'wake' }, { now: later(49) }, TRY)[1]).toEqual([]);
     const [end, leaving] = feed(answered, { type: 'wake' }, { now: later(50) }, TRY);
     expect(place(end)).toBe('closing');
     expect(leaving).toEqual([
       { do: 'refuse', refusal: { why: 'unavailable' } },
-      { do: 'close', line: LINE },
+      { do: 'close', channelId: LINE },
     ]);
   });
 
   test('takes a token that comes within those 50 ms', () => {
     const state = waiting({ until: NOW.mono + 50 });
-    expect(names(feed(state, delivered(3), { now: later(49) }, TRY)[1])).toBe('saw know grant');
+    expect(names(feed(state, delivered(3), { now: later(49) }, TRY)[1])).toBe(
+      'fence-seen set-queue-known grant',
+    );
   });
 
   test('sends no second request on the channel: a wait sends no barrier at all', () => {
-    const [, effects] = feed(opening('consuming'), { type: 'consuming', line: LINE, traits: V4_3 });
-    expect(names(effects)).toBe('know');
+    const [, effects] = feed(opening('consuming'), { type: 'consuming', channelId: LINE, traits: V4_3 });
+    expect(names(effects)).toBe('set-queue-known');
   });
 });

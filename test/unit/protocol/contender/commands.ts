@@ -105,7 +105,7 @@ export function carryOut(todo: Command, who: WatchedContender, process: Process,
       break;
     }
     case 'void-call': {
-      const call = who.state.turn - todo.back;
+      const call = who.state.epoch - todo.back;
       if (who.calls.some((pending) => pending.call === call) || todo.back === 0) break;
       who.feed({ type: 'seeded', call });
       break;
@@ -113,7 +113,7 @@ export function carryOut(todo: Command, who: WatchedContender, process: Process,
     case 'consuming':
       who.feed({
         type: 'consuming',
-        line: lineOf(who, todo.old),
+        channelId: lineOf(who, todo.old),
         traits: { version: [4, todo.minor, 1] },
       });
       break;
@@ -122,7 +122,7 @@ export function carryOut(todo: Command, who: WatchedContender, process: Process,
       break;
     case 'barrier':
     case 'cancelled':
-      who.feed({ type: todo.do, line: lineOf(who, todo.old) });
+      who.feed({ type: todo.do, channelId: lineOf(who, todo.old) });
       break;
     case 'pass':
       pass(process, todo.monoMs, todo.monoMs + todo.skewMs);
@@ -156,7 +156,7 @@ function progress(
   } else if (state.at === 'opening' && state.phase === 'consuming') {
     who.feed({
       type: 'consuming',
-      line: state.line ?? 0,
+      channelId: state.channelId ?? 0,
       traits: { version: [4, queue.nacked === undefined ? 0 : 3, 5] },
     });
   } else if (state.at === 'delaying') {
@@ -165,19 +165,19 @@ function progress(
     state.at === 'waiting' ||
     'asked' in state ||
     state.at === 'verifying' ||
-    (state.at === 'renewing' && state.phase === 'arriving' && state.line !== undefined)
+    (state.at === 'replacing' && state.phase === 'arriving' && state.channelId !== undefined)
   ) {
     const what = 'asked' in state || state.at === 'verifying' ? 'proof' : 'live';
-    who.deliver(state.line ?? 0, ...messageOf({ what, step }, who, process, queue));
+    who.deliver(state.channelId ?? 0, ...messageOf({ what, step }, who, process, queue));
   } else if (
     state.at === 'closing' &&
     (closeFirst || call === undefined) &&
-    who.lines.get(state.line) === 'closing'
+    who.lines.get(state.channelId) === 'closing'
   ) {
-    close(who, state.line, 'orderly');
+    close(who, state.channelId, 'orderly');
   } else if (call !== undefined) {
     if (call.do === 'seed') seed(process, queue);
-    const hasSeeded = state.at === 'renewing' && state.owedUntil === undefined;
+    const hasSeeded = state.at === 'replacing' && state.owedUntil === undefined;
     answer(who, call, { ready: hasSeeded ? 1 : 0, consumers: 0 });
   }
 }
@@ -197,11 +197,17 @@ export function answer(
 }
 
 /** A line's channel ends. The driver never tells of the end of a channel twice. */
-export function close(who: WatchedContender, line: number, how: How): void {
-  if (who.lines.get(line) === 'gone') return;
+export function close(who: WatchedContender, channelId: number, how: How): void {
+  if (who.lines.get(channelId) === 'gone') return;
   const error = how === 'orderly' ? undefined : how === 'refused' ? permanent : retryable;
   const scope = how === 'connection' ? 'connection' : 'channel';
-  const event: ContenderEvent = { type: 'closed', line, scope, error, absent: how === 'absent' || undefined };
+  const event: ContenderEvent = {
+    type: 'closed',
+    channelId,
+    scope,
+    error,
+    absent: how === 'absent' || undefined,
+  };
   who.feed(event);
 }
 
@@ -220,6 +226,6 @@ export function passUntilDue(who: WatchedContender, process: Process, earlyMs: n
 
 function lineOf(who: WatchedContender, old: boolean): number {
   const lines = [...who.lines.keys()];
-  const current = 'line' in who.state ? who.state.line : undefined;
+  const current = 'channelId' in who.state ? who.state.channelId : undefined;
   return (old ? lines.at(-2) : (current ?? lines.at(-1))) ?? 99;
 }

@@ -25,8 +25,8 @@ const TYPES: readonly Type[] = [
 
 /** The event as the state could meet it: of its own line, its own call, and the proof that a holder awaits. */
 function eventFor(state: ContenderState, type: Type, shift = 0): ContenderEvent {
-  const line = ('line' in state && state.line !== undefined ? state.line : LINE) - shift;
-  const call = state.turn - shift;
+  const channelId = ('channelId' in state && state.channelId !== undefined ? state.channelId : LINE) - shift;
+  const call = state.epoch - shift;
   switch (type) {
     case 'start':
       return { type, known: true };
@@ -41,15 +41,15 @@ function eventFor(state: ContenderState, type: Type, shift = 0): ContenderEvent 
     case 'call-failed':
       return { type, call, error: retryable };
     case 'consuming':
-      return { type, line, traits: V4_3 };
+      return { type, channelId, traits: V4_3 };
     case 'delivered':
-      if (state.at === 'parting') return { ...counted(HOLD.returns + 2, 1), line } as ContenderEvent;
-      return delivered(HOLD.returns + 1, undefined, line);
+      if (state.at === 'releasing') return { ...counted(HOLD.returns + 2, 1), channelId } as ContenderEvent;
+      return delivered(HOLD.returns + 1, undefined, channelId);
     case 'barrier':
     case 'cancelled':
-      return { type, line };
+      return { type, channelId };
     case 'closed':
-      return { type, line, scope: 'channel', error: retryable };
+      return { type, channelId, scope: 'channel', error: retryable };
     default:
       return { type };
   }
@@ -73,7 +73,7 @@ describe.each(all)('a contender that is %s', (name, state) => {
 
   test('does not notice what belongs to an older line or an older call', () => {
     const aged = TYPES.filter((type) =>
-      Object.keys(eventFor(state, type)).some((key) => key === 'line' || key === 'call'),
+      Object.keys(eventFor(state, type)).some((key) => key === 'channelId' || key === 'call'),
     );
     expect(aged.length).toBe(11);
     for (const type of aged) {

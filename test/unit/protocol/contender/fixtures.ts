@@ -5,10 +5,10 @@ import type {
   ContenderEvent,
   ContenderState,
   Effect,
-  Hold,
+  HeldToken,
+  Inputs,
   Rules,
   Step,
-  Surroundings,
 } from '../../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../../src/protocol/instant.ts';
 import type { Delivery } from '../../../../src/protocol/port.ts';
@@ -34,15 +34,15 @@ export const TOKEN: Token = {
   id: '0190a1b2-0000-7000-8000-00000000000a',
   name: 'jobs',
   base: 1_000n,
-  stride: 1,
+  fencesPerReturn: 1,
   by: 'svc@host/1',
   at: NOW.wall - 1_000,
 };
 export const OTHER_ID = '0190a1b2-0000-7000-8000-00000000000b';
-export const HOLD: Hold = {
+export const HOLD: HeldToken = {
   id: TOKEN.id,
   base: TOKEN.base,
-  stride: 1,
+  fencesPerReturn: 1,
   body: encodeToken(TOKEN),
   returns: 2,
   nacked: undefined,
@@ -59,7 +59,7 @@ export function later(monoMs: number, wallMs = monoMs): Instant {
   return { mono: NOW.mono + monoMs, wall: NOW.wall + wallMs };
 }
 
-export function around(changes: Partial<Surroundings> = {}): Surroundings {
+export function inputs(changes: Partial<Inputs> = {}): Inputs {
   return {
     now: NOW,
     highestSeen: 0n,
@@ -90,23 +90,27 @@ export function delivery(
 
 /** The token as 4.3 counts it: how often in all, and how often by a nack. */
 export function counted(returns: number, nacked: number, deliveryTag = 2): ContenderEvent {
-  return { type: 'delivered', line: LINE, delivery: delivery(returns, tokenBody(), deliveryTag, nacked) };
+  return {
+    type: 'delivered',
+    channelId: LINE,
+    delivery: delivery(returns, tokenBody(), deliveryTag, nacked),
+  };
 }
 
-export function delivered(returns: number, body = tokenBody(), line = LINE): ContenderEvent {
-  return { type: 'delivered', line, delivery: delivery(returns, body) };
+export function delivered(returns: number, body = tokenBody(), channelId = LINE): ContenderEvent {
+  return { type: 'delivered', channelId, delivery: delivery(returns, body) };
 }
 
 type Phase = At<'opening'>['phase'];
 
 export function opening(phase: Phase, changes: Partial<At<'opening'>> = {}): At<'opening'> {
-  const line = phase === 'consuming' ? LINE : undefined;
+  const channelId = phase === 'consuming' ? LINE : undefined;
   const until = phase === 'resting' ? NOW.mono + 100 : undefined;
   return {
     at: 'opening',
-    turn: LINE,
+    epoch: LINE,
     phase,
-    line,
+    channelId,
     until,
     next: phase === 'resting' ? 'find' : undefined,
     failures: 0,
@@ -120,13 +124,13 @@ export function opening(phase: Phase, changes: Partial<At<'opening'>> = {}): At<
 export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
   return {
     at: 'waiting',
-    turn: LINE,
-    line: LINE,
+    epoch: LINE,
+    channelId: LINE,
     traits: V4_3,
     until: undefined,
-    stray: undefined,
+    foreign: undefined,
     graceUntil: undefined,
-    strays: 0,
+    foreignCount: 0,
     abandoned: false,
     ...changes,
   };
@@ -134,15 +138,15 @@ export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
 
 /** A contender that was handed a stray, and the look that this caused is call LINE + 1. */
 export function lookingBehindStray(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
-  const stray = { deliveryTag: 2, call: LINE + 1, lookAt: undefined };
-  return waiting({ turn: LINE + 1, stray, strays: 1, ...changes });
+  const foreign = { deliveryTag: 2, call: LINE + 1, lookAt: undefined };
+  return waiting({ epoch: LINE + 1, foreign, foreignCount: 1, ...changes });
 }
 
 export function granting(changes: Partial<At<'granting'>> = {}): At<'granting'> {
   return {
     at: 'granting',
-    turn: LINE,
-    line: LINE,
+    epoch: LINE,
+    channelId: LINE,
     traits: V4_3,
     hold: HOLD,
     asked: 'requeue',
@@ -158,8 +162,8 @@ export function delaying(changes: Partial<At<'delaying'>> = {}): At<'delaying'> 
   const hold = { ...HOLD, nacked: 1 };
   return {
     at: 'delaying',
-    turn: LINE,
-    line: LINE,
+    epoch: LINE,
+    channelId: LINE,
     traits: V4_3,
     hold,
     until,
@@ -169,12 +173,12 @@ export function delaying(changes: Partial<At<'delaying'>> = {}): At<'delaying'> 
 }
 
 /** A contender that has released, and awaits the answer to its last question. */
-export function parting(changes: Partial<At<'parting'>> = {}): At<'parting'> {
+export function releasing(changes: Partial<At<'releasing'>> = {}): At<'releasing'> {
   const hold = { ...HOLD, nacked: 1 };
   return {
-    at: 'parting',
-    turn: LINE + 1,
-    line: LINE,
+    at: 'releasing',
+    epoch: LINE + 1,
+    channelId: LINE,
     traits: V4_3,
     hold,
     asked: 'reject',
@@ -187,8 +191,8 @@ export function held(changes: Partial<At<'held'>> = {}): At<'held'> {
   const verifyAt = NOW.mono + RULES.verifyEveryMs;
   return {
     at: 'held',
-    turn: LINE,
-    line: LINE,
+    epoch: LINE,
+    channelId: LINE,
     traits: V4_3,
     hold: HOLD,
     provenAt: NOW,
@@ -200,8 +204,8 @@ export function held(changes: Partial<At<'held'>> = {}): At<'held'> {
 export function verifying(changes: Partial<At<'verifying'>> = {}): At<'verifying'> {
   return {
     at: 'verifying',
-    turn: LINE,
-    line: LINE,
+    epoch: LINE,
+    channelId: LINE,
     traits: V4_3,
     hold: HOLD,
     provenAt: NOW,
@@ -212,17 +216,17 @@ export function verifying(changes: Partial<At<'verifying'>> = {}): At<'verifying
   };
 }
 
-export const closing = (): At<'closing'> => ({ at: 'closing', turn: LINE + 1, line: LINE });
+export const closing = (): At<'closing'> => ({ at: 'closing', epoch: LINE + 1, channelId: LINE });
 
 /** The active consumer, who puts a new token in the place of what it has in hand; its call is LINE + 1. */
-export function renewing(
-  phase: At<'renewing'>['phase'],
-  changes: Partial<At<'renewing'>> = {},
-): At<'renewing'> {
+export function replacing(
+  phase: At<'replacing'>['phase'],
+  changes: Partial<At<'replacing'>> = {},
+): At<'replacing'> {
   return {
-    at: 'renewing',
-    turn: LINE + 1,
-    line: LINE,
+    at: 'replacing',
+    epoch: LINE + 1,
+    channelId: LINE,
     traits: V4_3,
     deliveryTag: 2,
     phase,
@@ -243,23 +247,23 @@ export function inLine(
   rules: Rules = RULES,
   traits: { version: [number, number, number] } | typeof V4_3 = V4_3,
 ) {
-  const [state, effects] = run({ at: 'idle', turn: 0 }, rules, [
+  const [state, effects] = run({ at: 'idle', epoch: 0 }, rules, [
     [{ type: 'start', known: true }, {}],
-    [{ type: 'consuming', line: 1, traits }, {}],
+    [{ type: 'consuming', channelId: 1, traits }, {}],
   ]);
-  return { state, effects, line: 1 };
+  return { state, effects, channelId: 1 };
 }
 
 /** Feeds events in order and gathers what was to be done. */
 export function run(
   from: ContenderState,
   rules: Rules,
-  script: readonly (readonly [ContenderEvent, Partial<Surroundings>])[],
+  script: readonly (readonly [ContenderEvent, Partial<Inputs>])[],
 ): Step {
   let state = from;
   const all: Effect[] = [];
   for (const [event, changes] of script) {
-    const [next, effects] = step(state, event, around(changes), rules);
+    const [next, effects] = step(state, event, inputs(changes), rules);
     state = next;
     all.push(...effects);
   }
@@ -270,10 +274,10 @@ export function run(
 export function feed(
   state: ContenderState,
   event: ContenderEvent,
-  changes: Partial<Surroundings> = {},
+  changes: Partial<Inputs> = {},
   rules: Rules = RULES,
 ): Step {
-  return step(state, event, around(changes), rules);
+  return step(state, event, inputs(changes), rules);
 }
 
 /** The effects' names in order, e.g. `close look`. */
@@ -286,10 +290,10 @@ export function place(state: ContenderState): string {
   switch (state.at) {
     case 'opening':
       return `opening/${state.phase}`;
-    case 'renewing':
-      return `renewing/${state.phase}${state.owedUntil === undefined ? '' : '+owed'}${state.abandoned ? '+abandoned' : ''}`;
+    case 'replacing':
+      return `replacing/${state.phase}${state.owedUntil === undefined ? '' : '+owed'}${state.abandoned ? '+abandoned' : ''}`;
     case 'waiting':
-      return `waiting${state.stray ? '+stray' : ''}${state.abandoned ? '+abandoned' : ''}`;
+      return `waiting${state.foreign ? '+foreign' : ''}${state.abandoned ? '+abandoned' : ''}`;
     case 'delaying':
       return `delaying${state.abandoned ? '+abandoned' : ''}`;
     case 'verifying':

@@ -44,7 +44,7 @@ describe('a probe or stray that is handed out', () => {
     'a %s is never granted: it is looked behind first, and nothing is decided before the answer',
     (_what, body) => {
       const [state, effects] = feed(waiting(), delivered(3, body));
-      expect(place(state)).toBe('waiting+stray');
+      expect(place(state)).toBe('waiting+foreign');
       expect(effects).toEqual([{ do: 'look', call: LINE + 1 }]);
       expect(wakeAt(state, RULES)).toBeUndefined();
     },
@@ -52,9 +52,9 @@ describe('a probe or stray that is handed out', () => {
 
   test('is acked if something else is ready, which is then handed out', () => {
     const [state, effects] = feed(lookingBehindStray(), looked(1));
-    expect(effects).toEqual([{ do: 'ack', line: LINE, deliveryTag: 2 }]);
+    expect(effects).toEqual([{ do: 'ack', channelId: LINE, deliveryTag: 2 }]);
     expect(place(state)).toBe('waiting');
-    expect(names(feed(state, delivered(3))[1])).toBe('saw know grant');
+    expect(names(feed(state, delivered(3))[1])).toBe('fence-seen set-queue-known grant');
   });
 
   test('is kept for a grace of 2 s and looked behind again if nothing else is ready; then the lock is started over', () => {
@@ -64,7 +64,7 @@ describe('a probe or stray that is handed out', () => {
     expect(look).toEqual([{ do: 'look', call: LINE + 2 }]);
     const [state, effects] = feed(again, looked(0, LINE + 2), { now: later(2_001) });
     expect(effects).toEqual([{ do: 'purge', call: LINE + 3 }]);
-    expect(state).toMatchObject({ at: 'renewing', phase: 'purging', line: LINE, deliveryTag: 2 });
+    expect(state).toMatchObject({ at: 'replacing', phase: 'purging', channelId: LINE, deliveryTag: 2 });
   });
 
   test('is acked if the second look shows something', () => {
@@ -105,24 +105,26 @@ describe('a probe or stray that is handed out', () => {
     expect(place(state)).toBe('closing');
     expect(effects).toEqual([
       { do: 'refuse', refusal: { why: 'failed', error: permanent } },
-      { do: 'know', known: false },
-      { do: 'close', line: LINE },
+      { do: 'set-queue-known', known: false },
+      { do: 'close', channelId: LINE },
     ]);
-    expect(names(feed(lookingBehindStray({ abandoned: true }), failed(permanent))[1])).toBe('know close');
+    expect(names(feed(lookingBehindStray({ abandoned: true }), failed(permanent))[1])).toBe(
+      'set-queue-known close',
+    );
   });
 
   test('behind which the queue is gone: the cancellation that is on its way decides', () => {
     const [state, effects] = feed(lookingBehindStray(), { type: 'looked', call: LINE + 1, depth: 'absent' });
     expect(effects).toEqual([]);
     const [, after] = run(state, RULES, [
-      [{ type: 'cancelled', line: LINE }, {}],
+      [{ type: 'cancelled', channelId: LINE }, {}],
       [wake, { now: later(50) }],
     ]);
-    expect(names(after)).toBe('know close declare');
+    expect(names(after)).toBe('set-queue-known close declare');
   });
 
   test('a look that was asked for on an older line decides nothing', () => {
-    const [state] = feed(lookingBehindStray(), { type: 'closed', line: LINE, scope: 'connection' });
+    const [state] = feed(lookingBehindStray(), { type: 'closed', channelId: LINE, scope: 'connection' });
     expect(feed(state, looked(1))).toEqual([state, []]);
   });
 });
@@ -140,17 +142,17 @@ describe('a caller that waits less than the grace', () => {
       [{ type: 'seeded', call: LINE + 4 }, {}],
       [looked(1, LINE + 5), {}],
       [delivered(0), {}],
-      [{ type: 'closed', line: LINE, scope: 'channel' }, {}],
+      [{ type: 'closed', channelId: LINE, scope: 'channel' }, {}],
     ]);
     expect(place(end)).toBe('released');
-    expect(names(all)).toBe('look purge seed look ack saw know close end');
+    expect(names(all)).toBe('look purge seed look ack fence-seen set-queue-known close end');
   });
 
   test('is told once: a second give-up and the end of a try say nothing more', () => {
     const [state] = gaveUp(inGrace);
     expect(gaveUp(state)).toEqual([state, []]);
     const left = feed(waiting({ until: NOW.mono, abandoned: true }), wake, {}, TRY)[1];
-    expect(names(left)).toBe('know close');
+    expect(names(left)).toBe('set-queue-known close');
     const inHand = lookingBehindStray({ until: NOW.mono, abandoned: true });
     expect(feed(inHand, wake, {}, TRY)).toEqual([inHand, []]);
   });
@@ -158,9 +160,9 @@ describe('a caller that waits less than the grace', () => {
   test('is never granted what is handed out afterwards: its fence is remembered, the channel is closed', () => {
     const [state] = gaveUp(inGrace);
     expect(feed(state, delivered(3))[1]).toEqual([
-      { do: 'saw', fence: 1_003n },
-      { do: 'know', known: false },
-      { do: 'close', line: LINE },
+      { do: 'fence-seen', fence: 1_003n },
+      { do: 'set-queue-known', known: false },
+      { do: 'close', channelId: LINE },
     ]);
   });
 
@@ -169,11 +171,11 @@ describe('a caller that waits less than the grace', () => {
 
     test('and acks without leaving', () => {
       expect(place(acked)).toBe('waiting+abandoned');
-      expect(effects).toEqual([{ do: 'ack', line: LINE, deliveryTag: 2 }]);
+      expect(effects).toEqual([{ do: 'ack', channelId: LINE, deliveryTag: 2 }]);
     });
 
     test('until a token comes, which is never granted', () => {
-      expect(names(feed(acked, delivered(3))[1])).toBe('saw know close');
+      expect(names(feed(acked, delivered(3))[1])).toBe('fence-seen set-queue-known close');
     });
 
     test('until the next stray, seen to its end, leads to starting over', () => {
@@ -184,14 +186,14 @@ describe('a caller that waits less than the grace', () => {
         [looked(0, LINE + 3), { now: later(2_000) }],
       ]);
       expect(names(all)).toBe('look look purge');
-      expect(place(state)).toBe('renewing/purging+abandoned');
+      expect(place(state)).toBe('replacing/purging+abandoned');
     });
 
     test('until 2 s have passed without another', () => {
       expect(wakeAt(acked, RULES)).toBe(later(2_000).mono);
       expect(feed(acked, wake, { now: later(1_999) })).toEqual([acked, []]);
       const [state, leaving] = feed(acked, wake, { now: later(2_000) });
-      expect([place(state), names(leaving)]).toEqual(['closing', 'know close']);
+      expect([place(state), names(leaving)]).toEqual(['closing', 'set-queue-known close']);
     });
 
     test('and 2 s from the ack also when a grace has begun before', () => {
@@ -201,7 +203,7 @@ describe('a caller that waits less than the grace', () => {
         [wake, { now: later(4_000) }],
       ]);
       expect([place(state), names(all)]).toEqual(['waiting+abandoned', 'look ack']);
-      expect(names(feed(state, wake, { now: later(4_001) })[1])).toBe('know close');
+      expect(names(feed(state, wake, { now: later(4_001) })[1])).toBe('set-queue-known close');
     });
   });
 
@@ -209,7 +211,7 @@ describe('a caller that waits less than the grace', () => {
     const state = lookingBehindStray({ until: NOW.mono + 50 });
     const [next, effects] = feed(state, wake, { now: later(50) }, TRY);
     expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }]);
-    expect(place(next)).toBe('waiting+stray+abandoned');
+    expect(place(next)).toBe('waiting+foreign+abandoned');
   });
 });
 
@@ -227,7 +229,7 @@ describe('the grace', () => {
   test('is not begun anew by the probes of a large fleet, each of which is ready while the last one is in hand', () => {
     const [state, effects] = run(inGrace, RULES, [...nextProbeBehind, ...nextProbeInHand]);
     expect(names(effects)).toBe('look ack look purge');
-    expect(place(state)).toBe('renewing/purging');
+    expect(place(state)).toBe('replacing/purging');
   });
 
   test('is not begun anew for a caller that gives up during such a flood either', () => {
@@ -238,7 +240,7 @@ describe('the grace', () => {
       [looked(0, LINE + 3), { now: later(2_003) }],
     ]);
     expect(names(effects)).toBe('look ack look refuse purge');
-    expect(place(state)).toBe('renewing/purging+abandoned');
+    expect(place(state)).toBe('replacing/purging+abandoned');
   });
 
   test('that is over by more than 2 s is forgotten when a new stray comes: it was about other strays', () => {
@@ -273,8 +275,8 @@ describe('the grace', () => {
 
   test('ends with the place in line: a fresh channel begins without one', () => {
     const [state] = run(inGrace, RULES, [
-      [{ type: 'closed', line: LINE, scope: 'connection' }, {}],
-      [{ type: 'consuming', line: LINE + 2, traits: V4_3 }, {}],
+      [{ type: 'closed', channelId: LINE, scope: 'connection' }, {}],
+      [{ type: 'consuming', channelId: LINE + 2, traits: V4_3 }, {}],
     ]);
     expect(state).toMatchObject({ at: 'waiting', graceUntil: undefined });
   });
@@ -293,7 +295,7 @@ describe('one foreign message after the other', () => {
     const done: string[] = [];
     for (let i = 0; i < many && state.at === 'waiting'; i += 1) {
       const [inHand, look] = feed(state, delivered(0, junkBody));
-      const call = 'turn' in inHand ? inHand.turn : 0;
+      const call = 'epoch' in inHand ? inHand.epoch : 0;
       const [next, ack] = feed(inHand, looked(3_000, call));
       done.push(...[...look, ...(inHand.at === 'waiting' ? ack : [])].map((effect) => effect.do));
       state = inHand.at === 'waiting' ? next : inHand;
@@ -306,33 +308,33 @@ describe('one foreign message after the other', () => {
     expect(done.filter((what) => what === 'look')).toHaveLength(20);
     expect(done.filter((what) => what === 'ack')).toHaveLength(20);
     expect(done.at(-1)).toBe('purge');
-    expect(place(state)).toBe('renewing/purging');
+    expect(place(state)).toBe('replacing/purging');
   });
 
   test('by who has no caller any more as well', () => {
     const { state } = flood(waiting({ abandoned: true }), 3_000);
-    expect(place(state)).toBe('renewing/purging+abandoned');
+    expect(place(state)).toBe('replacing/purging+abandoned');
   });
 
   test('keeps nobody from seeding: no look is asked whether something is ready', () => {
     const { state } = flood(waiting(), 3_000);
-    const call = 'turn' in state ? state.turn : 0;
+    const call = 'epoch' in state ? state.epoch : 0;
     const [next, effects] = run(state, RULES, [
       [{ type: 'purged', call }, {}],
       [{ type: 'seeded', call: call + 1 }, {}],
       [delivered(0, junkBody), {}],
     ]);
     expect(names(effects)).toBe('seed ack ack');
-    expect(place(next)).toBe('renewing/arriving+owed');
+    expect(place(next)).toBe('replacing/arriving+owed');
   });
 
   test('is counted for each place in line apart', () => {
     const { state } = flood(waiting(), 20);
-    expect(state).toMatchObject({ at: 'waiting', strays: 20 });
+    expect(state).toMatchObject({ at: 'waiting', foreignCount: 20 });
     const [again] = run(state, RULES, [
-      [{ type: 'closed', line: LINE, scope: 'connection' }, {}],
-      [{ type: 'consuming', line: LINE + 21, traits: V4_3 }, {}],
+      [{ type: 'closed', channelId: LINE, scope: 'connection' }, {}],
+      [{ type: 'consuming', channelId: LINE + 21, traits: V4_3 }, {}],
     ]);
-    expect(again).toMatchObject({ at: 'waiting', strays: 0 });
+    expect(again).toMatchObject({ at: 'waiting', foreignCount: 0 });
   });
 });

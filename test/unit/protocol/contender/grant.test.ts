@@ -35,8 +35,8 @@ describe('grant', () => {
   test('goes to the fence that is base plus count, and the lease runs from the delivery', () => {
     const [state, effects] = feed(waiting(), delivered(5));
     expect(effects).toEqual([
-      { do: 'saw', fence: 1_005n },
-      { do: 'know', known: true },
+      { do: 'fence-seen', fence: 1_005n },
+      { do: 'set-queue-known', known: true },
       { do: 'grant', fence: 1_005n },
     ]);
     expect(state).toMatchObject({ at: 'held', provenAt: NOW, hold: { returns: 5, fence: 1_005n } });
@@ -48,14 +48,14 @@ describe('grant', () => {
     expect(feed(state, { type: 'wake' })[1]).toEqual([]);
     const now = later(1);
     const [next, effects] = feed(state, { type: 'wake' }, { now });
-    expect(effects).toEqual([{ do: 'reject', line: LINE, deliveryTag: 2 }]);
+    expect(effects).toEqual([{ do: 'reject', channelId: LINE, deliveryTag: 2 }]);
     expect(next).toMatchObject({ at: 'verifying', provenAt: NOW, sentAt: now });
   });
 
   test('is not verified when the caller has released it by then: the answer would be nobody’s', () => {
     const [state] = feed(waiting(), delivered(5));
     const [next, effects] = feed(state, { type: 'release' });
-    expect(effects).toEqual([{ do: 'close', line: LINE }]);
+    expect(effects).toEqual([{ do: 'close', channelId: LINE }]);
     expect(feed(next, { type: 'wake' })[1]).toEqual([]);
   });
 
@@ -80,12 +80,12 @@ describe('grant', () => {
 
   test('that awaits a proof gives the caller nothing before it is there, and then the fence of the delivery', () => {
     const first = feed(waiting({ traits: V4_0 }), delivered(5));
-    expect(names(first[1])).toBe('saw know requeue');
+    expect(names(first[1])).toBe('fence-seen set-queue-known requeue');
     const [state, effects] = feed(first[0], delivered(6), { now: later(30) });
     expect(effects).toEqual([
-      { do: 'saw', fence: 1_006n },
+      { do: 'fence-seen', fence: 1_006n },
       { do: 'grant', fence: 1_005n },
-      { do: 'prove', sentAt: NOW },
+      { do: 'proven', sentAt: NOW },
     ]);
     expect(state).toMatchObject({ at: 'held', provenAt: NOW, hold: { returns: 6, fence: 1_005n } });
   });
@@ -101,8 +101,8 @@ describe('grant', () => {
     (_what, answer) => {
       const [state, effects] = feed(granting(), answer);
       expect(place(state)).toBe('opening/consuming');
-      expect(names(effects)).toMatch(/^(saw )?close consume$/);
-      expect(effects.at(-1)).toEqual({ do: 'consume', line: LINE + 1 });
+      expect(names(effects)).toMatch(/^(fence-seen )?close consume$/);
+      expect(effects.at(-1)).toEqual({ do: 'consume', channelId: LINE + 1 });
     },
   );
 
@@ -111,7 +111,9 @@ describe('grant', () => {
     expect(names(feed(granting(), { type: 'wake' }, { now: later(14_999) })[1])).toBe('');
     for (const now of [later(15_000), later(0, 15_000), later(15_000, -1)]) {
       expect(names(feed(granting(), { type: 'wake' }, { now })[1])).toBe('close consume');
-      expect(names(feed(granting(), delivered(HOLD.returns + 1), { now })[1])).toBe('saw close consume');
+      expect(names(feed(granting(), delivered(HOLD.returns + 1), { now })[1])).toBe(
+        'fence-seen close consume',
+      );
     }
   });
 
@@ -119,8 +121,8 @@ describe('grant', () => {
     const proof = delivered(HOLD.returns + 1);
     const [state, effects] = feed(granting(), proof, { highestSeen: HOLD.fence + 1n });
     expect(place(state)).toBe('opening/consuming');
-    expect(names(effects)).toBe('saw close consume');
-    expect(names(feed(granting(), proof, { highestSeen: HOLD.fence })[1])).toBe('saw grant prove');
+    expect(names(effects)).toBe('fence-seen close consume');
+    expect(names(feed(granting(), proof, { highestSeen: HOLD.fence })[1])).toBe('fence-seen grant proven');
   });
 
   test('from a broker that does not count returns is refused, clearly', () => {
@@ -134,13 +136,13 @@ describe('grant', () => {
   test('a token of a newer version is given back by closing the channel, with an error that says so', () => {
     const newer = delivered(3, Buffer.from(JSON.stringify({ v: 2 })));
     const [, effects] = feed(waiting(), newer);
-    expect(names(effects)).toBe('refuse know close');
+    expect(names(effects)).toBe('refuse set-queue-known close');
     expect(refused(effects)).toMatchObject({ refusal: { why: 'failed', error: { code: 'token-version' } } });
   });
 
   test('a delivery that is granted after a wait of two contenders goes to the fence that the queue gave it', () => {
-    const { state, line } = inLine();
-    const [, effects] = run(state, RULES, [[{ type: 'delivered', line, delivery: delivery(9) }, {}]]);
+    const { state, channelId } = inLine();
+    const [, effects] = run(state, RULES, [[{ type: 'delivered', channelId, delivery: delivery(9) }, {}]]);
     expect(effects).toContainEqual({ do: 'grant', fence: 1_009n });
   });
 });
@@ -155,20 +157,20 @@ describe('giving up', () => {
       for (const state of [opening('consuming'), waiting(), granting()]) {
         const [next, effects] = feed(state, { type });
         expect(effects[0]).toEqual({ do: 'refuse', refusal: { why } });
-        expect(effects).toContainEqual({ do: 'close', line: state.line });
+        expect(effects).toContainEqual({ do: 'close', channelId: state.channelId });
         expect(place(next)).toBe('closing');
       }
     },
   );
 
   test('forgets that the queue is known, so that the next attempt looks for a lost token', () => {
-    expect(feed(waiting(), { type: 'give-up' })[1]).toContainEqual({ do: 'know', known: false });
+    expect(feed(waiting(), { type: 'give-up' })[1]).toContainEqual({ do: 'set-queue-known', known: false });
   });
 
   test('ends when the broker has closed the channel, and a token that arrives meanwhile goes back with it', () => {
     const [closing] = feed(waiting(), { type: 'give-up' });
     expect(feed(closing, delivered(3))).toEqual([closing, []]);
-    const [end, effects] = feed(closing, { type: 'closed', line: LINE, scope: 'channel' });
+    const [end, effects] = feed(closing, { type: 'closed', channelId: LINE, scope: 'channel' });
     expect(place(end)).toBe('released');
     expect(effects).toEqual([{ do: 'end' }]);
   });

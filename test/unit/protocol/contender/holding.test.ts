@@ -31,7 +31,7 @@ describe('verification', () => {
     expect(wakeAt(held(), RULES)).toBe(NOW.mono + 5_000);
     expect(feed(held(), wake, { now: later(4_999) })[1]).toEqual([]);
     const [state, effects] = feed(held(), wake, { now: later(5_000) });
-    expect(effects).toEqual([{ do: 'reject', line: LINE, deliveryTag: HOLD.deliveryTag }]);
+    expect(effects).toEqual([{ do: 'reject', channelId: LINE, deliveryTag: HOLD.deliveryTag }]);
     expect(state).toMatchObject({ at: 'verifying', provenAt: NOW, sentAt: later(5_000) });
     const [proven] = feed(state, proof, { now: later(5_900) });
     expect(wakeAt(proven, RULES)).toBe(NOW.mono + 10_000);
@@ -40,8 +40,8 @@ describe('verification', () => {
   test('uses the delivery tag of the last delivery, and each proof asks for one count more', () => {
     const [first] = feed(verifying(), proof);
     const [second, effects] = feed(first, { type: 'verify' });
-    expect(effects).toEqual([{ do: 'reject', line: LINE, deliveryTag: 2 }]);
-    expect(names(feed(second, delivered(HOLD.returns + 2))[1])).toBe('saw prove');
+    expect(effects).toEqual([{ do: 'reject', channelId: LINE, deliveryTag: 2 }]);
+    expect(names(feed(second, delivered(HOLD.returns + 2))[1])).toBe('fence-seen proven');
     expect(place(feed(second, proof)[0])).toBe('lost/superseded');
   });
 
@@ -54,12 +54,12 @@ describe('verification', () => {
     expect(none).toEqual([]);
     const [state, effects] = feed(asked, proof, { now: later(6_000) });
     expect(effects).toEqual([
-      { do: 'saw', fence: 1_003n },
-      { do: 'prove', sentAt: NOW },
-      { do: 'reject', line: LINE, deliveryTag: 2 },
+      { do: 'fence-seen', fence: 1_003n },
+      { do: 'proven', sentAt: NOW },
+      { do: 'reject', channelId: LINE, deliveryTag: 2 },
     ]);
     expect(state).toMatchObject({ at: 'verifying', again: false, sentAt: later(6_000), provenAt: NOW });
-    expect(names(feed(state, delivered(HOLD.returns + 2))[1])).toBe('saw prove');
+    expect(names(feed(state, delivered(HOLD.returns + 2))[1])).toBe('fence-seen proven');
   });
 
   test('that is proven leaves the fence of the lease as it was granted', () => {
@@ -85,7 +85,7 @@ describe('verification', () => {
   ])('answered with %s means that the lease is lost: superseded', (_what, answer) => {
     const [state, effects] = feed(verifying(), answer);
     expect(place(state)).toBe('lost/superseded');
-    expect(names(effects)).toMatch(/^(saw )?lose close$/);
+    expect(names(effects)).toMatch(/^(fence-seen )?lost close$/);
   });
 
   test('a delivery that nobody asked for means that the lease is lost, even if it looks like a proof', () => {
@@ -96,13 +96,13 @@ describe('verification', () => {
     const [state, effects] = feed(verifying(), delivered(HOLD.returns));
     expect(place(state)).toBe('lost/superseded');
     expect(effects).toContainEqual(
-      expect.objectContaining({ do: 'lose', cause: expect.objectContaining({ code: 'unsupported-broker' }) }),
+      expect.objectContaining({ do: 'lost', cause: expect.objectContaining({ code: 'unsupported-broker' }) }),
     );
   });
 
   test('what was seen in an answer is remembered even if the lease is lost by it', () => {
     const answer = delivered(HOLD.returns + 5);
-    expect(feed(verifying(), answer)[1][0]).toEqual({ do: 'saw', fence: 1_007n });
+    expect(feed(verifying(), answer)[1][0]).toEqual({ do: 'fence-seen', fence: 1_007n });
   });
 });
 
@@ -129,7 +129,7 @@ describe('the lease', () => {
     const state = verifying({ sentAt: later(5_000, -15_000) });
     const [next, effects] = feed(state, proof, { now: later(5_100, 1_000) });
     expect(place(next)).toBe('lost/clock-jump');
-    expect(names(effects)).toBe('saw lose close');
+    expect(names(effects)).toBe('fence-seen lost close');
     expect(place(feed(state, proof, { now: later(5_100, -1) })[0])).toBe('held');
   });
 
@@ -140,7 +140,7 @@ describe('the lease', () => {
 
   test('is vouched for by nobody in any other state', () => {
     expect(vouchedMs(granting(), RULES, NOW)).toBe(0);
-    expect(vouchedMs({ at: 'released', turn: 1 }, RULES, NOW)).toBe(0);
+    expect(vouchedMs({ at: 'released', epoch: 1 }, RULES, NOW)).toBe(0);
   });
 
   test.each<[string, ReturnType<typeof later>, At<'lost'>['reason']]>([
@@ -157,7 +157,7 @@ describe('the lease', () => {
     for (const state of [held(), verifying(), verifying({ cancelledUntil: NOW.mono + 250 })]) {
       const [next, effects] = feed(state, wake, { now });
       expect(next).toMatchObject({ at: 'lost', reason });
-      expect(names(effects)).toBe('lose close');
+      expect(names(effects)).toBe('lost close');
       expect(vouchedMs(state, RULES, now)).toBe(0);
     }
   });
@@ -167,7 +167,7 @@ describe('the lease', () => {
     ['a call of verify', { type: 'verify' }],
     ['a release', { type: 'release' }],
     ['a timer', wake],
-    ['an event of a line that is long gone', { type: 'barrier', line: 1 }],
+    ['an event of a line that is long gone', { type: 'barrier', channelId: 1 }],
   ])(
     'that is over is noticed by %s, so a process that stood still does not wake up believing',
     (_what, event) => {
@@ -186,14 +186,14 @@ describe('losing', () => {
     ['connection', 'connection-closed'],
   ] as const)('the %s is losing the lease, with its error as the cause', (scope, reason) => {
     for (const state of [held(), verifying()]) {
-      const [next, effects] = feed(state, { type: 'closed', line: LINE, scope, error: retryable });
+      const [next, effects] = feed(state, { type: 'closed', channelId: LINE, scope, error: retryable });
       expect(next).toMatchObject({ at: 'lost', reason });
-      expect(effects).toEqual([{ do: 'lose', reason, cause: retryable }]);
+      expect(effects).toEqual([{ do: 'lost', reason, cause: retryable }]);
     }
   });
 
   test('by a shutdown closes the channel', () => {
-    expect(names(feed(held(), { type: 'shutdown' })[1])).toBe('lose close');
+    expect(names(feed(held(), { type: 'shutdown' })[1])).toBe('lost close');
   });
 
   test.each([
@@ -203,25 +203,25 @@ describe('losing', () => {
     [{ ready: 0, consumers: 1 }, 'consumer-cancelled'],
     [{ ready: 1, consumers: 1 }, 'consumer-cancelled'],
   ] as const)('the consumer asks a passive look, and %j means %s', (depth, reason) => {
-    const [asking, effects] = feed(held(), { type: 'cancelled', line: LINE });
+    const [asking, effects] = feed(held(), { type: 'cancelled', channelId: LINE });
     expect(effects).toEqual([
-      { do: 'know', known: false },
+      { do: 'set-queue-known', known: false },
       { do: 'look', call: LINE + 1 },
     ]);
     const [state, end] = feed(asking, { type: 'looked', call: LINE + 1, depth });
     expect(state).toMatchObject({ at: 'lost', reason });
-    expect(names(end)).toBe('lose close');
+    expect(names(end)).toBe('lost close');
   });
 
   test('the consumer is losing the lease within 250 ms, also if the look is not answered', () => {
-    const [asking] = feed(held(), { type: 'cancelled', line: LINE });
+    const [asking] = feed(held(), { type: 'cancelled', channelId: LINE });
     expect(wakeAt(asking, RULES)).toBe(NOW.mono + 250);
     expect(feed(asking, wake, { now: later(249) })[1]).toEqual([]);
     expect(place(feed(asking, wake, { now: later(250) })[0])).toBe('lost/consumer-cancelled');
   });
 
   test('the consumer is losing the lease even if a proof comes in afterwards', () => {
-    const [asking] = feed(verifying(), { type: 'cancelled', line: LINE });
+    const [asking] = feed(verifying(), { type: 'cancelled', channelId: LINE });
     expect(place(feed(asking, proof)[0])).toBe('lost/superseded');
   });
 });

@@ -47,11 +47,11 @@ export class Met {
 function drain(who: WatchedContender, process: Process): void {
   if (who.state.at !== 'closing') who.feed({ type: 'shutdown' });
   for (let turns = 0; turns < 60 && !who.isOver; turns++) {
-    if (who.state.at === 'renewing' && who.state.phase === 'arriving') who.feed({ type: 'shutdown' });
+    if (who.state.at === 'replacing' && who.state.phase === 'arriving') who.feed({ type: 'shutdown' });
     if (who.state.at === 'closing') passUntilDue(who, process, 0);
     const call = who.calls[0];
     if (call !== undefined) answer(who, call, { ready: 0, consumers: 0 });
-    for (const [line, is] of who.lines) if (is === 'closing') close(who, line, 'orderly');
+    for (const [channelId, is] of who.lines) if (is === 'closing') close(who, channelId, 'orderly');
   }
   rule(who.isOver, `stuck in ${who.state.at} although the broker has answered everything`);
 }
@@ -80,8 +80,8 @@ export function oneContender(met: Met, first: readonly Command[] = []) {
 }
 
 export function severalContenders(met: Met) {
-  const turn = fc.tuple(fc.nat(2), command);
-  const turns = fc.array(turn, { maxLength: 60, size: 'max' });
+  const epoch = fc.tuple(fc.nat(2), command);
+  const turns = fc.array(epoch, { maxLength: 60, size: 'max' });
   const several = fc.array(rules, { minLength: 2, maxLength: 3 });
   return fc.property(several, queues, recreations, turns, (all, like, pause, list) => {
     const process = newProcess(pause);

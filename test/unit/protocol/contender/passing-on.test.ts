@@ -18,9 +18,10 @@ import {
 } from './fixtures.ts';
 
 const passOn = { type: 'pass-on' } as const;
-const hold = { ...HOLD, stride: 8, fence: fenceOf(HOLD.base, HOLD.returns, 8) };
+const hold = { ...HOLD, fencesPerReturn: 8, fence: fenceOf(HOLD.base, HOLD.returns, 8) };
 const nextReturn = fenceOf(hold.base, hold.returns + 1, 8);
-const isRelease = (effects: readonly unknown[]) => expect(effects).toEqual([{ do: 'close', line: LINE }]);
+const isRelease = (effects: readonly unknown[]) =>
+  expect(effects).toEqual([{ do: 'close', channelId: LINE }]);
 
 describe('passing on', () => {
   test('grants the next fence under the same hold, and asks nothing of the broker', () => {
@@ -28,7 +29,7 @@ describe('passing on', () => {
       const [next, effects] = feed(state, passOn, { highestSeen: hold.fence });
       const fence = hold.fence + 1n;
       expect(effects).toEqual([
-        { do: 'saw', fence },
+        { do: 'fence-seen', fence },
         { do: 'grant', fence },
       ]);
       expect(next).toEqual({ ...state, hold: { ...hold, fence } });
@@ -47,7 +48,7 @@ describe('passing on', () => {
 
   test('goes on above what a proof has shown, and a proof makes room', () => {
     const last = { ...hold, fence: nextReturn - 1n };
-    const body = tokenBody({ stride: 8 });
+    const body = tokenBody({ fencesPerReturn: 8 });
     const [state] = feed(verifying({ hold: last }), delivered(HOLD.returns + 1, body));
     const [next, effects] = feed(state, passOn, { highestSeen: nextReturn });
     expect(effects.at(-1)).toEqual({ do: 'grant', fence: nextReturn + 1n });
@@ -63,29 +64,29 @@ describe('passing on', () => {
   test('is a loss, and no grant, once the hold cannot be vouched for', () => {
     const [next, effects] = feed(held({ hold }), passOn, { now: later(RULES.leaseMs) });
     expect(place(next)).toBe('lost/verification-timeout');
-    expect(names(effects)).toBe('lose close');
+    expect(names(effects)).toBe('lost close');
   });
 
   test('needs no further proof where grants are verified, while the last one is not older than 20 ms', () => {
     for (const state of [held({ hold, traits: V4_0 }), verifying({ hold, traits: V4_0 })]) {
       const [next, effects] = feed(state, passOn, { highestSeen: hold.fence, now: later(19) });
-      expect(names(effects)).toBe('saw grant');
+      expect(names(effects)).toBe('fence-seen grant');
       expect(next).toEqual({ ...state, hold: { ...hold, fence: hold.fence + 1n } });
     }
   });
 
   test('waits for a proof that is asked for now where grants are verified and the last one is older, or the process stood still', () => {
-    for (const [state, around] of [
+    for (const [state, inputs] of [
       [held({ hold, traits: V4_0 }), { now: later(20) }],
       [held({ hold, traits: V4_0 }), { now: later(0, 20) }],
       [held({ hold, traits: V4_0 }), { ranLately: false }],
       [held({ hold }), { ranLately: false }],
     ] as const) {
-      const [next, effects] = feed(state, passOn, { highestSeen: hold.fence, ...around });
+      const [next, effects] = feed(state, passOn, { highestSeen: hold.fence, ...inputs });
       const fence = hold.fence + 1n;
       expect(next).toMatchObject({ at: 'granting', hold: { fence } });
-      expect(names(effects)).toBe(state.traits === V4_0 ? 'saw requeue' : 'saw reject');
-      const body = tokenBody({ stride: 8 });
+      expect(names(effects)).toBe(state.traits === V4_0 ? 'fence-seen requeue' : 'fence-seen reject');
+      const body = tokenBody({ fencesPerReturn: 8 });
       const [granted, proven] = feed(next, delivered(HOLD.returns + 1, body), { highestSeen: fence });
       expect(granted.at).toBe('held');
       expect(proven).toContainEqual({ do: 'grant', fence });
@@ -99,10 +100,14 @@ describe('passing on', () => {
   });
 
   test('that was not proven takes a fresh place in line, and nobody is told of a loss', () => {
-    const [, effects] = feed(granting({ hold }), delivered(HOLD.returns + 2, tokenBody({ stride: 8 })), {
-      highestSeen: hold.fence,
-    });
-    expect(names(effects)).toBe('saw close consume');
+    const [, effects] = feed(
+      granting({ hold }),
+      delivered(HOLD.returns + 2, tokenBody({ fencesPerReturn: 8 })),
+      {
+        highestSeen: hold.fence,
+      },
+    );
+    expect(names(effects)).toBe('fence-seen close consume');
   });
 
   test('is a release for a lock with state, and for a holder whose consumer was cancelled', () => {
@@ -111,7 +116,7 @@ describe('passing on', () => {
   });
 
   test('does nothing for a hold that is over or not there yet', () => {
-    for (const state of [granting({ hold }), { at: 'released', turn: 1 } as const])
+    for (const state of [granting({ hold }), { at: 'released', epoch: 1 } as const])
       expect(feed(state, passOn)).toEqual([state, []]);
   });
 });

@@ -37,7 +37,10 @@ describe('a process that has heard of the end of a queue grants nobody before a 
       [token, ended],
       [proof, ended],
     ]);
-    expect([place(state), names(effects)]).toEqual(['delaying', 'saw know requeue saw']);
+    expect([place(state), names(effects)]).toEqual([
+      'delaying',
+      'fence-seen set-queue-known requeue fence-seen',
+    ]);
     expect(wakeAt(state, VERIFIED)).toBe(until);
     expect(
       names(feed(state, { type: 'wake' }, { ...ended, now: later(until - NOW.mono) }, VERIFIED)[1]),
@@ -54,25 +57,25 @@ test('it hears of a further end while it waits: it waits for that one', () => {
 
 test('its caller gives up before the proof: the mark is left to the next one', () => {
   const [, effects] = feed(granting({ hold: { ...HOLD, nacked: 2 } }), { type: 'give-up' }, ended, VERIFIED);
-  expect(names(effects)).toBe('refuse know close');
+  expect(names(effects)).toBe('refuse set-queue-known close');
 });
 
 test.each([
   ['once a lease is over', VERIFIED, { queueEndedAt: NOW.mono - DELAY_MS }, {}],
   ['where queues come and go by themselves', { ...VERIFIED, expires: true }, ended, {}],
   ['if it has heard of none', VERIFIED, {}, {}],
-] as const)('it grants at once %s', (_when, rules, around, more) => {
+] as const)('it grants at once %s', (_when, rules, inputs, more) => {
   const [state] = run(waiting(more), rules, [
-    [counted(4, 2), around],
-    [counted(5, 3, 3), around],
+    [counted(4, 2), inputs],
+    [counted(5, 3, 3), inputs],
   ]);
   expect(place(state)).toBe('held');
 });
 
 test('below 4.3, and without verified grants, it grants at once: nothing there waits for a lease', () => {
   const [old] = run(waiting({ traits: V4_0 }), VERIFIED, [
-    [{ type: 'delivered', line: LINE, delivery: delivery(4) }, ended],
-    [{ type: 'delivered', line: LINE, delivery: delivery(5, undefined, 3) }, ended],
+    [{ type: 'delivered', channelId: LINE, delivery: delivery(4) }, ended],
+    [{ type: 'delivered', channelId: LINE, delivery: delivery(5, undefined, 3) }, ended],
   ]);
   expect(place(old)).toBe('held');
   expect(place(feed(waiting(), counted(4, 2), ended)[0])).toBe('held');

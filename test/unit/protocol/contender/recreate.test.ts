@@ -15,14 +15,14 @@ import {
   permanent,
   place,
   RULES,
-  renewing,
+  replacing,
   TRY,
   waiting,
 } from './fixtures.ts';
 
 const wake: ContenderEvent = { type: 'wake' };
-const cancelled: ContenderEvent = { type: 'cancelled', line: LINE };
-const absent = { type: 'closed', line: LINE, scope: 'channel', absent: true } as const;
+const cancelled: ContenderEvent = { type: 'cancelled', channelId: LINE };
+const absent = { type: 'closed', channelId: LINE, scope: 'channel', absent: true } as const;
 const looked = (depth: 'absent' | { ready: number; consumers: number }, call = LINE) =>
   ({ type: 'looked', call, depth }) as const;
 
@@ -37,10 +37,15 @@ describe.each([
   const { recreateAfterMs } = on;
 
   test.each<[string, ContenderState, ContenderEvent, string]>([
-    ['after the cancellation of a waiter', waiting(), cancelled, 'know close'],
-    ['after the cancellation of a grant that awaits its proof', granting(), cancelled, 'know close'],
-    ['after a consume that found no queue', opening('consuming'), absent, 'know'],
-    ['after the cancellation of who starts over', renewing('purging'), cancelled, 'close know'],
+    ['after the cancellation of a waiter', waiting(), cancelled, 'set-queue-known close'],
+    [
+      'after the cancellation of a grant that awaits its proof',
+      granting(),
+      cancelled,
+      'set-queue-known close',
+    ],
+    ['after a consume that found no queue', opening('consuming'), absent, 'set-queue-known'],
+    ['after the cancellation of who starts over', replacing('purging'), cancelled, 'close set-queue-known'],
     ['after a look that found no queue', opening('looking'), looked('absent'), ''],
     ['after the first look', opening('looking', { unchecked: true }), looked('absent'), ''],
   ])('%s', (_when, from, event, before) => {
@@ -56,12 +61,12 @@ describe.each([
 
   test('and a shutdown does not wait for that pause', () => {
     const [resting] = feed(waiting(), cancelled, on);
-    expect(names(feed(resting, { type: 'shutdown' }, on)[1])).toBe('refuse know end');
+    expect(names(feed(resting, { type: 'shutdown' }, on)[1])).toBe('refuse set-queue-known end');
   });
 
   test('and a caller that gives up does not either', () => {
     const [resting] = feed(waiting(), cancelled, on);
-    expect(names(feed(resting, { type: 'give-up' }, on)[1])).toBe('refuse know end');
+    expect(names(feed(resting, { type: 'give-up' }, on)[1])).toBe('refuse set-queue-known end');
   });
 });
 

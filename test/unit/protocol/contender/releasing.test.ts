@@ -25,13 +25,13 @@ describe('releasing', () => {
     for (const state of [held(), verifying(), verifying({ cancelledUntil: 1e9 })]) {
       const [next, effects] = feed(state, release);
       expect(place(next)).toBe('closing');
-      expect(effects).toEqual([{ do: 'close', line: LINE }]);
+      expect(effects).toEqual([{ do: 'close', channelId: LINE }]);
     }
   });
 
   test('is done when the broker has closed the channel, or its connection died', () => {
     for (const scope of ['channel', 'connection'] as const) {
-      const [state, effects] = feed(closing(), { type: 'closed', line: LINE, scope });
+      const [state, effects] = feed(closing(), { type: 'closed', channelId: LINE, scope });
       expect(place(state)).toBe('released');
       expect(effects).toEqual([{ do: 'end' }]);
     }
@@ -39,7 +39,7 @@ describe('releasing', () => {
 
   test('twice is releasing once, and a release after a loss does nothing at the broker', () => {
     expect(feed(closing(), release)).toEqual([closing(), []]);
-    const lost: ContenderState = { at: 'lost', turn: 9, reason: 'superseded' };
+    const lost: ContenderState = { at: 'lost', epoch: 9, reason: 'superseded' };
     expect(feed(lost, release)).toEqual([lost, []]);
   });
 

@@ -19,7 +19,7 @@ import {
   place,
   probeBody,
   RULES,
-  renewing,
+  replacing,
   retryable,
   run,
   TRY,
@@ -40,7 +40,7 @@ const looked = (ready: number, call = CALL): ContenderEvent => ({
   depth: { ready, consumers: 1 },
 });
 const failed = (error = retryable, call = CALL) => ({ type: 'call-failed', call, error }) as const;
-const closed = { type: 'closed', line: LINE, scope: 'connection', error: retryable } as const;
+const closed = { type: 'closed', channelId: LINE, scope: 'connection', error: retryable } as const;
 const does = ([state, effects]: readonly [ContenderState, Parameters<typeof names>[0]]) =>
   `${place(state)}: ${names(effects)}`;
 
@@ -55,62 +55,62 @@ describe('replacing the token', () => {
     ]);
     expect(place(state)).toBe('held');
     expect(effects).toEqual([
-      { do: 'saw', fence: 1_005n },
+      { do: 'fence-seen', fence: 1_005n },
       { do: 'purge', call: LINE + 1 },
       { do: 'seed', call: LINE + 2 },
       { do: 'look', call: LINE + 3 },
-      { do: 'ack', line: LINE, deliveryTag: 2 },
-      { do: 'saw', fence: 2_000n },
-      { do: 'know', known: true },
+      { do: 'ack', channelId: LINE, deliveryTag: 2 },
+      { do: 'fence-seen', fence: 2_000n },
+      { do: 'set-queue-known', known: true },
       { do: 'grant', fence: 2_000n },
     ]);
   });
 
   test('begins again when something came between the purge and the seed, and ends after a few times', () => {
     for (const ready of [0, 2, 7]) {
-      let [state, effects] = feed(renewing('looking'), looked(ready));
+      let [state, effects] = feed(replacing('looking'), looked(ready));
       expect(names(effects)).toBe('purge');
       for (let round = 1; round < 5; round += 1) {
         [state, effects] = run(state, RULES, [
-          [answer('purged', state.turn), {}],
-          [answer('seeded', state.turn + 1), {}],
-          [looked(ready, state.turn + 2), {}],
+          [answer('purged', state.epoch), {}],
+          [answer('seeded', state.epoch + 1), {}],
+          [looked(ready, state.epoch + 2), {}],
         ]);
         expect(names(effects)).toBe('seed look purge');
       }
       const over = run(state, RULES, [
-        [answer('purged', state.turn), {}],
-        [answer('seeded', state.turn + 1), {}],
-        [looked(ready, state.turn + 2), {}],
+        [answer('purged', state.epoch), {}],
+        [answer('seeded', state.epoch + 1), {}],
+        [looked(ready, state.epoch + 2), {}],
       ]);
-      expect(does(over)).toBe('opening/resting: seed look close know');
+      expect(does(over)).toBe('opening/resting: seed look close set-queue-known');
     }
   });
 
   test('gives back what is in hand when the broker does not answer in time, refuses, or loses the queue', () => {
     for (const phase of ['purging', 'seeding', 'looking'] as const) {
-      const state = renewing(phase);
+      const state = replacing(phase);
       expect(wakeAt(state, RULES)).toBe(NOW.mono + 5_000);
       expect(feed(state, wake, { now: later(4_999) })).toEqual([state, []]);
-      expect(does(feed(state, wake, { now: later(5_000) }))).toBe('opening/resting: close know');
-      expect(does(feed(state, failed()))).toBe('opening/resting: close know');
+      expect(does(feed(state, wake, { now: later(5_000) }))).toBe('opening/resting: close set-queue-known');
+      expect(does(feed(state, failed()))).toBe('opening/resting: close set-queue-known');
       expect(feed(state, failed(permanent))[1]).toEqual([
-        { do: 'close', line: LINE },
+        { do: 'close', channelId: LINE },
         { do: 'refuse', refusal: { why: 'failed', error: permanent } },
-        { do: 'know', known: false },
+        { do: 'set-queue-known', known: false },
         { do: 'end' },
       ]);
     }
     const absent = { type: 'looked', call: CALL, depth: 'absent' } as const;
-    expect(feed(renewing('looking'), absent)).toEqual([renewing('looking'), []]); // the cancel tells
+    expect(feed(replacing('looking'), absent)).toEqual([replacing('looking'), []]); // the cancel tells
   });
 
   test('looks for a new token that has not come after a second, and seeds when there is none', () => {
-    const state = renewing('arriving', { ...OWED, until: NOW.mono + 1_000 });
+    const state = replacing('arriving', { ...OWED, until: NOW.mono + 1_000 });
     expect(feed(state, wake, { now: later(999) })).toEqual([state, []]);
     const [looking, effects] = feed(state, wake, { now: later(1_000) });
     expect(effects).toEqual([{ do: 'look', call: LINE + 2 }]);
-    expect(does(feed(looking, looked(0, LINE + 2)))).toBe('renewing/seeding+owed: seed');
+    expect(does(feed(looking, looked(0, LINE + 2)))).toBe('replacing/seeding+owed: seed');
     // It is there, and does not come here: the place in line is not what it was.
     expect(does(feed(looking, looked(1, LINE + 2)))).toBe('opening/consuming: close consume');
   });
@@ -119,28 +119,30 @@ describe('replacing the token', () => {
     for (const [body, what] of [
       [probeBody, 'ack'],
       [junkBody, 'ack'],
-      [tokenBody({ base: 3n }), 'saw ack'],
+      [tokenBody({ base: 3n }), 'fence-seen ack'],
     ] as const) {
-      const state = renewing('arriving', OWED);
+      const state = replacing('arriving', OWED);
       expect(does(feed(state, delivered(1, body), { highestSeen: 1_005n }))).toBe(
-        `renewing/arriving+owed: ${what}`,
+        `replacing/arriving+owed: ${what}`,
       );
     }
   });
 
   test('gives back a token of a newer version, as ever', () => {
-    expect(does(feed(renewing('arriving', OWED), delivered(1, newerBody)))).toBe(
-      'closing: refuse know close',
+    expect(does(feed(replacing('arriving', OWED), delivered(1, newerBody)))).toBe(
+      'closing: refuse set-queue-known close',
     );
   });
 
   test('in a try is granted with the arrival', () => {
-    expect(does(feed(renewing('arriving', OWED), delivered(0), {}, TRY))).toBe('held: saw know grant');
+    expect(does(feed(replacing('arriving', OWED), delivered(0), {}, TRY))).toBe(
+      'held: fence-seen set-queue-known grant',
+    );
   });
 
   test('from 4.3 on makes a token that no verified holder has had: the next grant waits for a lease', () => {
     const verified = { ...RULES, grant: 'verified' } as const;
-    const state = renewing('arriving', { ...OWED, traits: V4_3 });
+    const state = replacing('arriving', { ...OWED, traits: V4_3 });
     const [granting] = feed(state, delivered(0), { highestSeen: 5n }, verified);
     expect(granting).toMatchObject({ at: 'granting', isAnew: true });
     const [delaying] = feed(granting, counted(1, 1), { highestSeen: 5n }, verified);
@@ -149,28 +151,30 @@ describe('replacing the token', () => {
 });
 
 describe('once what was in hand is acked', () => {
-  const seeding = renewing('seeding', OWED);
+  const seeding = replacing('seeding', OWED);
 
   test('a seed that fails is tried again after 250 ms, one without an answer at once, also when the channel has gone', () => {
-    for (const line of [LINE, undefined]) {
-      const state = renewing('seeding', { ...OWED, line });
+    for (const channelId of [LINE, undefined]) {
+      const state = replacing('seeding', { ...OWED, channelId });
       const [resting, none] = feed(state, failed(permanent));
       expect([none, wakeAt(resting, RULES)]).toEqual([[], NOW.mono + 250]);
-      expect(does(feed(resting, wake, { now: later(250) }))).toBe('renewing/seeding+owed: seed');
-      expect(does(feed(state, wake, { now: later(5_000) }))).toBe('renewing/seeding+owed: seed');
+      expect(does(feed(resting, wake, { now: later(250) }))).toBe('replacing/seeding+owed: seed');
+      expect(does(feed(state, wake, { now: later(5_000) }))).toBe('replacing/seeding+owed: seed');
     }
-    expect(does(feed(seeding, closed))).toBe('renewing/seeding+owed: ');
+    expect(does(feed(seeding, closed))).toBe('replacing/seeding+owed: ');
   });
 
   test('a look that fails or is not answered is followed by a seed: a second token is inert, a missing one is not', () => {
-    const looking = renewing('looking', OWED);
-    expect(does(feed(looking, failed()))).toBe('renewing/seeding+owed: seed');
-    expect(does(feed(looking, wake, { now: later(5_000) }))).toBe('renewing/seeding+owed: seed');
+    const looking = replacing('looking', OWED);
+    expect(does(feed(looking, failed()))).toBe('replacing/seeding+owed: seed');
+    expect(does(feed(looking, wake, { now: later(5_000) }))).toBe('replacing/seeding+owed: seed');
   });
 
   test('the seed is given up after a minute, and at once when the session is closed', () => {
-    expect(does(feed(seeding, wake, { now: later(60_000) }))).toBe('opening/resting: close know');
-    expect(does(feed(seeding, failed(new ClosedError('closed'))))).toBe('released: close refuse know end');
+    expect(does(feed(seeding, wake, { now: later(60_000) }))).toBe('opening/resting: close set-queue-known');
+    expect(does(feed(seeding, failed(new ClosedError('closed'))))).toBe(
+      'released: close refuse set-queue-known end',
+    );
   });
 
   test('a shutdown tells the caller, and leaves when there is a token', () => {
@@ -180,9 +184,9 @@ describe('once what was in hand is acked', () => {
       [answer('seeded'), {}],
       [delivered(0), {}],
     ]);
-    expect(names(effects)).toBe('refuse saw know close');
+    expect(names(effects)).toBe('refuse fence-seen set-queue-known close');
     expect(place(state)).toBe('closing');
-    expect(does(feed(renewing('arriving', OWED), shutdown))).toBe('closing: refuse know close');
+    expect(does(feed(replacing('arriving', OWED), shutdown))).toBe('closing: refuse set-queue-known close');
   });
 });
 
@@ -197,9 +201,11 @@ describe('the release of a long log', () => {
       [answer('seeded', LINE + 2), {}],
       [{ type: 'looked', call: LINE + 3, depth: depth(1) }, {}],
       [delivered(0), {}],
-      [{ type: 'closed', line: LINE, scope: 'channel' }, {}],
+      [{ type: 'closed', channelId: LINE, scope: 'channel' }, {}],
     ]);
-    expect(names([...release(V4_0)[1], ...effects])).toBe('purge seed look ack saw know close end');
+    expect(names([...release(V4_0)[1], ...effects])).toBe(
+      'purge seed look ack fence-seen set-queue-known close end',
+    );
     expect(place(state)).toBe('released');
   });
 
@@ -210,15 +216,17 @@ describe('the release of a long log', () => {
       [{ type: 'looked', call: LINE + 3, depth: depth(0) }, {}],
       [answer('seeded', LINE + 4), {}],
       [delivered(0), {}],
-      [{ type: 'closed', line: LINE, scope: 'channel' }, {}],
+      [{ type: 'closed', channelId: LINE, scope: 'channel' }, {}],
     ]);
-    expect(names([...release(V3_10)[1], ...effects])).toBe('probe purge ack look seed saw know close end');
+    expect(names([...release(V3_10)[1], ...effects])).toBe(
+      'probe purge ack look seed fence-seen set-queue-known close end',
+    );
     expect(place(state)).toBe('released');
   });
 
   test('awaits what somebody else has seeded meanwhile', () => {
-    const looking = renewing('looking', { ...OWED, releases: true, abandoned: true, traits: V3_10 });
-    expect(does(feed(looking, looked(1)))).toBe('renewing/arriving+owed+abandoned: ');
+    const looking = replacing('looking', { ...OWED, releases: true, abandoned: true, traits: V3_10 });
+    expect(does(feed(looking, looked(1)))).toBe('replacing/arriving+owed+abandoned: ');
   });
 
   test('is an ordinary close when a publish or a purge is refused, fails, or is not answered within a second', () => {
@@ -226,13 +234,13 @@ describe('the release of a long log', () => {
       [V4_0, ['purging', 'seeding', 'looking']],
       [V3_10, ['trying', 'purging']],
     ] as const) {
-      const [replacing] = release(traits);
-      expect(wakeAt(replacing, RULES)).toBe(NOW.mono + 1_000);
+      const [before] = release(traits);
+      expect(wakeAt(before, RULES)).toBe(NOW.mono + 1_000);
       for (const phase of phases) {
-        const state = renewing(phase, { releases: true, abandoned: true, traits, until: NOW.mono + 1_000 });
-        expect(does(feed(state, failed(permanent)))).toBe('closing: know close');
-        expect(does(feed(state, wake, { now: later(1_000) }))).toBe('closing: know close');
-        expect(does(feed(state, closed))).toBe('released: know end');
+        const state = replacing(phase, { releases: true, abandoned: true, traits, until: NOW.mono + 1_000 });
+        expect(does(feed(state, failed(permanent)))).toBe('closing: set-queue-known close');
+        expect(does(feed(state, wake, { now: later(1_000) }))).toBe('closing: set-queue-known close');
+        expect(does(feed(state, closed))).toBe('released: set-queue-known end');
       }
     }
   });

@@ -15,11 +15,11 @@ import {
   NOW,
   names,
   OTHER_ID,
-  parting,
   permanent,
   place,
   RULES,
-  renewing,
+  releasing,
+  replacing,
   retryable,
   run,
   tokenBody,
@@ -31,28 +31,36 @@ import {
 const seed = tokenBody({ id: OTHER_ID, at: NOW.wall - 60_001 });
 
 const STATES: Record<string, readonly [ContenderState, string, string]> = {
-  'who waits': [waiting(), 'renewing/purging', 'saw purge'],
-  'who waits without a caller': [waiting({ abandoned: true }), 'renewing/purging+abandoned', 'saw purge'],
+  'who waits': [waiting(), 'replacing/purging', 'fence-seen purge'],
+  'who waits without a caller': [
+    waiting({ abandoned: true }),
+    'replacing/purging+abandoned',
+    'fence-seen purge',
+  ],
   'who has a stray in hand, without a caller': [
     lookingBehindStray({ abandoned: true }),
-    'renewing/purging+abandoned',
-    'saw purge',
+    'replacing/purging+abandoned',
+    'fence-seen purge',
   ],
-  'who awaits the proof of a grant': [granting(), 'renewing/purging', 'saw purge'],
-  'who waits for the end of a lease': [delaying(), 'renewing/purging', 'saw purge'],
-  'who does so without a caller': [delaying({ abandoned: true }), 'renewing/purging+abandoned', 'saw purge'],
-  'who holds': [held(), 'renewing/purging+abandoned', 'saw lose purge'],
-  'who asks whether it still holds': [verifying(), 'renewing/purging+abandoned', 'saw lose purge'],
-  'who has released, and awaits an answer': [parting(), 'renewing/purging+abandoned', 'saw purge'],
+  'who awaits the proof of a grant': [granting(), 'replacing/purging', 'fence-seen purge'],
+  'who waits for the end of a lease': [delaying(), 'replacing/purging', 'fence-seen purge'],
+  'who does so without a caller': [
+    delaying({ abandoned: true }),
+    'replacing/purging+abandoned',
+    'fence-seen purge',
+  ],
+  'who holds': [held(), 'replacing/purging+abandoned', 'fence-seen lost purge'],
+  'who asks whether it still holds': [verifying(), 'replacing/purging+abandoned', 'fence-seen lost purge'],
+  'who has released, and awaits an answer': [releasing(), 'replacing/purging+abandoned', 'fence-seen purge'],
   'who replaces already, and had it taken back': [
-    renewing('looking', { abandoned: true }),
-    'renewing/purging+abandoned',
-    'saw purge',
+    replacing('looking', { abandoned: true }),
+    'replacing/purging+abandoned',
+    'fence-seen purge',
   ],
   'who awaits a new token': [
-    renewing('arriving', { owedUntil: NOW.mono + 60_000 }),
-    'renewing/arriving+owed',
-    'saw ack',
+    replacing('arriving', { owedUntil: NOW.mono + 60_000 }),
+    'replacing/arriving+owed',
+    'fence-seen ack',
   ],
 };
 
@@ -60,61 +68,64 @@ describe('a seed that is older than a minute is replaced, and never given back, 
   test.each(Object.entries(STATES))('%s', (_who, [state, where, what]) => {
     const [next, effects] = feed(state, delivered(0, seed));
     expect([place(next), names(effects)]).toEqual([where, what]);
-    if (next.at === 'renewing') expect(next.line).toBe(LINE);
+    if (next.at === 'replacing') expect(next.channelId).toBe(LINE);
   });
 
   test('who reads the register, and goes on for its caller on a fresh channel', () => {
     const steps = new Steps().toReading();
     steps.feed(entry('a', { returns: 1 }));
-    expect(steps.does(delivered(0, seed, REGISTER_LINE))).toBe('saw purge');
-    expect(steps.state.contender).toMatchObject({ at: 'renewing', abandoned: false, rejoins: true });
+    expect(steps.does(delivered(0, seed, REGISTER_LINE))).toBe('fence-seen purge');
+    expect(steps.state.contender).toMatchObject({ at: 'replacing', abandoned: false, rejoins: true });
   });
 });
 
 describe('who has such a seed in hand acks it rather than give it back', () => {
   const call = LINE + 1;
-  const inHand = renewing('seeding', { surfaced: OTHER_ID });
+  const inHand = replacing('seeding', { surfaced: OTHER_ID });
   const young = tokenBody({ id: HOLD.id, at: NOW.wall, base: 5_000n });
   const ends: Record<string, readonly [ContenderEvent, string, { now?: Instant }?]> = {
-    'a seed that is refused': [{ type: 'call-failed', call, error: permanent }, 'ack close refuse know end'],
-    'a seed that fails': [{ type: 'call-failed', call, error: retryable }, 'ack close know'],
-    'an answer that is late': [{ type: 'wake' }, 'ack close know', { now: later(5_000) }],
-    'a coordinator that closes': [{ type: 'shutdown' }, 'ack refuse know close'],
-    'a consumer that is cancelled': [{ type: 'cancelled', line: LINE }, 'ack close know'],
+    'a seed that is refused': [
+      { type: 'call-failed', call, error: permanent },
+      'ack close refuse set-queue-known end',
+    ],
+    'a seed that fails': [{ type: 'call-failed', call, error: retryable }, 'ack close set-queue-known'],
+    'an answer that is late': [{ type: 'wake' }, 'ack close set-queue-known', { now: later(5_000) }],
+    'a coordinator that closes': [{ type: 'shutdown' }, 'ack refuse set-queue-known close'],
+    'a consumer that is cancelled': [{ type: 'cancelled', channelId: LINE }, 'ack close set-queue-known'],
   };
 
-  test.each(Object.entries(ends))('%s', (_why, [event, what, around]) => {
-    expect(names(feed(inHand, event, around)[1])).toBe(what);
+  test.each(Object.entries(ends))('%s', (_why, [event, what, inputs]) => {
+    expect(names(feed(inHand, event, inputs)[1])).toBe(what);
   });
 
   test('but not what is in hand after it, nor what has gone with its channel', () => {
-    expect(names(feed(inHand, delivered(0, young))[1])).toBe('saw close consume');
-    const closed = { type: 'closed', line: LINE, scope: 'connection', error: retryable } as const;
+    expect(names(feed(inHand, delivered(0, young))[1])).toBe('fence-seen close consume');
+    const closed = { type: 'closed', channelId: LINE, scope: 'connection', error: retryable } as const;
     expect(names(feed(inHand, closed)[1])).toBe('consume');
     const owing = { ...inHand, phase: 'arriving', owedUntil: NOW.mono + 60_000 } as const;
-    expect(names(feed(owing, { type: 'shutdown' })[1])).toBe('refuse know close');
+    expect(names(feed(owing, { type: 'shutdown' })[1])).toBe('refuse set-queue-known close');
   });
 
   test('also when the broker took it back and hands it over again, one count higher', () => {
     const [next, effects] = feed(inHand, delivered(1, seed));
-    expect([place(next), names(effects)]).toEqual(['renewing/purging', 'saw purge']);
-    expect(names(feed(next, { type: 'shutdown' })[1])).toBe('ack refuse know close');
+    expect([place(next), names(effects)]).toEqual(['replacing/purging', 'fence-seen purge']);
+    expect(names(feed(next, { type: 'shutdown' })[1])).toBe('ack refuse set-queue-known close');
   });
 });
 
 test('a token that is not above the highest fence seen is replaced by who has another one in hand, too', () => {
   const lower = tokenBody({ id: OTHER_ID, base: 1n });
   const [next, effects] = feed(held(), delivered(3, lower), { highestSeen: HOLD.fence });
-  expect([place(next), names(effects)]).toEqual(['renewing/purging+abandoned', 'saw lose purge']);
+  expect([place(next), names(effects)]).toEqual(['replacing/purging+abandoned', 'fence-seen lost purge']);
 });
 
 test('the own token with another count is given back, as any token that somebody may be granted', () => {
   for (const returns of [2, 3, 7]) {
-    expect(names(feed(held(), delivered(returns))[1])).toBe('saw lose close');
+    expect(names(feed(held(), delivered(returns))[1])).toBe('fence-seen lost close');
   }
   const young = tokenBody({ id: OTHER_ID, at: NOW.wall, base: 5_000n });
-  expect(names(feed(held(), delivered(0, young))[1])).toBe('saw lose close');
-  expect(names(feed(waiting({ abandoned: true }), delivered(3))[1])).toBe('saw know close');
+  expect(names(feed(held(), delivered(0, young))[1])).toBe('fence-seen lost close');
+  expect(names(feed(waiting({ abandoned: true }), delivered(3))[1])).toBe('fence-seen set-queue-known close');
 });
 
 test('who has lost its hold to it sees the replacement to its end, and takes nothing of it', () => {
@@ -124,8 +135,8 @@ test('who has lost its hold to it sees the replacement to its end, and takes not
     [{ type: 'seeded', call: LINE + 2 }, {}],
     [{ type: 'looked', call: LINE + 3, depth: { ready: 1, consumers: 1 } }, {}],
     [delivered(0, tokenBody({ id: OTHER_ID, at: NOW.wall, base: 5_000n })), {}],
-    [{ type: 'closed', line: LINE, scope: 'channel' }, {}],
+    [{ type: 'closed', channelId: LINE, scope: 'channel' }, {}],
   ]);
   expect(place(state)).toBe('released');
-  expect(names(effects)).toBe('saw lose purge seed look ack saw know close end');
+  expect(names(effects)).toBe('fence-seen lost purge seed look ack fence-seen set-queue-known close end');
 });

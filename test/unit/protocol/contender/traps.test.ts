@@ -34,34 +34,34 @@ describe('trap', () => {
       (state) => feed(state, { type: 'give-up' })[1],
     );
     const releases = [held(), verifying()].map((state) => feed(state, { type: 'release' })[1]);
-    for (const effects of giveUps) expect(names(effects)).toBe('refuse know close');
+    for (const effects of giveUps) expect(names(effects)).toBe('refuse set-queue-known close');
     for (const effects of releases) expect(names(effects)).toBe('close');
   });
 
   test('2: a channel is never used again: each new place in line has a number that nobody had', () => {
     const lost = { type: 'closed', scope: 'connection', error: retryable } as const;
-    const [state, effects] = run({ at: 'idle', turn: 0 }, RULES, [
+    const [state, effects] = run({ at: 'idle', epoch: 0 }, RULES, [
       [{ type: 'start', known: true }, {}],
-      [{ ...lost, line: 1 }, {}],
-      [{ type: 'consuming', line: 2, traits: V4_3 }, {}],
-      [{ ...lost, line: 2 }, {}],
-      [{ type: 'consuming', line: 3, traits: V4_3 }, {}],
-      [{ type: 'cancelled', line: 3 }, {}],
+      [{ ...lost, channelId: 1 }, {}],
+      [{ type: 'consuming', channelId: 2, traits: V4_3 }, {}],
+      [{ ...lost, channelId: 2 }, {}],
+      [{ type: 'consuming', channelId: 3, traits: V4_3 }, {}],
+      [{ type: 'cancelled', channelId: 3 }, {}],
       [{ type: 'wake' }, { now: later(50) }],
       [{ type: 'declared', call: 5, depth: { ready: 1, consumers: 0 } }, {}],
-      [{ type: 'consuming', line: 6, traits: V4_3 }, {}],
+      [{ type: 'consuming', channelId: 6, traits: V4_3 }, {}],
       [
         {
           type: 'delivered',
-          line: 2,
+          channelId: 2,
           delivery: { deliveryTag: 9, body: tokenBody(), returns: 3, nacked: undefined },
         },
         {},
       ],
     ]);
-    const lines = effects.flatMap((effect) => (effect.do === 'consume' ? [effect.line] : []));
+    const lines = effects.flatMap((effect) => (effect.do === 'consume' ? [effect.channelId] : []));
     expect(lines).toEqual([1, 2, 3, 6]);
-    expect(state).toMatchObject({ at: 'waiting', line: 6 });
+    expect(state).toMatchObject({ at: 'waiting', channelId: 6 });
   });
 
   test('3: "my token came back" is no proof, a count that fits is no proof, only id, base and count are', () => {
@@ -70,7 +70,7 @@ describe('trap', () => {
     const otherBase = delivered(HOLD.returns + 1, tokenBody({ base: HOLD.base + 5n }));
     for (const answer of [back, otherId, otherBase]) {
       expect(place(feed(verifying(), answer)[0])).toBe('lost/superseded');
-      expect(names(feed(granting(), answer)[1])).toBe('saw close consume');
+      expect(names(feed(granting(), answer)[1])).toBe('fence-seen close consume');
     }
     expect(place(feed(verifying(), delivered(HOLD.returns + 1))[0])).toBe('held');
   });
@@ -106,9 +106,9 @@ describe('trap', () => {
     const effects = [
       ...feed(held(), { type: 'verify' })[1],
       ...feed(verifying({ again: true }), delivered(HOLD.returns + 1))[1],
-      ...feed(held(), { type: 'cancelled', line: LINE })[1],
+      ...feed(held(), { type: 'cancelled', channelId: LINE })[1],
     ];
-    expect(names(effects)).toBe('reject saw prove reject know look');
+    expect(names(effects)).toBe('reject fence-seen proven reject set-queue-known look');
   });
 
   test('9: the delivery limit is there, and is neither -1 nor small', () => {

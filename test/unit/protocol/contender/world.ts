@@ -18,7 +18,7 @@ import { QueueBook } from './queue-book.ts';
 const GRACE_MS = 2_000;
 
 /** What puts a new token in the place of one that must not be given back. */
-const REPLACES = new Set(['purge', 'ack', 'look', 'seed', 'saw', 'know', 'end']);
+const REPLACES = new Set(['purge', 'ack', 'look', 'seed', 'fence-seen', 'set-queue-known', 'end']);
 
 export type Call = Extract<Effect, { call: number }>;
 
@@ -27,7 +27,7 @@ export class WatchedContender {
   readonly #process: Process;
   readonly #rules: Rules;
   readonly #book: QueueBook;
-  state: ContenderState = { at: 'idle', turn: 0 };
+  state: ContenderState = { at: 'idle', epoch: 0 };
   /** Every line ever opened: whether its channel is open, was told to close, or is gone. */
   readonly lines = new Map<number, 'open' | 'closing' | 'gone'>();
   /** Calls not yet answered. */
@@ -78,21 +78,22 @@ export class WatchedContender {
     return this.#asked;
   }
 
-  deliver(line: number, body: Uint8Array, returns: number, nacked: number | undefined): void {
+  deliver(channelId: number, body: Uint8Array, returns: number, nacked: number | undefined): void {
     this.#lastTag += 1;
     const delivery: Delivery = { deliveryTag: this.#lastTag, body, returns, nacked };
     const message = decodeMessage(body, returns, this.#rules.name);
     const isFirst = isWaiting(this.state);
     const arrival: Arrival = { message, nacked, at: this.#process.now.mono, isFirst };
-    this.#delivered.set(`${line}/${this.#lastTag}`, arrival);
+    this.#delivered.set(`${channelId}/${this.#lastTag}`, arrival);
     this.#arrived = arrival;
-    const isRead = 'line' in this.state && this.state.line === line && this.state.at !== 'opening';
-    if (isRead) this.#surfaced = this.#surfacedIn(message, `${line}/${this.#lastTag}`);
+    const isRead =
+      'channelId' in this.state && this.state.channelId === channelId && this.state.at !== 'opening';
+    if (isRead) this.#surfaced = this.#surfacedIn(message, `${channelId}/${this.#lastTag}`);
     if (isFirst) {
       this.#seenBeforeDelivery = this.#process.highestSeen;
       this.#first = arrival;
     }
-    this.feed({ type: 'delivered', line, delivery });
+    this.feed({ type: 'delivered', channelId, delivery });
   }
 
   feed(event: ContenderEvent): void {
@@ -103,7 +104,7 @@ export class WatchedContender {
     if (before.at === 'released' || before.at === 'lost' || isVoid) {
       rule(state === before && effects.length === 0, `${event.type} is not void in ${before.at}`);
     }
-    if (event.type === 'closed' && this.lines.has(event.line)) this.lines.set(event.line, 'gone');
+    if (event.type === 'closed' && this.lines.has(event.channelId)) this.lines.set(event.channelId, 'gone');
     if (!isVoid && state !== before) this.#book.learn(event, before);
     if ('call' in event) this.#answered(event.call);
     if (event.type === 'purged' && !isVoid) this.#purged = true;
@@ -138,10 +139,10 @@ export class WatchedContender {
       (state.at === 'held' || state.at === 'verifying')
     )
       return false;
-    if ('line' in event) return !('line' in state) || event.line !== state.line;
+    if ('channelId' in event) return !('channelId' in state) || event.channelId !== state.channelId;
     if (!('call' in event)) return false;
     if (state.at === 'closing') return true;
-    return event.call !== (state.at === 'waiting' ? state.stray?.call : state.turn);
+    return event.call !== (state.at === 'waiting' ? state.foreign?.call : state.epoch);
   }
 
   /** A queue is purged for want of a token only after two looks that showed nothing, a grace apart. */
@@ -175,30 +176,30 @@ export class WatchedContender {
         this.calls.push({ do: effect.do, call: effect.call });
         break;
       case 'consume':
-        rule(!this.lines.has(effect.line), 'a line is consumed twice');
+        rule(!this.lines.has(effect.channelId), 'a line is consumed twice');
         rule(![...this.lines.values()].includes('open'), 'a second line while one is open');
-        this.lines.set(effect.line, 'open');
+        this.lines.set(effect.channelId, 'open');
         this.#emptyLooks = [];
         this.#purged = false;
         break;
       case 'barrier':
         rule(this.#rules.mode === 'try', 'a wait sends no barrier');
-        rule(this.lines.get(effect.line) === 'open', 'a barrier on a line that is not open');
+        rule(this.lines.get(effect.channelId) === 'open', 'a barrier on a line that is not open');
         break;
       case 'close':
-        rule(this.lines.has(effect.line), 'a line that never was is closed');
-        rule(!this.#surfaced?.key.startsWith(`${effect.line}/`), 'a seed that surfaced is given back');
-        if (this.lines.get(effect.line) === 'open') this.lines.set(effect.line, 'closing');
+        rule(this.lines.has(effect.channelId), 'a line that never was is closed');
+        rule(!this.#surfaced?.key.startsWith(`${effect.channelId}/`), 'a seed that surfaced is given back');
+        if (this.lines.get(effect.channelId) === 'open') this.lines.set(effect.channelId, 'closing');
         break;
       case 'ack':
       case 'reject':
       case 'requeue': {
-        const key = `${effect.line}/${effect.deliveryTag}`;
+        const key = `${effect.channelId}/${effect.deliveryTag}`;
         const arrival = this.#delivered.get(key);
         const kind = arrival?.message.kind;
         if (effect.do === 'ack') {
-          const isLeft = key === this.#surfaced?.key && this.state.at !== 'renewing';
-          const isFree = kind === 'probe' || kind === 'stray' || isLeft;
+          const isLeft = key === this.#surfaced?.key && this.state.at !== 'replacing';
+          const isFree = kind === 'probe' || kind === 'foreign' || isLeft;
           rule(isFree || this.#purged, `ack of a ${kind} before a purge`);
           if (key === this.#surfaced?.key) this.#surfaced = undefined;
           break;
@@ -212,10 +213,10 @@ export class WatchedContender {
         if (isWaiting(before) || before.at === 'delaying') this.#leaseFrom = this.#process.now;
         break;
       }
-      case 'saw':
+      case 'fence-seen':
         if (effect.fence > this.#process.highestSeen) this.#process.highestSeen = effect.fence;
         break;
-      case 'know':
+      case 'set-queue-known':
         break;
       case 'grant':
         this.#watchGrant(effect.fence, before);
@@ -223,17 +224,17 @@ export class WatchedContender {
       case 'refuse':
         this.refusals += 1;
         break;
-      case 'prove':
+      case 'proven':
         rule(this.granted.length === 1, 'a proof without a grant');
         rule(before.at === 'granting' || before.at === 'verifying', 'a proof that nobody asked for');
         rule(this.#sentAt === effect.sentAt, 'a proof counted from another moment than its sending');
         rule(isProof(this.#own, this.#asked, this.#arrived), 'a proof by another token or another count');
         this.#leaseFrom = effect.sentAt;
         break;
-      case 'lose':
+      case 'lost':
         rule(this.granted.length === 1, 'lost without a grant');
         this.losses += 1;
-        this.#replacesForOthers = this.state.at === 'renewing';
+        this.#replacesForOthers = this.state.at === 'replacing';
         break;
       case 'end':
         if (!this.#replacesForOthers) this.ends += 1;
@@ -288,7 +289,7 @@ export class WatchedContender {
     rule(state.at !== 'granting' || this.granted.length === 0, 'granting, but granted already');
     if (state.at === 'held' || state.at === 'verifying') {
       rule(this.granted.length === 1, 'held without a grant');
-      rule(this.lines.get(state.line) === 'open', 'held on a line that is not open');
+      rule(this.lines.get(state.channelId) === 'open', 'held on a line that is not open');
       rule(this.#leaseFrom !== undefined, 'a lease from nowhere');
       const { mono, wall } = this.#leaseFrom;
       const left = now.mono - mono < this.#rules.leaseMs && now.wall - wall < this.#rules.leaseMs;
@@ -323,4 +324,4 @@ export class WatchedContender {
 }
 
 /** The states in which a token that comes may be granted. */
-const isWaiting = ({ at }: ContenderState): boolean => at === 'waiting' || at === 'renewing';
+const isWaiting = ({ at }: ContenderState): boolean => at === 'waiting' || at === 'replacing';

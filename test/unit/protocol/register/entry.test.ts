@@ -65,7 +65,7 @@ describe('state on the wire', () => {
     ['a seq that is no integer', wire({ seq: 1.5 })],
     ['an id that is no uuid', wire({ id: 'x' })],
   ])('%s is a stray', (_what, body) => {
-    expect(kindOf(body)).toBe('stray');
+    expect(kindOf(body)).toBe('foreign');
   });
 
   test('a higher version is newer, whatever else it holds, and unknown fields of this one are ignored', () => {

@@ -1,4 +1,4 @@
-import type { ContenderEvent, Rules, Surroundings } from '../../../../src/protocol/contender/types.ts';
+import type { ContenderEvent, Inputs, Rules } from '../../../../src/protocol/contender/types.ts';
 import { encodeEntry } from '../../../../src/protocol/register/entry.ts';
 import {
   STATEFUL_IDLE,
@@ -7,7 +7,7 @@ import {
   type StatefulState,
   statefulStep,
 } from '../../../../src/protocol/register/step.ts';
-import { around, delivered, RULES, V4_3 } from '../contender/fixtures.ts';
+import { delivered, inputs, RULES, V4_3 } from '../contender/fixtures.ts';
 
 export const STATEFUL: Rules = { ...RULES, carriesState: true };
 export const LINE = 1;
@@ -26,14 +26,14 @@ export class Steps {
     this.#rules = rules;
   }
 
-  feed(event: StatefulEvent, changes: Partial<Surroundings> = {}): readonly StatefulEffect[] {
-    const [state, effects] = statefulStep(this.state, event, around(changes), this.#rules);
+  feed(event: StatefulEvent, changes: Partial<Inputs> = {}): readonly StatefulEffect[] {
+    const [state, effects] = statefulStep(this.state, event, inputs(changes), this.#rules);
     this.state = state;
     return effects;
   }
 
   /** What was done, by name. */
-  does(event: StatefulEvent, changes: Partial<Surroundings> = {}): string {
+  does(event: StatefulEvent, changes: Partial<Inputs> = {}): string {
     return this.feed(event, changes)
       .map((effect) => effect.do)
       .join(' ');
@@ -47,7 +47,7 @@ export class Steps {
   toToken(): this {
     const script: ContenderEvent[] = [
       { type: 'start', known: true },
-      { type: 'consuming', line: LINE, traits: V4_3 },
+      { type: 'consuming', channelId: LINE, traits: V4_3 },
       delivered(2, undefined, LINE),
       { type: 'verify' },
     ];
@@ -57,19 +57,19 @@ export class Steps {
 
   /** The token's first verification has been answered. */
   toReading(empty = false): this {
-    this.toToken().feed({ type: 'register-declared', line: LINE, empty });
+    this.toToken().feed({ type: 'register-declared', channelId: LINE, empty });
     this.prove();
     return this;
   }
 
   /** The question that is under way is answered with proof. */
-  prove(changes: Partial<Surroundings> = {}): readonly StatefulEffect[] {
+  prove(changes: Partial<Inputs> = {}): readonly StatefulEffect[] {
     this.#returns += 1;
     return this.feed(delivered(this.#returns, undefined, LINE), changes);
   }
 
   /** What follows on a proof, by name. */
-  proof(changes: Partial<Surroundings> = {}): string {
+  proof(changes: Partial<Inputs> = {}): string {
     return this.prove(changes)
       .map((effect) => effect.do)
       .join(' ');
@@ -104,7 +104,7 @@ export function entry(letter: 'a' | 'b' | 'c', arrival: Arrival = {}): StatefulE
   );
   return {
     type: 'register-delivered',
-    line: LINE,
+    channelId: LINE,
     delivery: { deliveryTag: tag, body, returns, nacked: undefined },
   };
 }
@@ -112,7 +112,7 @@ export function entry(letter: 'a' | 'b' | 'c', arrival: Arrival = {}): StatefulE
 export function message(body: Uint8Array, tag = 11): StatefulEvent {
   return {
     type: 'register-delivered',
-    line: LINE,
+    channelId: LINE,
     delivery: { deliveryTag: tag, body, returns: 0, nacked: undefined },
   };
 }

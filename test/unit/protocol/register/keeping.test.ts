@@ -7,13 +7,13 @@ const save = (ticket: number) => ({ type: 'save', state: ticket, ticket }) as co
 /** A save of this hold, handed back. */
 const own = (seq: number, tag: number, letter: 'b' | 'c' = 'b', returns = 0) =>
   entry(letter, { fence: FENCE, seq, tag, returns, state: seq });
-const ack = (deliveryTag: number) => ({ do: 'ack', line: LINE, deliveryTag });
+const ack = (deliveryTag: number) => ({ do: 'ack', channelId: LINE, deliveryTag });
 
 describe('a save', () => {
   test('writes the hold’s fence with the next number, and is done when the register hands it back', () => {
     const steps = new Steps().toKept();
     expect(steps.feed(save(1))).toEqual([
-      { do: 'register-write', line: LINE, fence: FENCE, seq: 1, state: 1 },
+      { do: 'register-write', channelId: LINE, fence: FENCE, seq: 1, state: 1 },
     ]);
     expect(steps.feed(own(1, 13))).toEqual([{ do: 'saved', ticket: 1 }, ack(12)]);
     steps.feed(save(2));
@@ -31,7 +31,7 @@ describe('a save', () => {
   test('whose publish failed is told so, and is done all the same when it comes back', () => {
     const steps = new Steps().toKept();
     steps.feed(save(1));
-    const failed = { type: 'register-not-written', line: LINE, seq: 1, error: retryable } as const;
+    const failed = { type: 'register-not-written', channelId: LINE, seq: 1, error: retryable } as const;
     expect(steps.feed(failed)).toEqual([{ do: 'save-failed', ticket: 1, error: retryable }]);
     expect(steps.does(own(1, 13))).toBe('saved ack');
   });
@@ -39,7 +39,7 @@ describe('a save', () => {
   test('that somebody else had in hand before proves nothing: the lease is lost', () => {
     const steps = new Steps().toKept();
     steps.feed(save(1));
-    expect(steps.feed(own(1, 13, 'b', 2))[0]).toMatchObject({ do: 'lose', reason: 'superseded' });
+    expect(steps.feed(own(1, 13, 'b', 2))[0]).toMatchObject({ do: 'lost', reason: 'superseded' });
   });
 });
 
@@ -56,7 +56,7 @@ describe('the register of a holder', () => {
     expect(statefulWakeAt(steps.state, STATEFUL)).toBe(now.mono);
     expect(steps.feed({ type: 'wake' }, { now })).toContainEqual({
       do: 'requeue',
-      line: LINE,
+      channelId: LINE,
       deliveryTag: 12,
     });
     expect(steps.does(entry('a', { returns: 3, tag: 40 }), { now })).toBe('');
@@ -80,7 +80,7 @@ describe('the register of a holder', () => {
     steps.feed(entry('a', { returns: 99 }));
     steps.feed(entry('a', { returns: 100, tag: 11 }));
     const [write] = steps.feed(entry('a', { returns: 101, tag: 12 }));
-    const anew = { do: 'register-write', line: LINE, fence: FENCE, seq: 1, state: { cursor: 1 } };
+    const anew = { do: 'register-write', channelId: LINE, fence: FENCE, seq: 1, state: { cursor: 1 } };
     expect(write).toEqual(anew);
     expect(steps.feed(own(1, 13))).toEqual([ack(12)]);
   });
@@ -95,13 +95,13 @@ describe('the register of a holder', () => {
   test('acks what somebody else wrote above its fence once the token is proven: so nobody was granted in between', () => {
     const steps = new Steps().toKept();
     const foreign = entry('b', { fence: FENCE + 1n, tag: 13 });
-    expect(steps.feed(foreign)).toEqual([{ do: 'reject', line: LINE, deliveryTag: expect.any(Number) }]);
-    expect(steps.proof()).toBe('saw prove ack');
+    expect(steps.feed(foreign)).toEqual([{ do: 'reject', channelId: LINE, deliveryTag: expect.any(Number) }]);
+    expect(steps.proof()).toBe('fence-seen proven ack');
     expect(steps.at).toBe('held/kept');
     // With a question under way its answer says nothing: the entry came after it was asked.
     steps.feed({ type: 'verify' });
     expect(steps.does(entry('c', { fence: FENCE, seq: 9, tag: 14 }))).toBe('');
-    expect(steps.proof()).toBe('saw prove reject');
+    expect(steps.proof()).toBe('fence-seen proven reject');
     expect(steps.prove()).toContainEqual(ack(14));
   });
 
@@ -109,7 +109,7 @@ describe('the register of a holder', () => {
     const steps = new Steps().toKept();
     steps.feed(entry('b', { fence: FENCE + 1n, tag: 13 }));
     const effects = steps.feed(delivered(9, undefined, LINE));
-    expect(effects).toContainEqual(expect.objectContaining({ do: 'lose', reason: 'superseded' }));
+    expect(effects).toContainEqual(expect.objectContaining({ do: 'lost', reason: 'superseded' }));
     expect(effects).not.toContainEqual(ack(13));
   });
 
@@ -123,14 +123,14 @@ describe('the register of a holder', () => {
     ['a newer client writes', message(newerBody, 13), 'superseded'],
     [
       'the broker cancels its consumer',
-      { type: 'register-cancelled', line: LINE } as const,
+      { type: 'register-cancelled', channelId: LINE } as const,
       'consumer-cancelled',
     ],
   ])('is lost with the lease when %s', (_what, event, reason) => {
     const steps = new Steps().toKept();
     const effects = steps.feed(event);
-    expect(effects).toContainEqual(expect.objectContaining({ do: 'lose', reason }));
-    expect(effects.at(-1)).toEqual({ do: 'close', line: LINE });
+    expect(effects).toContainEqual(expect.objectContaining({ do: 'lost', reason }));
+    expect(effects.at(-1)).toEqual({ do: 'close', channelId: LINE });
     expect(steps.at).toBe('lost/none');
   });
 

@@ -1,0 +1,97 @@
+import { remaining } from '../instant.ts';
+import { delay, keptUntil } from './delaying.ts';
+import { consume, leave, recreate } from './opening.ts';
+import { type Answer, checkProof, countsApart, hasMark, notCounted } from './proof.ts';
+import { releaseAfterAnswer } from './releasing.ts';
+import type { At, ContenderEvent, Effect, HeldState, HeldToken, Inputs, Rules, Step } from './types.ts';
+
+type Granting = At<'granting'>;
+
+/** The token is here, but its delivery may be old: the caller gets the lease with the first proof. */
+export function granting(state: Granting, event: ContenderEvent, inputs: Inputs, rules: Rules): Step {
+  switch (event.type) {
+    case 'delivered': {
+      if (event.channelId !== state.channelId) return [state, []];
+      const answer = checkProof(state.hold, event.delivery, state.asked, rules);
+      // Another contender of this process may have seen a higher fence meanwhile: then this token is not the live one.
+      const isHighest = inputs.highestSeen <= state.hold.fence;
+      if (answer.verdict === 'proof' && isHighest && remaining(state.sentAt, rules.leaseMs, inputs.now) > 0) {
+        if (rules.grant === 'verified' && answer.hold.nacked !== undefined && !hasMark(answer.hold, rules))
+          return askToMark(state, answer, inputs);
+        const until = keptUntil(state.isAnew, answer.hold, state.traits, inputs, rules);
+        if (until > inputs.now.mono) {
+          const [next, effects] = delay(state, counted(state, answer), inputs, rules, until);
+          return [next, [...answer.saw, ...effects]];
+        }
+        const { epoch, channelId, traits, sentAt } = state;
+        const verifyAt = sentAt.mono + rules.verifyEveryMs;
+        const held: HeldState = {
+          at: 'held',
+          epoch,
+          channelId,
+          traits,
+          hold: answer.hold,
+          provenAt: sentAt,
+          verifyAt,
+        };
+        return [held, [...answer.saw, { do: 'grant', fence: state.hold.fence }, { do: 'proven', sentAt }]];
+      }
+      if (answer.verdict === 'not-counted') return leave(state, { why: 'failed', error: notCounted() });
+      return placeIsVoid(state, answer.saw);
+    }
+    case 'cancelled': {
+      if (event.channelId !== state.channelId) return [state, []];
+      const [next, effects] = recreate({ epoch: state.epoch }, inputs);
+      return [
+        next,
+        [{ do: 'set-queue-known', known: false }, { do: 'close', channelId: state.channelId }, ...effects],
+      ];
+    }
+    case 'closed':
+      return event.channelId === state.channelId ? consume(state) : [state, []];
+    case 'wake':
+      return remaining(state.sentAt, rules.leaseMs, inputs.now) > 0 ? [state, []] : placeIsVoid(state, []);
+    case 'give-up':
+      if (
+        rules.grant !== 'verified' ||
+        isKept(state, inputs, rules) ||
+        !countsApart(state.hold, state.traits)
+      )
+        return leave(state, { why: 'gave-up' });
+      return [
+        releaseAfterAnswer(state, state.asked, inputs),
+        [
+          { do: 'refuse', refusal: { why: 'gave-up' } },
+          { do: 'set-queue-known', known: false },
+        ],
+      ];
+    case 'shutdown':
+      return leave(state, { why: 'shutdown' });
+    default:
+      return [state, []];
+  }
+}
+
+/** Its first proof would not be a grant: who leaves before leaves the mark to the next. */
+function isKept({ isAnew, hold, traits }: Granting, inputs: Inputs, rules: Rules): boolean {
+  return keptUntil(isAnew, hold, traits, inputs, rules) > inputs.now.mono;
+}
+
+/** The token comes from a broker that counted nacks with everything else, and its mark fell out wrong. */
+function askToMark(state: Granting, answer: Answer, { now }: Inputs): Step {
+  const hold = counted(state, answer);
+  const requeue: Effect = { do: 'requeue', channelId: state.channelId, deliveryTag: hold.deliveryTag };
+  return [{ ...state, hold, asked: 'requeue', sentAt: now }, [...answer.saw, requeue]];
+}
+
+/** A hold that is granted later on, so its fence is that of the last return so far. */
+const counted = (state: Granting, { hold, saw }: Answer): HeldToken => ({
+  ...hold,
+  fence: saw.at(-1)?.fence ?? state.hold.fence,
+});
+
+/** Nobody was told of this grant, so nothing is lost: the broker had taken the token back, or never answers. */
+function placeIsVoid(state: Granting, saw: readonly Effect[]): Step {
+  const [next, effects] = consume(state);
+  return [next, [...saw, { do: 'close', channelId: state.channelId }, ...effects]];
+}
