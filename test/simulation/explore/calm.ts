@@ -32,7 +32,7 @@ export function settleDown(
   for (let steps = 0; ; steps += 1) {
     const { due } = enabled(world);
     if (steps > STEPS_AT_MOST) throw stuck(world);
-    if (world.config.flood) flood(world);
+    if (world.config.flood) flood(world, take);
     const step = pick(due) ?? wishes(world)[0];
     if (step !== undefined) {
       take(step);
@@ -62,14 +62,23 @@ export function settleDown(
   return model.now - from;
 }
 
-/** Nobody looks as fast as others publish: behind every foreign message that somebody has in hand there is another one. */
-function flood(world: World): void {
+/**
+ * Nobody looks as fast as others publish: behind every foreign message that somebody has in hand there is another one, and
+ * one comes between a purge and the seed.
+ */
+function flood(world: World, take: (step: Step) => void): void {
   const queue = world.model.queues.lock;
   const inHand = world.clients.some(({ contenders }) =>
-    contenders.some(({ state }) => state.at === 'waiting' && state.foreign !== undefined),
+    contenders.some(
+      ({ state }) =>
+        (state.at === 'waiting' && state.foreign !== undefined) ||
+        (state.at === 'replacing' && state.phase === 'seeding' && state.owedUntil === undefined),
+    ),
   );
-  if (inHand && world.outsiders.length === 0 && queue !== undefined && ready(queue).length === 0)
-    inflict(world, 'junk', 0, 0);
+  if (!inHand || queue === undefined || ready(queue).length > 0) return;
+  inflict(world, 'junk', 0, 0);
+  for (const [channel, { connection, up }] of world.model.channels)
+    if (world.outsiders.includes(connection) && up.length > 0) take({ do: 'read', channel });
 }
 
 /** Of callers who come again and again, and never wait for long. */

@@ -108,11 +108,6 @@ export const RENEWALS: readonly RuleMutant[] = [
     ),
   },
   {
-    name: 'in a flood the ack awaits a look that shows just the new token',
-    world: 'a flood of strays',
-    edits: one(RENEWING, 'return state.crowded ? ackAnd(', 'return state.rounds < 0 ? ackAnd('),
-  },
-  {
     name: 'foreign messages are looked into without end',
     world: 'a flood of strays',
     edits: one(WAITING, 'if (state.foreignCount >= FOREIGN_AT_MOST)', 'if (state.foreignCount < 0)'),
