@@ -48,7 +48,9 @@ function drain(who: WatchedContender, process: Process): void {
   if (who.state.at !== 'closing') who.feed({ type: 'shutdown' });
   for (let turns = 0; turns < 60 && !who.isOver; turns++) {
     if (who.state.at === 'replacing' && who.state.phase === 'arriving') who.feed({ type: 'shutdown' });
-    if (who.state.at === 'closing') passUntilDue(who, process, 0);
+    // A seed that failed is tried again after a while.
+    const rests = who.state.at === 'replacing' && who.calls.length === 0;
+    if (who.state.at === 'closing' || rests) passUntilDue(who, process, 0);
     const call = who.calls[0];
     if (call !== undefined) answer(who, call, { ready: 0, consumers: 0 });
     for (const [channelId, is] of who.lines) if (is === 'closing') close(who, channelId, 'orderly');
