@@ -28,6 +28,33 @@ async function msUntil(what: Promise<unknown>): Promise<number> {
 }
 
 /** What a holder with verified grants leaves to the next one. */
+/**
+ * Deletes a lock whose holder cannot hear of it. Who was in line, and has never seen a token of it, is granted when its
+ * lease is over. Says whether somebody else, who does not know the lock and so does not wait, had it before.
+ */
+async function grantedAfterDeletion(scene: Scene, isWantedBetween: boolean): Promise<boolean> {
+  const connections = [scene.connect(VERIFIED), scene.connect(VERIFIED), scene.connect(VERIFIED)];
+  const [a, b, c] = await Promise.all(connections);
+  if (a === undefined || b === undefined || c === undefined) throw new Error('not connected');
+  const held = await a.lock(scene.lock).acquire();
+  const { lease: next } = await queueUp(b.lock(scene.lock));
+  await held.verify();
+  const line = scene.line(a);
+  line.freeze();
+  const from = performance.now();
+  await scene.queue.remove();
+  let isOver = false;
+  const between = isWantedBetween ? c.lock(scene.lock).run(() => !isOver) : Promise.resolve(false);
+  const lease = await next;
+  isOver = true;
+  const ms = performance.now() - from;
+  expect(held.remainingMs).toBe(0);
+  expect(ms).toBeGreaterThanOrEqual(VERIFIED.leaseMs);
+  await lease.release();
+  line.thaw();
+  return await between;
+}
+
 export const verified: readonly Case[] = [
   {
     title:
@@ -159,26 +186,11 @@ export const verified: readonly Case[] = [
     concurrent: true,
     timeoutMs: 60_000,
     async run(scene) {
-      for (const isTakenBetween of [false, true]) {
-        const connections = [scene.connect(VERIFIED), scene.connect(VERIFIED), scene.connect(VERIFIED)];
-        const [a, b, c] = await Promise.all(connections);
-        if (a === undefined || b === undefined || c === undefined) throw new Error('not connected');
-        const held = await a.lock(scene.lock).acquire();
-        const { lease: next } = await queueUp(b.lock(scene.lock)); // it has never seen a token of this lock
-        await held.verify();
-        const line = scene.line(a);
-        line.freeze();
-        const from = performance.now();
-        await scene.queue.remove();
-        // It does not know the lock at all, so it does not wait: with the right timing it is first.
-        if (isTakenBetween) await c.lock(scene.lock).run(() => {});
-        const lease = await next;
-        const ms = performance.now() - from;
-        expect(held.remainingMs).toBe(0);
-        expect(ms).toBeGreaterThanOrEqual(VERIFIED.leaseMs);
-        await lease.release();
-        line.thaw();
-      }
+      await grantedAfterDeletion(scene, false);
+      // With the right timing it is first, mostly at once.
+      let rounds = 0;
+      while (!(await grantedAfterDeletion(scene, true)) && rounds < 10) rounds += 1;
+      expect(rounds, 'nobody else ever had it in between').toBeLessThan(10);
     },
   },
   {
