@@ -15,7 +15,11 @@ import { Engine } from './engine.ts';
 import { importImage } from './image.ts';
 import { DockerPackage } from './packages.ts';
 
-const FILES = ['test/integration/alone/provider.test.ts', 'test/contract/rabbitmq.test.ts'];
+/** By project of vitest. */
+const FILES = {
+  alone: ['test/integration/alone/provider.test.ts', 'test/contract/parts/rabbitmq-alone.test.ts'],
+  contract: [1, 2, 3].map((part) => `test/contract/parts/rabbitmq-${part}.test.ts`),
+} as const;
 
 const log = (line: string): void => void process.stderr.write(`docker: ${line}\n`);
 
@@ -40,7 +44,12 @@ async function main(args: readonly string[]): Promise<number> {
   await importImage(engine, folder, log);
   if (interrupted.signal.aborted) return 1;
 
-  const { code, brokers, passed } = await runTests(engine, folder, args.length > 0 ? args : FILES);
+  const runs = args.length > 0 ? [['contract', args] as const] : Object.entries(FILES);
+  const results: Awaited<ReturnType<typeof runTests>>[] = [];
+  for (const [project, files] of runs) results.push(await runTests(engine, folder, project, files));
+  const code = results.find((it) => it.code !== 0)?.code ?? 0;
+  const brokers = results.flatMap((it) => it.brokers);
+  const passed = results.reduce((sum, it) => sum + it.passed, 0);
   const left = (await engine.docker('ps', '--all', '--quiet')).trim();
   const problems = [
     ...(code === 0 ? [] : [`vitest ended with ${code}`]),
@@ -59,6 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
 async function runTests(
   engine: Engine,
   folder: string,
+  project: string,
   args: readonly string[],
 ): Promise<{ readonly code: number; readonly brokers: readonly string[]; readonly passed: number }> {
   const report = join(folder, 'report.json');
@@ -69,7 +79,7 @@ async function runTests(
     'node_modules/vitest/vitest.mjs',
     'run',
     '--project',
-    'contract',
+    project,
     ...reporters,
     ...args,
   ]);
