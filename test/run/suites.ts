@@ -58,8 +58,8 @@ export const REST: readonly (readonly Suite[])[] = [
     vitest('alone', 'the same when the broker fails', ON_43),
     vitest('slow', 'the same behind a proxy when the broker fails', ON_43),
   ],
-  [vitest('fault', 'a fleet on single nodes of three versions under a nemesis')],
   [
+    vitest('fault', 'a fleet on single nodes of three versions under a nemesis'),
     vitest('clusters', 'baton doctor and old members on three nodes', ON_43),
     vitest('ticks', 'schedules with clocks apart'),
   ],

@@ -4,6 +4,9 @@ import { enterRoot } from './roots.ts';
 import { CommandError, run } from './run.ts';
 import type { NodeHandle, Remote } from './types.ts';
 
+/** The name that `erl_call -r` draws may be that of another one, which runs at the same time; the node then refuses it. */
+const CONNECT_TRIES = 5;
+
 /** Reaches a private node from any process of this machine. */
 export class NodeRemote implements Remote {
   readonly url: string;
@@ -27,11 +30,14 @@ export class NodeRemote implements Remote {
     // By address, so that epmd need not be asked.
     const erlCall = ['erl_call', '-address', `127.0.0.1:${distributionPort}`, '-timeout', '60', '-r', '-e'];
     const command = root === '/' ? erlCall : ['chroot', root, ...erlCall];
-    try {
-      return await run(command, { env: this.#env(), input: `${erlang}\n` });
-    } catch (error) {
-      if (!(error instanceof CommandError) || (error.code !== 'ENOENT' && error.code !== 127)) throw error;
-      return this.ctl(['eval', erlang]);
+    for (let left = CONNECT_TRIES; ; left -= 1) {
+      try {
+        return await run(command, { env: this.#env(), input: `${erlang}\n` });
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        if (error.code === 'ENOENT' || error.code === 127) return this.ctl(['eval', erlang]);
+        if (left === 1 || !error.message.includes('failed to connect to node')) throw error;
+      }
     }
   }
 
