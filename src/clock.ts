@@ -7,13 +7,14 @@ export interface Clock {
   setTimer(atMono: number, callback: () => void): () => void;
 }
 
-const MAX_DELAY_MS = 2 ** 31 - 1;
+/** The longest timer of Node, in milliseconds. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** By the globals, looked up at each call, so that all of it goes by a test's fake timers once they are there. */
 export const systemClock: Clock = {
   now: () => ({ mono: performance.now(), wall: Date.now() }),
   setTimer(atMono, callback) {
-    const delay = Math.min(Math.max(0, Math.ceil(atMono - performance.now())), MAX_DELAY_MS);
+    const delay = Math.min(Math.max(0, Math.ceil(atMono - performance.now())), MAX_TIMER_MS);
     const timer = setTimeout(callback, delay);
     return () => clearTimeout(timer);
   },

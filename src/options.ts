@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { isAbortSignal } from './abort.ts';
 import { guarded } from './callbacks.ts';
+import { MAX_TIMER_MS } from './clock.ts';
 import { InvalidOptionsError } from './errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import type { GrantMode } from './protocol/grant-mode.ts';
 import { isStandardSchema, type StateSchema } from './state.ts';
-import { expects, isFunction, isObject, MAX_TIMER_MS, parse, show, wholeMs } from './validation.ts';
+import { expects, isFunction, isObject, parse, show, wholeMs } from './validation.ts';
 
 /** Options of {@link connect}. Leaving one out and passing `undefined` are the same. */
 export interface ConnectOptions {

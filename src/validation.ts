@@ -1,8 +1,6 @@
 import { z } from 'zod';
+import { MAX_TIMER_MS } from './clock.ts';
 import { InvalidOptionsError } from './errors.ts';
-
-/** The longest timer of Node, in milliseconds. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The message of a rule: what was expected, and what it got. */
 export const expects = (expectation: string) => ({

@@ -8,6 +8,8 @@ import { channelLimitOf, lineFault } from './error-translation.ts';
 
 /** How long the last bytes of an ended connection may take to leave before its socket is destroyed. */
 const LINGER_MS = 500;
+/** How long the broker may take to say good-bye to a connection that nobody needs. */
+export const FAREWELL_MS = 200;
 
 /** A socket is destroyed with an error, because amqplib listens to nothing else: without, its heartbeat timers run on. */
 const destroyed = () => new Error('destroyed by batonmq');

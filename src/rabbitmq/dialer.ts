@@ -17,7 +17,7 @@ import { type BrokerAddress, labelOf } from './address.ts';
 import { dialAmqp } from './amqplib.ts';
 import { backoffMs } from './backoff.ts';
 import { Bound } from './bound.ts';
-import { Connection } from './connection.ts';
+import { Connection, FAREWELL_MS } from './connection.ts';
 import { Destination } from './destination.ts';
 import { dialFault, isRefusedLogin, mayPass } from './error-translation.ts';
 import { keepRenewed } from './renewal.ts';
@@ -27,8 +27,6 @@ export type Role = 'locks' | 'service' | 'publisher' | 'trial';
 
 const DEFAULT_HEARTBEAT_MS = 10_000;
 const OLDEST: readonly [number, number] = [3, 10];
-/** How long a broker that turned out to be unfit may take to answer our connection.close. */
-const FAREWELL_MS = 200;
 
 /** `[major, minor, patch]` of `3.10.8`, `4.1.0-rc.1`, …; undefined when it is nothing of the kind. */
 export function parseVersion(text: string): BrokerTraits['version'] | undefined {

@@ -3,6 +3,7 @@ import { ClosedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ConsumerChannel, ConsumerListener } from '../protocol/port.ts';
 import type { ChannelBudget } from './channel-budget.ts';
+import { FAREWELL_MS } from './connection.ts';
 import { ConnectionGroup, type GroupEvents } from './connection-group.ts';
 import { ContenderChannel } from './contender-channel.ts';
 import type { CheckedConnection } from './dialer.ts';
@@ -12,7 +13,6 @@ import type { ReconnectingConnection } from './reconnecting-connection.ts';
 const MOST_QUARANTINES = 4;
 /** A quarantine stays for so long without contenders, so that it remembers how patient to be. */
 const IDLE_MS = 10_000;
-const FAREWELL_MS = 200;
 
 type MakeConnection = (events: GroupEvents) => ReconnectingConnection;
 

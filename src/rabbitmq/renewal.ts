@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { MAX_TIMER_MS } from '../clock.ts';
 import { type BatonError, BrokerUnreachableError, isBatonError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { MAX_TIMER_MS } from '../validation.ts';
 import { type BrokerAddress, labelOf } from './address.ts';
 import { backoffMs } from './backoff.ts';
 import type { Connection } from './connection.ts';

@@ -16,6 +16,7 @@ import type { BrokerUrls } from '../urls.ts';
 import type { ConnectionChannel, PublishingChannel } from './channel.ts';
 import { ChannelBudget } from './channel-budget.ts';
 import { ChannelPool } from './channel-pool.ts';
+import { FAREWELL_MS } from './connection.ts';
 import { type CheckedConnection, Dialer, type Role } from './dialer.ts';
 import {
   type Action,
@@ -27,8 +28,6 @@ import {
 import { HoldNotices } from './hold-notices.ts';
 import { LockConnections } from './lock-connections.ts';
 import { ReconnectingConnection, type ReconnectingEvents } from './reconnecting-connection.ts';
-
-const FAREWELL_MS = 200;
 
 /**
  * Connects to RabbitMQ: a lock connection and a service connection; one for publishing follows on first need, and

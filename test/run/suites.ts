@@ -61,6 +61,6 @@ export const REST: readonly (readonly Suite[])[] = [
   [
     vitest('fault', 'a fleet on single nodes of three versions under a nemesis'),
     vitest('clusters', 'baton doctor and old members on three nodes', ON_43),
-    vitest('ticks', 'schedules with clocks apart'),
+    npm('test:ticks', 'schedules with clocks apart'),
   ],
 ];

@@ -1,3 +1,4 @@
+import { DRIFT_MS } from '../../protocol/contender/delaying.ts';
 import type { Consumers, Contestant } from '../locks/consumers.ts';
 import { quote } from '../quote.ts';
 import type { Finding } from './finding.ts';
@@ -17,12 +18,10 @@ export interface Unserved {
 
 /** A holder tells after a second, and the management API up to 5 s later; the rest is for slow machines. */
 const TOLD_MS = 12_000;
-/** What a verified client waits for beyond its lease, with the token in its hand and without a word. */
-const DELAY_SLACK_MS = 250;
 
 /** How long somebody is silent, or forgotten, before it is told: longer than that goes by itself. */
 export function unservedAfterMs({ delays, leaseMs }: { delays: boolean; leaseMs: number }): number {
-  return TOLD_MS + (delays ? leaseMs + DELAY_SLACK_MS : 0);
+  return TOLD_MS + (delays ? leaseMs + DRIFT_MS : 0);
 }
 
 /** At this moment, by the name of the queue. */

@@ -1,3 +1,4 @@
+import { lockQueueArguments } from '../../protocol/queues.ts';
 import { quote } from '../quote.ts';
 import type { Finding, Level } from './finding.ts';
 
@@ -12,7 +13,7 @@ export interface Policy {
   readonly operator: boolean;
 }
 
-const DELIVERY_LIMIT = 1_000_000_000;
+const DELIVERY_LIMIT = Number(lockQueueArguments()['x-delivery-limit']);
 
 interface Danger {
   readonly level: Level;

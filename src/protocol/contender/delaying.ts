@@ -6,7 +6,7 @@ import type { At, ContenderEvent, Effect, HeldToken, Inputs, Rules, Step } from 
 type Traits = At<'waiting'>['traits'];
 
 /** By how much this process's clock may be faster than that of the holder before, over the length of a lease. */
-const DRIFT_MS = 250;
+export const DRIFT_MS = 250;
 
 type Delaying = At<'delaying'>;
 
