@@ -246,7 +246,7 @@ print(json.dumps([read(body) for body in json.load(sys.stdin)]))`;
     });
     const inPython = (await evaluate(source, all)) as unknown[];
     expect(all.map((body, i) => [body, inPython[i]])).toEqual(all.map((body, i) => [body, inNode[i]]));
-    expect(new Set(inNode.map(([kind]) => kind))).toEqual(new Set(['token', 'probe', 'newer', 'stray']));
+    expect(new Set(inNode.map(([kind]) => kind))).toEqual(new Set(['token', 'probe', 'newer', 'foreign']));
   });
 
   test('counts nothing that a publisher wrote, and takes an old seed without a count for no live token', async () => {

@@ -155,9 +155,9 @@ export const protocolMutants: readonly Mutant[] = [
     why: 'An answer that was late by seconds extends the lease beyond the moment in which the broker gives the holder up.',
     edits: [
       {
-        file: 'src/protocol/contender/granting.ts',
-        find: 'provenAt: sentAt,',
-        replace: 'provenAt: inputs.now,',
+        file: 'src/protocol/contender/holding.ts',
+        find: '    provenAt: sentAt,',
+        replace: '    provenAt: inputs.now,',
       },
     ],
     caughtBy: {

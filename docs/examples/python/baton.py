@@ -79,7 +79,7 @@ def broker_version(connection):
 
 
 class Message:
-    """What a delivery turned out to be: kind is token, probe, newer or stray."""
+    """What a delivery turned out to be: kind is token, probe, newer or foreign."""
 
     def __init__(self, body, headers, name, redelivered=True, version=(4, 3)):
         # What was never given back has no count: the publisher wrote what these headers say.
@@ -88,7 +88,7 @@ class Message:
             headers.pop("x-acquired-count", None)  # nor is this one the broker's
         self.counts_acquired = "x-acquired-count" in headers  # RabbitMQ 4.3 or newer
         self.returns = headers.get("x-acquired-count", 0) + headers.get("x-delivery-count", 0)
-        self.kind = "stray"
+        self.kind = "foreign"
         try:
             fields = json.loads(body.decode(), parse_constant=refuse)
         except ValueError:

@@ -63,7 +63,8 @@ describe.runIf(control !== undefined)('a limit', () => {
         expect(ran).toEqual(Array(channels + 2).fill(false));
       }
       expect(held.signal.aborted).toBe(false);
-      expect(lost).toEqual(['service']);
+      // Of a trial, as a rule; a seed can be refused at the same moment. Never one with leases.
+      expect(['service', 'publisher']).toContain(lost.join());
       expect(codes(changes)).toContain('resource-limit');
     },
   );

@@ -177,7 +177,7 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 9,
     name: 'a lease counted from the answer',
-    edits: one(GRANTING, 'provenAt: sentAt,', 'provenAt: inputs.now,'),
+    edits: one(HOLDING, 'provenAt: sentAt,', 'provenAt: inputs.now,'),
   },
   {
     trap: 9,
