@@ -8,7 +8,7 @@ type Options = NonNullable<TestProjectInlineConfiguration['test']>;
 /** Tests of the command that change settings of the whole broker. */
 const ADMINISTER = ['test/cli/doctor/doctor.test.ts', 'test/cli/hostile.test.ts'];
 /** For tests that wait most of the time. */
-const AT_ONCE = 3;
+const AT_ONCE = 2;
 
 function withBroker(name: string, setup: string, options: Options): TestProjectInlineConfiguration {
   const times = { testTimeout: 60_000, hookTimeout: 120_000 };
