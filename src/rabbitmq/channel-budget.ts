@@ -53,7 +53,7 @@ export class ChannelBudget {
   #proven = 0;
   #cap = Number.POSITIVE_INFINITY;
   #limit: BatonError | undefined;
-  #isTrying = false;
+  #trial: Promise<void> | undefined;
   /** Somebody was refused a channel, and nobody has got all they wanted since. */
   #isShort = false;
   #released: number[] = [];
@@ -75,9 +75,14 @@ export class ChannelBudget {
   /** How many more channels a lock connection may open now. */
   room({ isAtStake }: Need): number {
     // The channels of a trial may be the last ones.
-    if (this.#isTrying) return 0;
+    if (this.#trial !== undefined) return 0;
     if (this.#limit === undefined) return Math.max(this.#proven - MARGIN, isAtStake ? 0 : FIRST) - this.#used;
     return Math.min(this.#usable, this.#proven) - this.reserve() - this.#used - this.#lingering();
+  }
+
+  /** Resolves when no trial is under way: beside one, the channel of a call could be the one that is refused. */
+  async settled(): Promise<void> {
+    while (this.#trial !== undefined) await this.#trial;
   }
 
   /** So many wait for a channel that there was no room for. */
@@ -85,7 +90,7 @@ export class ChannelBudget {
     this.#isShort = true;
     if (performance.now() >= this.#retryAt) this.#forget();
     if (this.#lingering() > 0) this.#wakeAt(performance.now() + LINGER_MS);
-    else if (this.#proven < this.#usable) void this.#prove(waiting);
+    else if (this.#proven < this.#usable) this.#prove(waiting);
     else this.#wakeAt(this.#retryAt);
   }
 
@@ -96,7 +101,7 @@ export class ChannelBudget {
 
   /** Tries a few more channels before anybody needs them. */
   lookAhead(): void {
-    if (this.#limit === undefined && this.#proven - MARGIN - this.#used < MARGIN) void this.#prove(0);
+    if (this.#limit === undefined && this.#proven - MARGIN - this.#used < MARGIN) this.#prove(0);
   }
 
   /** A channel is being opened; {@link opened} or {@link failed} follows. */
@@ -108,7 +113,7 @@ export class ChannelBudget {
   opened(): void {
     this.#unanswered -= 1;
     this.#sure += 1;
-    if (!this.#isTrying) this.#proven = Math.max(this.#proven, this.#sure);
+    if (this.#trial === undefined) this.#proven = Math.max(this.#proven, this.#sure);
   }
 
   /** It was not opened, as far as is known here: the answer may have been on its way. */
@@ -131,7 +136,7 @@ export class ChannelBudget {
   met(error: BatonError, most: number): void {
     // What was open then is the share of this process, if one channel was opened after the other. Else some answers may
     // be on their way, and the share has to be found out.
-    const share = this.#isTrying && this.#limit !== undefined ? this.#sure : most;
+    const share = this.#trial !== undefined && this.#limit !== undefined ? this.#sure : most;
     this.#cap = Math.min(most, Math.max(FEWEST_OF_USE, share));
     this.#proven = Math.min(this.#proven, this.#cap);
     this.#limit = error;
@@ -163,12 +168,14 @@ export class ChannelBudget {
     return this.#released.length;
   }
 
-  /** Once a limit is known, one after the other, so that it shows how many there were when one is refused. */
-  async #prove(waiting: number): Promise<void> {
+  #prove(waiting: number): void {
     const connection = this.trialConnection();
-    if (this.#isTrying || connection === undefined) return;
+    if (this.#trial !== undefined || connection === undefined) return;
     // A trial must not take the channel away that a lock connection is being refused for.
-    if (this.#unanswered > 0) return this.#wakeAt(performance.now() + PAUSE_MS);
+    if (this.#unanswered > 0) {
+      this.#wakeAt(performance.now() + PAUSE_MS);
+      return;
+    }
     const step = Math.min(MOST_TRIED, Math.max(FEWEST_TRIED, waiting + MARGIN, this.#used));
     const most = Math.min(step, this.#usable - this.#used, connection.freeChannels - 1);
     if (connection.freeChannels <= 2 * MARGIN) {
@@ -177,7 +184,11 @@ export class ChannelBudget {
       queueMicrotask(() => this.onChange());
     }
     if (most <= 0 || this.#proven === Number.POSITIVE_INFINITY) return;
-    this.#isTrying = true;
+    this.#trial = this.#try(connection, most);
+  }
+
+  /** Once a limit is known, one after the other, so that it shows how many there were when one is refused. */
+  async #try(connection: TrialConnection, most: number): Promise<void> {
     const channels: { close(): void }[] = [];
     let proven = this.#proven;
     const tryOne = async () => {
@@ -195,7 +206,7 @@ export class ChannelBudget {
     const pauseMs = this.#limit === undefined ? PAUSE_MS : LINGER_MS;
     await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
     this.#proven = Math.max(this.#proven, Math.min(proven, this.#cap));
-    this.#isTrying = false;
+    this.#trial = undefined;
     this.onChange();
   }
 

@@ -78,6 +78,7 @@ export class ChannelPool<C extends ConnectionChannel> {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.channel.end === undefined) return idle;
     }
+    await this.#budget.settled();
     try {
       return { connection, channel: await this.#open(connection) };
     } catch (error) {
