@@ -15,7 +15,7 @@ export interface AcquireRequest {
   readonly idleExpiryMs: number | undefined;
   readonly localBatch: number;
   readonly carriesState: boolean;
-  /** Infinity waits for ever, 0 is a try. */
+  /** Infinity waits without end, 0 is a try. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }

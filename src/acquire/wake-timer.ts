@@ -34,7 +34,7 @@ export class WakeTimer {
   }
 
   readonly #wake = (): void => {
-    this.#setFor = undefined; // a timer may fire a little early: then it is set anew
+    this.#setFor = undefined; // a timer may fire a little early: then it is set again
     this.#tell({ type: 'wake' });
   };
 

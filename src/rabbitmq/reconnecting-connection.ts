@@ -27,7 +27,7 @@ export interface ReconnectingEvents {
   released(): void;
 }
 
-/** Keeps one connection of a role alive for ever: what dies unexpectedly is replaced by a new connection. */
+/** Keeps one connection of a role open: one that ends unexpectedly is replaced. */
 export class ReconnectingConnection {
   readonly #dialer: Dialer;
   readonly #role: Role;

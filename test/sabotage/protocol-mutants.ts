@@ -156,8 +156,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/holding.ts',
-        find: '    provenAt: sentAt,',
-        replace: '    provenAt: inputs.now,',
+        find: 'const held = proven(state, answer, rules);',
+        replace: 'const held = { ...proven(state, answer, rules), provenAt: inputs.now };',
       },
     ],
     caughtBy: {

@@ -1,9 +1,9 @@
 import { remaining } from '../instant.ts';
 import { delay, keptUntil } from './delaying.ts';
 import { consume, leave, recreate } from './opening.ts';
-import { type Answer, checkProof, countsApart, hasMark, notCounted } from './proof.ts';
+import { type Answer, checkProof, countsApart, hasMark, notCounted, proven } from './proof.ts';
 import { releaseAfterAnswer } from './releasing.ts';
-import type { At, ContenderEvent, Effect, HeldState, HeldToken, Inputs, Rules, Step } from './types.ts';
+import type { At, ContenderEvent, Effect, HeldToken, Inputs, Rules, Step } from './types.ts';
 
 type Granting = At<'granting'>;
 
@@ -23,18 +23,9 @@ export function granting(state: Granting, event: ContenderEvent, inputs: Inputs,
           const [next, effects] = delay(state, counted(state, answer), inputs, rules, until);
           return [next, [...answer.saw, ...effects]];
         }
-        const { epoch, channelId, traits, sentAt } = state;
-        const verifyAt = sentAt.mono + rules.verifyEveryMs;
-        const held: HeldState = {
-          at: 'held',
-          epoch,
-          channelId,
-          traits,
-          hold: answer.hold,
-          provenAt: sentAt,
-          verifyAt,
-        };
-        return [held, [...answer.saw, { do: 'grant', fence: state.hold.fence }, { do: 'proven', sentAt }]];
+        const { sentAt } = state;
+        const grant = { do: 'grant', fence: state.hold.fence } as const;
+        return [proven(state, answer, rules), [...answer.saw, grant, { do: 'proven', sentAt }]];
       }
       if (answer.verdict === 'not-counted') return leave(state, { why: 'failed', error: notCounted() });
       return placeIsVoid(state, answer.saw);

@@ -2,7 +2,7 @@ import type { BatonError, LostReason } from '../../errors.ts';
 import { fenceOf } from '../fence.ts';
 import { remaining } from '../instant.ts';
 import type { Delivery, QueueDepth } from '../port.ts';
-import { checkProof, countsApart, grantsVerified, hasMark, notCounted, questionOn } from './proof.ts';
+import { checkProof, countsApart, grantsVerified, hasMark, notCounted, proven, questionOn } from './proof.ts';
 import { releaseAfterAnswer, unmarking } from './releasing.ts';
 import { replaceToken } from './replace-token.ts';
 import type {
@@ -119,25 +119,16 @@ function delivered(state: Holding, delivery: Delivery, inputs: Inputs, rules: Ru
     const [next, effects] = lose(state, 'superseded', cause);
     return [next, [...answer.saw, ...effects]];
   }
-  const { epoch, channelId, traits, sentAt } = state;
-  const verifyAt = sentAt.mono + rules.verifyEveryMs;
-  const held: HeldState = {
-    at: 'held',
-    epoch,
-    channelId,
-    traits,
-    hold: answer.hold,
-    provenAt: sentAt,
-    verifyAt,
-  };
+  const { sentAt } = state;
+  const held = proven(state, answer, rules);
   if (remainingMs(held, rules, inputs.now) === 0) {
     const [next, effects] = lose(state, 'clock-jump'); // the wall clock was set back, and forward again
     return [next, [...answer.saw, ...effects]];
   }
-  const proven: readonly Effect[] = [...answer.saw, { do: 'proven', sentAt }];
-  if (!state.again) return [held, proven];
+  const told: readonly Effect[] = [...answer.saw, { do: 'proven', sentAt }];
+  if (!state.again) return [held, told];
   const [next, effects] = sendVerification(held, inputs);
-  return [next, [...proven, ...effects]];
+  return [next, [...told, ...effects]];
 }
 
 /** As the active consumer the holder gets the token straight back. */

@@ -3,7 +3,7 @@ import type { GrantMode } from '../grant-mode.ts';
 import type { BrokerTraits, Delivery } from '../port.ts';
 import { countMessage, decodeMessage } from '../token.ts';
 import { isBelow43 } from '../versions.ts';
-import type { Effect, HeldToken, Question, Rules } from './types.ts';
+import type { At, Effect, HeldState, HeldToken, Question, Rules } from './types.ts';
 
 /** Whether a broker may hand the token over without telling its holder, so that the first proof is awaited. */
 export function grantsVerified(grant: GrantMode, { version }: BrokerTraits): boolean {
@@ -78,4 +78,14 @@ export function notCounted(): UnsupportedBrokerError {
   return new UnsupportedBrokerError(
     'the broker returned the token without counting it, so a hold cannot be proven; use RabbitMQ 3.10 or newer with quorum queues',
   );
+}
+
+/** The lease runs from the sending of the question, not from its answer. */
+export function proven(
+  { epoch, channelId, traits, sentAt }: At<'granting' | 'verifying'>,
+  { hold }: Answer,
+  { verifyEveryMs }: Rules,
+): HeldState {
+  const verifyAt = sentAt.mono + verifyEveryMs;
+  return { at: 'held', epoch, channelId, traits, hold, provenAt: sentAt, verifyAt };
 }

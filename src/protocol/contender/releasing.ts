@@ -54,7 +54,7 @@ export function releasing(state: Releasing, event: ContenderEvent, { now }: Inpu
   }
 }
 
-/** Gives the token back for whoever is next to take at once: nobody can believe in a lease of it. */
+/** Gives the token back so that the next client can take it at once: nobody can believe in a lease of it. */
 export function unmark(place: TokenPlace, hold: HeldToken, saw: readonly Effect[]): Step {
   return closeChannel(place, [...saw, ...unmarking(place, hold)]);
 }

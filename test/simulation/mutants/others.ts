@@ -89,8 +89,8 @@ export const OTHERS: readonly RuleMutant[] = [
       ...one(HOLDING, "if (state.at !== 'verifying' || answer.verdict", 'if (answer.verdict'),
       ...one(
         HOLDING,
-        '  const { epoch, channelId, traits, sentAt } = state;\n  const verifyAt',
-        "  const { epoch, channelId, traits } = state;\n  const sentAt = 'sentAt' in state ? state.sentAt : inputs.now;\n  const verifyAt",
+        '  const { sentAt } = state;\n  const held = proven(state, answer, rules);',
+        "  const sentAt = 'sentAt' in state ? state.sentAt : inputs.now;\n  const held = proven({ ...state, sentAt }, answer, rules);",
       ),
     ],
   },

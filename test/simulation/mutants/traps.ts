@@ -177,7 +177,11 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 9,
     name: 'a lease counted from the answer',
-    edits: one(HOLDING, 'provenAt: sentAt,', 'provenAt: inputs.now,'),
+    edits: one(
+      HOLDING,
+      'const held = proven(state, answer, rules);',
+      'const held = { ...proven(state, answer, rules), provenAt: inputs.now };',
+    ),
   },
   {
     trap: 9,
