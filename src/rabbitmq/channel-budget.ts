@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BatonError } from '../errors.ts';
 
 /**
@@ -16,6 +17,8 @@ const FEWEST_TRIED = 16;
 const MOST_TRIED = 256;
 /** How long the channels of a trial are given to be forgotten, where no limit is in sight. */
 const PAUSE_MS = 20;
+/** How long a call waits for a trial. One takes as long as an answer, and {@link PAUSE_MS} or {@link LINGER_MS}. */
+const TRIAL_MS = 1_000;
 /** When a limit that was met is tried again, while somebody waits: somebody may have raised it, or left. */
 const TRY_AGAIN_MS = 60_000;
 const TRY_AGAIN_AT_LAST_MS = 900_000;
@@ -80,9 +83,18 @@ export class ChannelBudget {
     return Math.min(this.#usable, this.#proven) - this.reserve() - this.#used - this.#lingering();
   }
 
-  /** Resolves when no trial is under way: beside one, the channel of a call could be the one that is refused. */
+  /**
+   * Resolves when no trial is under way: beside one, the channel of a call could be the one that is refused. Not later than
+   * after {@link TRIAL_MS}, because the line of the trial may be dead, and that of the call is another one.
+   */
   async settled(): Promise<void> {
-    while (this.#trial !== undefined) await this.#trial;
+    const until = performance.now() + TRIAL_MS;
+    while (this.#trial !== undefined && performance.now() < until) {
+      const over = new AbortController();
+      const bound = { ref: false, signal: over.signal };
+      await Promise.race([this.#trial, delay(until - performance.now(), undefined, bound).catch(() => {})]);
+      over.abort();
+    }
   }
 
   /** So many wait for a channel that there was no room for. */
@@ -204,7 +216,7 @@ export class ChannelBudget {
     }
     for (const channel of channels) channel.close();
     const pauseMs = this.#limit === undefined ? PAUSE_MS : LINGER_MS;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
+    await delay(pauseMs, undefined, { ref: false });
     this.#proven = Math.max(this.#proven, Math.min(proven, this.#cap));
     this.#trial = undefined;
     this.onChange();
