@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { BatonError } from '../errors.ts';
 
 /**
@@ -90,10 +89,12 @@ export class ChannelBudget {
   async settled(): Promise<void> {
     const until = performance.now() + TRIAL_MS;
     while (this.#trial !== undefined && performance.now() < until) {
-      const over = new AbortController();
-      const bound = { ref: false, signal: over.signal };
-      await Promise.race([this.#trial, delay(until - performance.now(), undefined, bound).catch(() => {})]);
-      over.abort();
+      let timer: NodeJS.Timeout | undefined;
+      const over = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, until - performance.now()).unref();
+      });
+      await Promise.race([this.#trial, over]);
+      clearTimeout(timer);
     }
   }
 
@@ -195,6 +196,8 @@ export class ChannelBudget {
       this.#proven = Number.POSITIVE_INFINITY;
       queueMicrotask(() => this.onChange());
     }
+    // All that may be used is in use, and nobody needs to give any of it back.
+    if (most <= 0) this.#wakeAt(this.#retryAt);
     if (most <= 0 || this.#proven === Number.POSITIVE_INFINITY) return;
     this.#trial = this.#try(connection, most);
   }
@@ -216,7 +219,7 @@ export class ChannelBudget {
     }
     for (const channel of channels) channel.close();
     const pauseMs = this.#limit === undefined ? PAUSE_MS : LINGER_MS;
-    await delay(pauseMs, undefined, { ref: false });
+    await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
     this.#proven = Math.max(this.#proven, Math.min(proven, this.#cap));
     this.#trial = undefined;
     this.onChange();
