@@ -79,8 +79,8 @@ export const registerMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/protocol/contender/opening.ts',
-        find: '(!justReleased || now.mono >= seenHeldAt + TRY_LOOKS_MS)',
-        replace: '!justReleased',
+        find: 'if (state.seenHeldAt === undefined) {',
+        replace: 'if (state.seenHeldAt === undefined || justReleased) {',
       },
     ],
     caughtBy: {

@@ -8,13 +8,6 @@ const REST_MAX_MS = 1_000;
 const QUICK_FAILURES = 3;
 /** When a try looks again. */
 const TRY_AGAIN_MS = 25;
-/**
- * How long a try of a process that has just released the lock does not take "nothing ready" for an answer, from its first
- * look on: six times what the token needs at worst to be back, and a last look that shows it still leaves time to be
- * handed it within 150 ms. Not from the release on: a process that releases again and again would never be answered.
- */
-const TRY_LOOKS_MS = 50;
-
 type Opening = At<'opening'>;
 type Call = 'look' | 'declare' | 'seed';
 
@@ -168,10 +161,15 @@ function enter(
   const seenHeldAt = state.seenHeldAt ?? now.mono;
   if (mode === 'wait') return consume({ epoch, failures, seenHeldAt });
   // Held, or just released: close-ok comes before the token is back (0.7 ms, 7.6 at worst, all versions).
-  const isAnswer = state.seenHeldAt !== undefined && (!justReleased || now.mono >= seenHeldAt + TRY_LOOKS_MS);
-  if (isAnswer) return leave(state, { why: 'unavailable' });
-  const until = now.mono + TRY_AGAIN_MS;
-  return [opened({ ...state, seenHeldAt }, 'resting', { until, next: 'look' }), []];
+  if (state.seenHeldAt === undefined) {
+    return [
+      opened({ ...state, seenHeldAt }, 'resting', { until: now.mono + TRY_AGAIN_MS, next: 'look' }),
+      [],
+    ];
+  }
+  // The return of a token is a replicated write, and a disk may take its time with it; a look waits for no write. A place
+  // in line is one too, behind it: it shows who has the token.
+  return justReleased ? consume({ epoch, failures, seenHeldAt }) : leave(state, { why: 'unavailable' });
 }
 
 function retryOrFail(state: Opening, error: BatonError, inputs: Inputs): Step {

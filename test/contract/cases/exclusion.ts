@@ -142,7 +142,7 @@ export const exclusion: readonly Case[] = [
     async run(scene) {
       const [a, b] = [await scene.connect(), await scene.connect({ namespace: 'other' })];
       await using _held = await a.lock(scene.lock).acquire();
-      const other = await b.lock(scene.lock).tryAcquire();
+      const other = await b.lock(scene.lock).tryAcquire({ timeoutMs: 10_000 });
       expect(other).toBeDefined();
       await other?.release();
       await scene.forget([scene.lock], 'other');
