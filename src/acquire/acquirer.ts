@@ -1,12 +1,10 @@
 import { onAbort, reasonOf } from '../abort.ts';
 import { ClosedError, isBatonError } from '../errors.ts';
+import { TRY_ANSWER_MS } from '../protocol/client-step.ts';
 import type { GrantMode } from '../protocol/grant-mode.ts';
 import type { Context } from './context.ts';
 import { HandoffGroup, type LocalWaiter, type WaiterRefusal } from './handoff-group.ts';
 import type { Grant, Holder } from './hold.ts';
-
-/** A try without a timeout needs a few round trips; a dead line must not make it wait longer than this. */
-const TRY_ANSWER_MS = 1_000;
 
 /** What an `acquire` asks for. Those that ask for the same may share a group. */
 export interface AcquireRequest {

@@ -1,28 +1,22 @@
 import { v7 as uuid } from 'uuid';
 import { publish } from '../callbacks.ts';
 import { startOverChannel, waitingChannel } from '../diagnostics.ts';
-import { isBehindHolder, isInLine, vouchedMs } from '../protocol/contender/step.ts';
+import { type ClientEffect, type ClientEvent, isShared, REGISTER_PREFETCH } from '../protocol/client-step.ts';
+import { isBehindHolder, vouchedMs } from '../protocol/contender/step.ts';
 import type { ContenderState, Rules } from '../protocol/contender/types.ts';
-import type { ConsumerChannel, ConsumerListener } from '../protocol/port.ts';
-import { consumerTag, contenderId, recreation } from '../protocol/queues.ts';
-import {
-  isWithheld,
-  STATEFUL_IDLE,
-  type StatefulEffect,
-  type StatefulEvent,
-  type StatefulState,
-  statefulStep,
-  whyStartOver,
-} from '../protocol/register/step.ts';
-import type { RegisterEffect } from '../protocol/register/types.ts';
+import type { ConsumerChannel, ConsumerListener, QueueDepth } from '../protocol/port.ts';
+import { consumerTag, contenderId } from '../protocol/queues.ts';
+import { isWithheld, STATEFUL_IDLE, type StatefulState, whyStartOver } from '../protocol/register/step.ts';
 import type { Context } from './context.ts';
 import type { ContenderReport } from './hold.ts';
 import { asBatonError, type LockRecord } from './lock-records.ts';
 import { Throws } from './throws.ts';
 import { WakeTimer } from './wake-timer.ts';
 
-/** How many messages of a register are read at a time: one is the rule, more are late writes and seeds. */
-const REGISTER_PREFETCH = 16;
+interface Question {
+  readonly do: 'look' | 'declare' | 'seed' | 'probe';
+  readonly call: number;
+}
 
 interface ContenderParts {
   readonly context: Context;
@@ -41,7 +35,7 @@ export class Contender {
   readonly #lock: string;
   readonly #tell: (report: ContenderReport) => void;
   readonly #channels = new Map<number, ConsumerChannel>();
-  readonly #queued: StatefulEvent[] = [];
+  readonly #queued: ClientEvent[] = [];
   readonly #timer: WakeTimer;
   readonly #throws = new Throws();
   #state: StatefulState = STATEFUL_IDLE;
@@ -83,12 +77,11 @@ export class Contender {
   }
 
   start(): void {
-    this.#record.joined();
-    this.dispatch({ type: 'start', known: this.#record.known });
+    this.dispatch({ type: 'start' });
   }
 
   /** Feeds one event. From inside an effect it is queued, so that effects are carried out in order. */
-  dispatch(event: StatefulEvent): void {
+  dispatch(event: ClientEvent): void {
     this.#queued.push(event);
     if (this.#dispatching) return;
     this.#dispatching = true;
@@ -100,38 +93,29 @@ export class Contender {
     this.#timer.set(this.#state);
   }
 
-  #step(event: StatefulEvent): void {
-    const inputs = {
-      now: this.#context.clock.now(),
-      highestSeen: this.#record.highestSeen,
-      ranLately: this.#context.ranLately(),
-      justReleased: this.#record.justReleased,
-      queueEndedAt: this.#record.queueEndedAt,
-      ...recreation(this.#context.session.traits.version[0]),
-    };
+  #step(event: ClientEvent): void {
     const earlier = this.#state;
-    const before = earlier.contender;
-    const [next, effects] = statefulStep(earlier, event, inputs, this.#rules);
-    this.#state = next;
-    const state = next.contender;
-    if (isInLine(before) && !isInLine(state)) this.#record.left();
-    if ((before.at === 'closing' || before.at === 'releasing') && state.at === 'released')
-      this.#record.released();
-    if (!isInLine(before) && isInLine(state)) this.#record.joined();
-    if (state.at === 'waiting' && before.at === 'opening') {
+    const process = {
+      ranLately: this.#context.ranLately(),
+      brokerMajor: this.#context.session.traits.version[0],
+    };
+    const { attempt, effects } = this.#record.step(earlier, event, process, this.#rules);
+    this.#state = attempt;
+    const state = attempt.contender;
+    if (state.at === 'waiting' && earlier.contender.at === 'opening') {
       publish(waitingChannel, { lock: this.#lock, service: this.#context.identity.service });
     }
     for (const effect of effects) this.#carryOut(effect, earlier);
     if (state.at === 'lost') this.#end();
   }
 
-  #carryOut(effect: StatefulEffect, earlier: StatefulState): void {
+  #carryOut(effect: ClientEffect, earlier: StatefulState): void {
     switch (effect.do) {
       case 'look':
       case 'declare':
       case 'seed':
       case 'probe':
-        this.#call(effect.call, this.#ask(effect.do, effect.call));
+        this.#call(effect.call, this.#ask({ ...effect, do: effect.do }));
         break;
       case 'purge':
         this.#call(effect.call, this.#startOver(effect.call, whyStartOver(earlier, this.#state)));
@@ -153,12 +137,6 @@ export class Contender {
         break;
       case 'close':
         this.#channels.get(effect.channelId)?.close();
-        break;
-      case 'fence-seen':
-        this.#record.saw(effect.fence);
-        break;
-      case 'set-queue-known':
-        this.#record.known = effect.known;
         break;
       case 'grant':
         this.#tell({ type: 'granted', fence: effect.fence, handed: effect.handed });
@@ -186,22 +164,17 @@ export class Contender {
     }
   }
 
-  #call(call: number, answer: Promise<StatefulEvent>): void {
+  #call(call: number, answer: Promise<ClientEvent>): void {
     answer.then(
       (event) => this.dispatch(event),
       (error: unknown) => this.dispatch({ type: 'call-failed', call, error: asBatonError(error) }),
     );
   }
 
-  async #ask(what: 'look' | 'declare' | 'seed' | 'probe', call: number): Promise<StatefulEvent> {
+  async #ask({ do: what, call }: Question): Promise<ClientEvent> {
     switch (what) {
-      case 'look': {
-        // While opening, an answer that is a moment old will do; a decision to start over needs one of its own.
-        const depth = await (this.#state.contender.at === 'opening'
-          ? this.#record.shared('look')
-          : this.#record.look());
-        return { type: 'looked', call, depth };
-      }
+      case 'look':
+        return { type: 'looked', call, depth: await this.#look(isShared(what, this.#state)) };
       case 'declare':
         return { type: 'declared', call, depth: await this.#record.shared('declare') };
       case 'seed':
@@ -213,7 +186,7 @@ export class Contender {
     }
   }
 
-  async #startOver(call: number, reason: ReturnType<typeof whyStartOver>): Promise<StatefulEvent> {
+  async #startOver(call: number, reason: ReturnType<typeof whyStartOver>): Promise<ClientEvent> {
     await this.#record.purge();
     if (reason !== undefined) {
       publish(startOverChannel, { lock: this.#rules.name, service: this.#context.identity.service, reason });
@@ -221,7 +194,7 @@ export class Contender {
     return { type: 'purged', call };
   }
 
-  #onRegister(effect: Extract<RegisterEffect, { do: `register-${string}` }>): void {
+  #onRegister(effect: Extract<ClientEffect, { do: `register-${string}` }>): void {
     const record = this.#record;
     switch (effect.do) {
       case 'register-declare': {
@@ -247,10 +220,7 @@ export class Contender {
         record.writeRegister({ fence, seq, state }).catch((error: unknown) => {
           this.dispatch({ type: 'register-not-written', channelId, seq, error: asBatonError(error) });
         });
-        break;
       }
-      case 'register-forget':
-        record.registerKnown = false;
     }
   }
 
@@ -265,13 +235,9 @@ export class Contender {
       consuming: (traits) => this.dispatch({ type: 'consuming', channelId, traits }),
       delivered: (delivery) =>
         this.#throws.note(() => this.dispatch({ type: 'delivered', channelId, delivery })),
-      cancelled: () => {
-        this.#record.queueEnded();
-        this.dispatch({ type: 'cancelled', channelId });
-      },
+      cancelled: () => this.dispatch({ type: 'cancelled', channelId }),
       closed: (end) => {
         this.#channels.delete(channelId);
-        if (end.absent) this.#record.queueEnded();
         this.dispatch({ type: 'closed', channelId, ...end, ...this.#throws.take(this.queue) });
       },
     };
@@ -281,6 +247,10 @@ export class Contender {
   #newTag(): string {
     const { identity, clock } = this.#context;
     return consumerTag(identity, contenderId(clock.now().wall, uuid()), this.#lock);
+  }
+
+  #look(shared: boolean): Promise<QueueDepth | 'absent'> {
+    return shared ? this.#record.shared('look') : this.#record.look();
   }
 
   #end(): void {

@@ -4,7 +4,16 @@ import type { Clock } from '../clock.ts';
 import { type LockTrace, probeChannel, seedChannel } from '../diagnostics.ts';
 import { type BatonError, isBatonError, QueueMismatchError } from '../errors.ts';
 import type { Settings } from '../options.ts';
+import { type ClientEvent, type ClientInputs, type ClientStep, clientStep } from '../protocol/client-step.ts';
+import type { Rules } from '../protocol/contender/types.ts';
 import { FENCES_PER_RETURN, nextBase } from '../protocol/fence.ts';
+import {
+  type Errand,
+  type NameRecord,
+  NEW_RECORD,
+  type RecordEvent,
+  recordStep,
+} from '../protocol/name-record.ts';
 import type { LockBroker, QueueDepth } from '../protocol/port.ts';
 import {
   type ConsumerIdentity,
@@ -14,23 +23,17 @@ import {
   registerQueueName,
 } from '../protocol/queues.ts';
 import { type Entry, encodeEntry } from '../protocol/register/entry.ts';
+import type { StatefulState } from '../protocol/register/step.ts';
 import { encodeProbe, encodeToken } from '../protocol/token.ts';
-import {
-  IDLE_WATCH,
-  PROBE_TTL_MS,
-  type TokenWatch,
-  type TokenWatchEvent,
-  watch,
-  watchWakeAt,
-} from '../protocol/token-watch.ts';
+import { PROBE_TTL_MS, watchWakeAt } from '../protocol/token-watch.ts';
 
 /** Names remembered when nobody uses them; beyond it the longest unused is forgotten. About 1 MB. */
 const IDLE_NAMES = 10_000;
 
-/** How long after its own release a process does not take "nothing ready" for "somebody else holds it"; opening.ts bounds it. */
-const JUST_RELEASED_MS = 250;
-
 type Calls = { look: QueueDepth | 'absent'; declare: QueueDepth; seed: undefined; probe: undefined };
+
+type ProcessInputs = Pick<ClientInputs, 'ranLately' | 'brokerMajor'>;
+type AttemptStep = Pick<ClientStep, 'attempt' | 'effects'>;
 
 interface Parts {
   readonly settings: Settings;
@@ -40,7 +43,7 @@ interface Parts {
   readonly random: () => number;
 }
 
-/** What one process knows of one queue, across all attempts: the highest fence, whether it is there, the watch over its token. */
+/** What this process knows of one name (protocol/name-record.ts), and the calls that are made on its behalf. */
 export class LockRecord {
   /** What its token is called: the name of the lock, or its slot. */
   readonly name: string;
@@ -49,20 +52,12 @@ export class LockRecord {
   idleExpiryMs = Number.POSITIVE_INFINITY;
   /** The queue of its register; only locks without slots have one. */
   readonly register: string;
-  /** Highest fence seen of any token of this name. */
-  highestSeen = 0n;
-  /** When this process last heard that the queue is no more, on the monotonic clock. */
-  queueEndedAt: number | undefined;
-  /** The register's queue was seen. */
-  registerKnown = false;
   /** Contenders that use this record. */
   users = 0;
   readonly #parts: Parts;
   readonly #underWay = new Map<string, Promise<unknown>>();
-  #known = false;
-  #wasInLine = false;
-  #tokenWatch: TokenWatch = IDLE_WATCH;
-  #releasedAt = Number.NEGATIVE_INFINITY;
+  #known: NameRecord = NEW_RECORD;
+  #timerAt: number | undefined;
   #cancelTimer: (() => void) | undefined;
 
   constructor({ queue, tokenName }: LockPlace, parts: Parts) {
@@ -72,56 +67,37 @@ export class LockRecord {
     this.#parts = parts;
   }
 
-  saw(fence: bigint): void {
-    if (fence > this.highestSeen) this.highestSeen = fence;
-    this.#watch({ type: 'token-seen' });
-  }
-
-  /** Whether the queue was seen and may be consumed without a look: somebody of this process has been in its line. */
-  get known(): boolean {
+  get known(): NameRecord {
     return this.#known;
   }
 
-  set known(known: boolean) {
-    this.#known = known;
-    if (known) this.#wasInLine = true;
+  /** One event of an attempt that uses this record: what becomes of it, and what is to be done. */
+  step(attempt: StatefulState, event: ClientEvent, process: ProcessInputs, rules: Rules): AttemptStep {
+    const { clock, settings, random } = this.#parts;
+    const inputs = { ...process, now: clock.now(), healAfterMs: settings.healAfterMs, jitter: random };
+    const next = clientStep({ attempt, record: this.#known }, event, inputs, rules);
+    this.#take(next.record, next.errands);
+    return next;
   }
 
-  /** The queue that this process knew is no more, and its token with it; who had that may not know. */
-  queueEnded(): void {
-    this.queueEndedAt = this.#parts.clock.now().mono;
-  }
-
-  /** A channel of this name was closed: the token follows, in 0.7 ms on an idle broker and later on a busy one. */
-  released(): void {
-    this.#releasedAt = this.#parts.clock.now().mono;
-  }
-
-  get justReleased(): boolean {
-    return this.#parts.clock.now().mono - this.#releasedAt < JUST_RELEASED_MS;
-  }
-
-  joined(): void {
-    this.#watch({ type: 'joined' });
-  }
-
-  left(): void {
-    this.#watch({ type: 'left' });
+  hear(event: RecordEvent): void {
+    const { clock, settings, random } = this.#parts;
+    const inputs = { nowMono: clock.now().mono, healAfterMs: settings.healAfterMs, jitter: random };
+    const [record, errand] = recordStep(this.#known, event, inputs);
+    this.#take(record, errand === undefined ? [] : [errand]);
   }
 
   async look(): Promise<QueueDepth | 'absent'> {
-    const wasInLine = this.#wasInLine;
+    const { wasInLine } = this.#known;
     const depth = await this.#parts.broker.look(this.queue);
-    if (depth !== 'absent') this.#watch({ type: 'looked', ready: depth.ready });
-    else if (wasInLine) this.queueEnded();
+    this.hear({ type: 'looked', depth, wasInLine });
     return depth;
   }
 
   async declare(): Promise<QueueDepth> {
-    const wasInLine = this.#wasInLine;
+    const { wasInLine } = this.#known;
     const depth = await this.#parts.broker.declare(this.queue, this.idleExpiryMs);
-    // Made by this declaration, or without a token: the one that this process waited for has gone in either case.
-    if (wasInLine && depth.ready === 0 && depth.consumers === 0) this.queueEnded();
+    this.hear({ type: 'declared', depth, wasInLine });
     return depth;
   }
 
@@ -137,7 +113,7 @@ export class LockRecord {
       at,
     };
     await this.#parts.broker.publish(this.queue, encodeToken(token));
-    publish(seedChannel, { ...this.#trace(), again: this.highestSeen > 0n });
+    publish(seedChannel, { ...this.#trace(), again: this.#known.highestSeen > 0n });
   }
 
   /** Publishes what does no harm: nobody is handed it while there is a token, and it expires. */
@@ -147,11 +123,10 @@ export class LockRecord {
     await broker.publish(this.queue, encodeProbe(probe), { expirationMs: PROBE_TTL_MS });
   }
 
-  /** Makes sure that there is a register. Says whether it shows nothing and nobody; asks only if it is not known. */
+  /** Makes sure that there is a register. Says whether it shows nothing and nobody. */
   async declareRegister(): Promise<{ empty: boolean }> {
-    if (this.registerKnown) return { empty: false };
     const { ready, consumers } = await this.#parts.broker.declare(this.register);
-    this.registerKnown = true;
+    this.hear({ type: 'register-known', known: true });
     return { empty: ready === 0 && consumers === 0 };
   }
 
@@ -178,8 +153,18 @@ export class LockRecord {
 
   dispose(): void {
     this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    this.#tokenWatch = IDLE_WATCH;
+    this.#timerAt = undefined;
+    this.#known = NEW_RECORD;
+  }
+
+  #take(record: NameRecord, errands: readonly Errand[]): void {
+    this.#known = record;
+    for (const errand of errands) this.#inBackground(errand === 'look' ? this.look() : this.#probeForToken());
+    const at = watchWakeAt(record.tokenWatch);
+    if (at === this.#timerAt) return;
+    this.#cancelTimer?.();
+    this.#timerAt = at;
+    this.#cancelTimer = at === undefined ? undefined : this.#parts.clock.setTimer(at, this.#wake);
   }
 
   #trace(): LockTrace {
@@ -192,31 +177,17 @@ export class LockRecord {
 
   #nextBase(wallMs: number): bigint {
     try {
-      return nextBase(wallMs, this.highestSeen);
+      return nextBase(wallMs, this.#known.highestSeen);
     } catch (cause) {
-      const message = `no fence is left for lock ${JSON.stringify(this.name)}: its token or its register (queue ${this.register}) had one at the end of int64, ${this.highestSeen}; nothing was changed. Delete the queue that has it, and start this process again, or use another name`;
+      const message = `no fence is left for lock ${JSON.stringify(this.name)}: its token or its register (queue ${this.register}) had one at the end of int64, ${this.#known.highestSeen}; nothing was changed. Delete the queue that has it, and start this process again, or use another name`;
       throw new QueueMismatchError(message, { cause });
     }
   }
 
-  #watch(event: TokenWatchEvent): void {
-    const { clock, settings, random } = this.#parts;
-    const nowMono = clock.now().mono;
-    const before = watchWakeAt(this.#tokenWatch);
-    const [tokenWatch, todo] = watch(this.#tokenWatch, event, {
-      nowMono,
-      healAfterMs: settings.healAfterMs,
-      jitter: random(),
-    });
-    this.#tokenWatch = tokenWatch;
-    if (todo === 'look') this.#inBackground(this.look());
-    if (todo === 'probe') this.#inBackground(this.#probeForToken());
-    const at = watchWakeAt(tokenWatch);
-    if (at === before && event.type !== 'wake') return;
-    this.#cancelTimer?.();
-    this.#cancelTimer =
-      at === undefined ? undefined : clock.setTimer(at, () => this.#watch({ type: 'wake' }));
-  }
+  readonly #wake = (): void => {
+    this.#timerAt = undefined; // a timer may fire a little early: then it is set again
+    this.hear({ type: 'wake' });
+  };
 
   #probeForToken(): Promise<undefined> {
     this.#parts.settings.logger.info({ lock: this.name }, 'no token seen for healAfterMs: probing');
@@ -252,7 +223,7 @@ export class LockRecords {
     if (record.idleExpiryMs !== idleExpiryMs) {
       if (record.users > 0) throw otherExpiry(name, record.idleExpiryMs, idleExpiryMs);
       record.idleExpiryMs = idleExpiryMs;
-      record.known = false; // so that the broker compares
+      record.hear({ type: 'queue-known', known: false }); // so that the broker compares
     }
     record.users += 1;
     this.#records.delete(place.queue);

@@ -37,7 +37,7 @@ export function watch(
     case 'left':
       return [{ ...state, waiters: state.waiters - 1 }, undefined];
     case 'token-seen':
-      return [{ ...state, emptySince: undefined }, undefined];
+      return [state.emptySince === undefined ? state : { ...state, emptySince: undefined }, undefined];
     case 'wake':
       if (state.waiters === 0 || state.lookAt === undefined || nowMono < state.lookAt)
         return [state, undefined];

@@ -125,8 +125,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/acquire/lock-records.ts',
-        find: "if (todo === 'probe') this.#inBackground(this.#probeForToken());",
-        replace: '',
+        find: "this.#inBackground(errand === 'look' ? this.look() : this.#probeForToken());",
+        replace: "if (errand === 'look') this.#inBackground(this.look());",
       },
     ],
     caughtBy: {

@@ -1,3 +1,4 @@
+import { parseConnectOptions } from '../../src/options.ts';
 import type { GrantMode } from '../../src/protocol/grant-mode.ts';
 import type { ExceptionName } from './checks/state.ts';
 import type { Version } from './model/index.ts';
@@ -86,12 +87,9 @@ export const knowledgeIn = ({ veterans }: Config): { highestSeen: bigint } => ({
 });
 
 /** The defaults of the product. Time is free in a simulation, so nothing is scaled. */
-export const TIMES = {
-  leaseMs: 15_000,
-  verifyEveryMs: 5_000,
-  heartbeatMs: 10_000,
-  healAfterMs: 30_000,
-} as const;
+const { leaseMs, verifyEveryMs, healAfterMs } = parseConnectOptions({});
+
+export const TIMES = { leaseMs, verifyEveryMs, healAfterMs, heartbeatMs: 10_000 };
 
 export const VERSION_NUMBERS = {
   '3.10': [3, 10, 8],

@@ -1,5 +1,6 @@
+import type { ClientEvent } from '../../../src/protocol/client-step.ts';
 import type { ContenderState } from '../../../src/protocol/contender/types.ts';
-import type { StatefulEffect, StatefulEvent } from '../../../src/protocol/register/step.ts';
+import type { StatefulEffect } from '../../../src/protocol/register/step.ts';
 import type { Contender, WireBook } from '../client/state.ts';
 import type { World } from '../world.ts';
 import { Violation } from './state.ts';
@@ -27,7 +28,7 @@ export const NEW_BOOK: WireBook = {
 export function noted(
   { model }: World,
   book: WireBook,
-  event: StatefulEvent,
+  event: ClientEvent,
   before: ContenderState,
 ): WireBook {
   const { now } = model;
@@ -138,7 +139,7 @@ export function checkGivenUp({ watched }: Contender): void {
 /** Whatever happens to a lost lease, its release included, touches nothing at the broker. */
 export function checkAbsorbs(
   before: ContenderState,
-  event: StatefulEvent,
+  event: ClientEvent,
   effects: readonly StatefulEffect[],
 ): void {
   if (before.at !== 'lost' || effects.length === 0) return;

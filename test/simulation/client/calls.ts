@@ -1,4 +1,5 @@
 import { AccessRefusedError, type BatonError, BrokerUnreachableError } from '../../../src/errors.ts';
+import type { RecordEvent } from '../../../src/protocol/name-record.ts';
 import type { Entry } from '../../../src/protocol/register/entry.ts';
 import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
 import { PROBE_TTL_MS } from '../../../src/protocol/token-watch.ts';
@@ -6,7 +7,7 @@ import { type ClientFrame, openChannel, type ServerFrame } from '../model/index.
 import type { World } from '../world.ts';
 import { dispatch } from './contender.ts';
 import { needLine, write } from './lines.ts';
-import { hearEnd, payloadOf, watchName, writeEntry } from './record.ts';
+import { hear, payloadOf, writeEntry } from './record.ts';
 import type { Client, Contender, Request, Role } from './state.ts';
 
 /** One object for all: an error takes longer to make than a step takes to run. */
@@ -105,18 +106,19 @@ function frameOf({ what, payload }: Request): ClientFrame {
 /** The answer to a request has been read. */
 export function answered(world: World, client: Client, asked: Request, frame: ServerFrame): void {
   client.requests = client.requests.filter((each) => each !== asked);
-  if (asked.what === 'look' && frame.is === 'declare-ok') {
-    watchName(world, client, { type: 'looked', ready: frame.ready });
-  }
-  if (asked.wasInLine && showsEnd(asked.what, frame)) hearEnd(world, client);
-  if (asked.what === 'declare-register') client.record.registerKnown = frame.is === 'declare-ok';
+  const heard = heardIn(asked, frame);
+  if (heard !== undefined) hear(world, client, heard);
   tell(world, client, asked, (call) => eventOf(asked, call, frame));
 }
 
-/** A look that finds no queue, a declaration that finds none or one without a token. */
-function showsEnd(what: What, frame: ServerFrame): boolean {
-  if (what === 'look') return frame.is === 'closed' && frame.code === 404;
-  return what === 'declare' && frame.is === 'declare-ok' && frame.ready === 0 && frame.consumers === 0;
+/** What an answer tells the record of the name. */
+function heardIn({ what, wasInLine = false }: Request, frame: ServerFrame): RecordEvent | undefined {
+  if (what === 'look' && frame.is === 'closed' && frame.code === 404)
+    return { type: 'looked', depth: 'absent', wasInLine };
+  if (frame.is !== 'declare-ok') return undefined;
+  const depth = { ready: frame.ready, consumers: frame.consumers };
+  if (what === 'declare-register') return { type: 'register-known', known: true };
+  return what === 'look' ? { type: 'looked', depth, wasInLine } : { type: 'declared', depth, wasInLine };
 }
 
 /** The connection died under it. */

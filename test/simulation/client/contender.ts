@@ -1,12 +1,12 @@
-import { isInLine } from '../../../src/protocol/contender/step.ts';
-import type { Effect, Rules } from '../../../src/protocol/contender/types.ts';
-import { recreation } from '../../../src/protocol/queues.ts';
 import {
-  STATEFUL_IDLE,
-  type StatefulEffect,
-  type StatefulEvent,
-  statefulStep,
-} from '../../../src/protocol/register/step.ts';
+  type ClientEffect,
+  type ClientEvent,
+  clientStep,
+  isShared,
+  TRY_ANSWER_MS,
+} from '../../../src/protocol/client-step.ts';
+import type { Effect, Rules } from '../../../src/protocol/contender/types.ts';
+import { STATEFUL_IDLE } from '../../../src/protocol/register/step.ts';
 import { ranLately, type StallDetector } from '../../../src/protocol/stall-detector.ts';
 import { onAsk, onDelay, onGrant, onLost, onPassOn, onProof, onRead } from '../checks/leases.ts';
 import { onHanded } from '../checks/register.ts';
@@ -24,13 +24,10 @@ import { nackedOf, openChannel, type ServerFrame } from '../model/index.ts';
 import { instantOf, say, type World } from '../world.ts';
 import { LINE_LOST, QUEUE_GONE, request } from './calls.ts';
 import { needLine, write } from './lines.ts';
-import { hearEnd, justReleased, know, saw, watchName } from './record.ts';
+import { take } from './record.ts';
 import { limit, onRegister, readRegister } from './register.ts';
 import type { Client, Contender, OwnChannel } from './state.ts';
 import { newWatched } from './watched.ts';
-
-/** A try without a timeout settles after this long (src/acquire/lock.ts). */
-const TRY_ANSWER_MS = 1_000;
 
 /** One `acquire` call: src/acquire/lock.ts and src/acquire/contender.ts without their promises. */
 export function acquire(world: World, client: Client, mode: Rules['mode']): void {
@@ -58,12 +55,11 @@ export function acquire(world: World, client: Client, mode: Rules['mode']): void
     watched: newWatched(),
   };
   client.contenders.push(contender);
-  watchName(world, client, { type: 'joined' });
-  dispatch(world, client, contender, { type: 'start', known: client.record.known });
+  dispatch(world, client, contender, { type: 'start' });
 }
 
 /** Feeds one event to the protocol and carries out what it wants, as src/acquire/contender.ts does. */
-export function dispatch(world: World, client: Client, contender: Contender, event: StatefulEvent): void {
+export function dispatch(world: World, client: Client, contender: Contender, event: ClientEvent): void {
   if (contender.queued !== undefined) {
     contender.queued.push(event);
     return;
@@ -75,20 +71,20 @@ export function dispatch(world: World, client: Client, contender: Contender, eve
   contender.queued = undefined;
 }
 
-function feed(world: World, client: Client, contender: Contender, event: StatefulEvent): void {
-  const { record } = client;
+function feed(world: World, client: Client, contender: Contender, event: ClientEvent): void {
   const now = instantOf(world, client);
   const inputs = {
     now,
-    highestSeen: record.highestSeen,
     ranLately: ranLately(client.pulse as StallDetector | undefined, now),
-    justReleased: justReleased(world, client),
-    queueEndedAt: record.queueEndedAt,
-    ...recreation(VERSION_NUMBERS[world.config.version][0]),
+    brokerMajor: VERSION_NUMBERS[world.config.version][0],
+    healAfterMs: TIMES.healAfterMs,
+    jitter: world.jitter,
   };
   const before = contender.state;
-  const whole = { contender: before, register: contender.register };
-  const [{ contender: state, register }, effects] = statefulStep(whole, event, inputs, contender.rules);
+  const attempt = { contender: before, register: contender.register };
+  const next = clientStep({ attempt, record: client.record }, event, inputs, contender.rules);
+  const { effects } = next;
+  const { contender: state, register } = next.attempt;
   contender.register = register;
   checkAbsorbs(before, event, effects);
   if (state !== before) contender.watched.book = noted(world, contender.watched.book, event, before);
@@ -100,35 +96,30 @@ function feed(world: World, client: Client, contender: Contender, event: Statefu
     (before.at === 'waiting' || before.at === 'replacing') &&
     (state.at === 'granting' || state.at === 'delaying' || state.at === 'held');
   if (isGrantOfDelivery) contender.watched.grantedHandOut = contender.watched.handOut;
-  if (isInLine(before) && !isInLine(state)) watchName(world, client, { type: 'left' });
-  if ((before.at === 'closing' || before.at === 'releasing') && state.at === 'released')
-    record.releasedAt = now.mono;
-  if (!isInLine(before) && isInLine(state)) watchName(world, client, { type: 'joined' });
+  take(world, client, next.record, next.errands);
   if (event.type === 'pass-on') onPassOn(world, client, contender);
   if (state.at === 'delaying' && before.at !== 'delaying') onDelay(world, client, contender);
   for (const effect of effects) carryOut(world, client, contender, effect);
 }
 
-function carryOut(world: World, client: Client, contender: Contender, effect: StatefulEffect): void {
+function carryOut(world: World, client: Client, contender: Contender, effect: ClientEffect): void {
   switch (effect.do) {
-    case 'look': {
-      const shared = contender.state.at === 'opening';
-      request(world, client, 'look', { contender: contender.id, call: effect.call }, shared);
-      break;
-    }
+    case 'look':
     case 'declare':
     case 'seed':
-      if (effect.do === 'declare') checkDeclare(world, contender);
-      request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
-      break;
     case 'probe':
-      request(world, client, effect.do, { contender: contender.id, call: effect.call }, true);
+    case 'purge': {
+      if (effect.do === 'declare') checkDeclare(world, contender);
+      if (effect.do === 'purge') {
+        checkPurge(world, contender);
+        if (contender.state.at === 'replacing' && contender.state.rejoins)
+          contender.watched.place = undefined;
+      }
+      const { state, register } = contender;
+      const shared = isShared(effect.do, { contender: state, register });
+      request(world, client, effect.do, { contender: contender.id, call: effect.call }, shared);
       break;
-    case 'purge':
-      checkPurge(world, contender);
-      if (contender.state.at === 'replacing' && contender.state.rejoins) contender.watched.place = undefined;
-      request(world, client, effect.do, { contender: contender.id, call: effect.call });
-      break;
+    }
     case 'consume': {
       contender.watched.excuse = undefined;
       contender.watched.unseatedAt = undefined;
@@ -151,12 +142,6 @@ function carryOut(world: World, client: Client, contender: Contender, effect: St
     case 'ack':
     case 'close':
       useChannel(world, client, contender, effect);
-      break;
-    case 'fence-seen':
-      saw(world, client, effect.fence);
-      break;
-    case 'set-queue-known':
-      know(client, effect.known);
       break;
     case 'grant':
       onGrant(world, client, contender, effect.fence);
@@ -239,8 +224,6 @@ export function readOwn(
   frame: ServerFrame,
 ): void {
   const { channelId } = own;
-  const isCancel = frame.is === 'cancel' && frame.of === 'lock' && own.state === 'open';
-  if (isCancel || (frame.is === 'closed' && frame.code === 404)) hearEnd(world, client);
   if (frame.is === 'close-ok' || frame.is === 'cancel-ok')
     ended(world, client, contender, own, { scope: 'channel' });
   else if (frame.is === 'closed') {

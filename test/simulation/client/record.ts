@@ -1,51 +1,34 @@
 import { nextBase } from '../../../src/protocol/fence.ts';
+import {
+  type Errand,
+  type NameRecord,
+  type RecordEvent,
+  recordStep,
+} from '../../../src/protocol/name-record.ts';
 import { encodeEntry } from '../../../src/protocol/register/entry.ts';
 import { encodeProbe, encodeToken } from '../../../src/protocol/token.ts';
-import { type TokenWatchEvent, watch, watchWakeAt } from '../../../src/protocol/token-watch.ts';
+import { watchWakeAt } from '../../../src/protocol/token-watch.ts';
 import { LOCK, TIMES } from '../config.ts';
 import { EPOCH_MS, instantOf, type Minted, type World, type Write } from '../world.ts';
 import { request } from './calls.ts';
 import type { Client, Request } from './state.ts';
 
-/** As in src/acquire/lock-records.ts. */
-const JUST_RELEASED_MS = 250;
-
-export function justReleased(world: World, client: Client): boolean {
-  return instantOf(world, client).mono - client.record.releasedAt < JUST_RELEASED_MS;
-}
-
-export function know({ record }: Client, known: boolean): void {
-  record.known = known;
-  if (known) record.wasInLine = true;
-}
-
-/** The queue that the process knew is no more. */
-export function hearEnd(world: World, client: Client): void {
-  client.record.queueEndedAt = instantOf(world, client).mono;
-  client.toldOfEndAt = world.model.now;
-}
-
-export function saw(world: World, client: Client, fence: bigint): void {
-  const { record } = client;
-  if (fence > record.highestSeen) record.highestSeen = fence;
-  watchName(world, client, { type: 'token-seen' });
-}
-
-/** Feeds the name's vigil and does what it wants. Its own looks and probes are requests that nobody waits for. */
-export function watchName(world: World, client: Client, event: TokenWatchEvent): void {
+/** Feeds the record of the name. Its own looks and probes are requests that nobody waits for. */
+export function hear(world: World, client: Client, event: RecordEvent): void {
   const { mono } = instantOf(world, client);
-  const [vigil, todo] = watch(client.record.vigil, event, {
-    nowMono: mono,
-    healAfterMs: TIMES.healAfterMs,
-    jitter: world.jitter(),
-  });
-  client.record.vigil = vigil;
-  if (todo === 'look') request(world, client, 'look', undefined);
-  if (todo === 'probe') request(world, client, 'probe', undefined);
+  const inputs = { nowMono: mono, healAfterMs: TIMES.healAfterMs, jitter: world.jitter };
+  const [record, errand] = recordStep(client.record, event, inputs);
+  take(world, client, record, errand === undefined ? [] : [errand]);
+}
+
+export function take(world: World, client: Client, record: NameRecord, errands: readonly Errand[]): void {
+  if (record.queueEndedAt !== client.record.queueEndedAt) client.toldOfEndAt = world.model.now;
+  client.record = record;
+  for (const errand of errands) request(world, client, errand, undefined);
 }
 
 export function vigilDue(world: World, client: Client): boolean {
-  const at = watchWakeAt(client.record.vigil);
+  const at = watchWakeAt(client.record.tokenWatch);
   return at !== undefined && instantOf(world, client).mono >= at;
 }
 

@@ -1,4 +1,4 @@
-import type { StatefulEffect } from '../../../src/protocol/register/step.ts';
+import { type ClientEffect, REGISTER_PREFETCH } from '../../../src/protocol/client-step.ts';
 import { checkCancelled, onKept, onSaved } from '../checks/register.ts';
 import { nackedOf, type ServerFrame } from '../model/index.ts';
 import { say, type World } from '../world.ts';
@@ -7,30 +7,18 @@ import { channelOf, dispatch, nameOf } from './contender.ts';
 import { write } from './lines.ts';
 import type { Client, Contender } from './state.ts';
 
-/** As in src/acquire/contender.ts. */
-const PREFETCH = 16;
-
-type RegisterEffect = Exclude<
-  StatefulEffect,
-  {
-    do: 'look' | 'declare' | 'seed' | 'probe' | 'purge' | 'consume' | 'barrier' | 'close' | 'requeue' | 'ack';
-  }
->;
+type RegisterEffect = Extract<ClientEffect, { do: `register-${string}` | 'saved' | 'save-failed' }>;
 
 /** Carries out what the protocol wants of the register. */
 export function onRegister(world: World, client: Client, contender: Contender, effect: RegisterEffect): void {
-  const { record } = client;
   switch (effect.do) {
-    case 'register-declare': {
-      const { channelId } = effect;
-      if (!record.registerKnown) declareRegister(world, client, contender.id, channelId);
-      else dispatch(world, client, contender, { type: 'register-declared', channelId, empty: false });
+    case 'register-declare':
+      declareRegister(world, client, contender.id, effect.channelId);
       break;
-    }
     case 'register-consume': {
       const own = contender.channels.find(({ channelId }) => channelId === effect.channelId);
       if (own?.state !== 'open') break;
-      const { prefetch = PREFETCH } = world.config;
+      const { prefetch = REGISTER_PREFETCH } = world.config;
       const channel = channelOf(own);
       if (isForgetful(world)) write(world, client.lines.locks, channel, { do: 'unlimit' });
       write(world, client.lines.locks, channel, { do: 'consume', of: 'register', prefetch });
@@ -38,9 +26,6 @@ export function onRegister(world: World, client: Client, contender: Contender, e
     }
     case 'register-write':
       writeRegister(world, client, contender, effect);
-      break;
-    case 'register-forget':
-      record.registerKnown = false;
       break;
     case 'saved':
       onSaved(world, client, contender, effect.ticket);

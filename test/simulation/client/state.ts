@@ -1,9 +1,9 @@
+import type { ClientEvent } from '../../../src/protocol/client-step.ts';
 import type { ContenderState, Rules } from '../../../src/protocol/contender/types.ts';
 import type { Instant } from '../../../src/protocol/instant.ts';
-import type { StatefulEvent } from '../../../src/protocol/register/step.ts';
+import { type NameRecord, NEW_RECORD } from '../../../src/protocol/name-record.ts';
 import type { RegisterState } from '../../../src/protocol/register/types.ts';
 import type { StallDetector } from '../../../src/protocol/stall-detector.ts';
-import { IDLE_WATCH, type TokenWatch } from '../../../src/protocol/token-watch.ts';
 import type { ResolvedGrant } from '../checks/state.ts';
 
 export type Role = 'locks' | 'service' | 'publisher';
@@ -117,7 +117,7 @@ export interface Contender {
   state: ContenderState;
   register: RegisterState | undefined;
   /** Events that came from inside an effect; undefined while none is dispatched. */
-  queued: StatefulEvent[] | undefined;
+  queued: ClientEvent[] | undefined;
   /** How many times the caller has saved, and the save with which it wants to release. */
   saves: number;
   leavesWith: number | undefined;
@@ -129,19 +129,6 @@ export interface Contender {
   /** A try ends by itself at this instant of the monotonic clock. */
   answerBy: number | undefined;
   watched: Watched;
-}
-
-/** What one process knows of the lock, across all attempts: src/acquire/lock-records.ts without its promises. */
-export interface NameRecord {
-  highestSeen: bigint;
-  known: boolean;
-  registerKnown: boolean;
-  /** Somebody of this process has been in line. */
-  wasInLine: boolean;
-  /** When it heard last that the queue is no more, on its monotonic clock. */
-  queueEndedAt: number | undefined;
-  vigil: TokenWatch;
-  releasedAt: number;
 }
 
 export interface Client {
@@ -178,18 +165,6 @@ const newLine = (role: Role): Line => ({
   lastWriteAt: 0,
 });
 
-function newRecord(highestSeen: bigint): NameRecord {
-  return {
-    highestSeen,
-    known: false,
-    registerKnown: false,
-    wasInLine: false,
-    queueEndedAt: undefined,
-    vigil: IDLE_WATCH,
-    releasedAt: Number.NEGATIVE_INFINITY,
-  };
-}
-
 export function newClient(id: number, node: number, { acquires = 0, highestSeen = 0n } = {}): Client {
   return {
     id,
@@ -200,7 +175,7 @@ export function newClient(id: number, node: number, { acquires = 0, highestSeen 
     suspended: false,
     resumedAt: undefined,
     pulse: undefined,
-    record: newRecord(highestSeen),
+    record: { ...NEW_RECORD, highestSeen },
     lines: { locks: newLine('locks'), service: newLine('service'), publisher: newLine('publisher') },
     requests: [],
     contenders: [],
@@ -215,7 +190,6 @@ export function cloneClient(client: Client): Client {
   const { lines } = client;
   return {
     ...client,
-    record: { ...client.record },
     lines: {
       locks: { ...lines.locks },
       service: { ...lines.service },

@@ -53,7 +53,7 @@ function clientOf(world: World, client: Client, zero: bigint, names: Names, part
   const { now } = world.model;
   const mono = now + client.monoShift;
   const { record, pulse } = client;
-  const { vigil } = record;
+  const { tokenWatch: vigil } = record;
   const age = (at: number | undefined) => (at === undefined ? '' : Math.min(FORGOTTEN_MS, mono - at));
   parts.push(
     'client',

@@ -36,9 +36,9 @@ export function prepare(world: World, take: (step: Step) => void): void {
       world.checks.confirmed = [0];
     }
   }
-  for (const { id, record, lines } of world.clients) {
-    record.known = true;
-    record.registerKnown = state === true;
+  for (const client of world.clients) {
+    const { id, lines } = client;
+    client.record = { ...client.record, known: true, registerKnown: state === true };
     lines.locks.dialAt = model.now;
     lines.service.dialAt = model.now;
     for (const role of ['locks', 'service'] as const) take({ do: 'dial', client: id, role });

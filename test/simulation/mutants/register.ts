@@ -4,7 +4,7 @@ const READING = 'src/protocol/register/reading.ts';
 const KEEPING = 'src/protocol/register/keeping.ts';
 const STATEFUL = 'src/protocol/register/step.ts';
 const CALLS = 'test/simulation/client/calls.ts';
-const CLIENT = 'test/simulation/client/register.ts';
+const CLIENT = 'src/protocol/client-step.ts';
 
 const ANY = 'state: ';
 const FLAPS = 'state: flaps';
@@ -178,7 +178,7 @@ export const REGISTER: readonly RuleMutant[] = [
   {
     name: 'prefetch 1',
     world: ANY,
-    edits: one(CLIENT, 'const PREFETCH = 16;', 'const PREFETCH = 1;'),
+    edits: one(CLIENT, 'REGISTER_PREFETCH = 16;', 'REGISTER_PREFETCH = 1;'),
   },
   {
     name: 'a register that is ahead of the token is kept',
@@ -224,7 +224,7 @@ export const REGISTER: readonly RuleMutant[] = [
   {
     name: 'a register that is gone is not declared again',
     world: ANY,
-    edits: [...one(CLIENT, '      record.registerKnown = false;\n', '')],
+    edits: one(CLIENT, "type: 'register-known', known: false", "type: 'register-known', known: true"),
   },
   {
     name: 'a hold that ends while the register is read is lost',

@@ -167,7 +167,11 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 8,
     name: 'a lease of two heartbeats and more',
-    edits: one(CONFIG, 'leaseMs: 15_000', 'leaseMs: 31_000'),
+    edits: one(
+      'src/options.ts',
+      'leaseMs: wholeMs(300).default(15_000)',
+      'leaseMs: wholeMs(300).default(31_000)',
+    ),
   },
   {
     trap: 8,

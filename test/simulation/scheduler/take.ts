@@ -7,7 +7,7 @@ import { checkReplacing } from '../checks/wire.ts';
 import { answered } from '../client/calls.ts';
 import { acquire, dispatch, isOver, nameOf, readOwn } from '../client/contender.ts';
 import { dial, lineEnded } from '../client/lines.ts';
-import { watchName } from '../client/record.ts';
+import { hear } from '../client/record.ts';
 import { save } from '../client/register.ts';
 import type { Client, Contender } from '../client/state.ts';
 import { wake } from '../client/wake.ts';
@@ -43,7 +43,7 @@ function carryOut(world: World, step: Step): void {
       withContender(world, step, (client, contender) => wake(world, client, contender));
       break;
     case 'vigil':
-      watchName(world, clientOf(world, step.client), { type: 'wake' });
+      hear(world, clientOf(world, step.client), { type: 'wake' });
       break;
     case 'dial': {
       const client = clientOf(world, step.client);

@@ -41,7 +41,7 @@ export function nextInstant(world: World): number | undefined {
       const wake = nextWake(contender);
       if (wake !== undefined) at(wake - client.monoShift);
     }
-    const look = watchWakeAt(client.record.vigil);
+    const look = watchWakeAt(client.record.tokenWatch);
     if (look !== undefined) at(look - client.monoShift);
   }
   for (const { stalled, lastWriteAt } of world.orphans) if (stalled) at(lastWriteAt + 2 * TIMES.heartbeatMs);

@@ -46,38 +46,38 @@ describe('the idle expiry of a name', () => {
   test('is refused while the name is in use here with another one, and compared by the broker later', () => {
     const { ledger } = setUp();
     const record = ledger.enter('jobs', 60_000);
-    record.known = true;
+    record.hear({ type: 'queue-known', known: true });
     expect(() => ledger.enter('jobs')).toThrow(QueueMismatchError);
     expect(ledger.enter('jobs', 60_000)).toBe(record);
     for (const _ of [1, 2]) ledger.leave(record);
-    expect(record.known).toBe(true);
+    expect(record.known.known).toBe(true);
     expect(ledger.enter('jobs')).toBe(record);
-    expect(record.known).toBe(false);
+    expect(record.known.known).toBe(false);
   });
 });
 
 describe('the highest fence of a name', () => {
   test('is kept whatever is seen afterwards, and begins at 0', () => {
     const record = setUp().ledger.enter('jobs');
-    expect(record.highestSeen).toBe(0n);
-    for (const fence of [5n, 9n, 3n, 9n]) record.saw(fence);
-    expect(record.highestSeen).toBe(9n);
+    expect(record.known.highestSeen).toBe(0n);
+    for (const fence of [5n, 9n, 3n, 9n]) record.hear({ type: 'fence-seen', fence: fence });
+    expect(record.known.highestSeen).toBe(9n);
   });
 
   test('outlives the contenders that saw it, and belongs to its name alone', () => {
     const { ledger } = setUp();
     const first = ledger.enter('jobs');
-    first.saw(9n);
+    first.hear({ type: 'fence-seen', fence: 9n });
     ledger.leave(first);
-    expect(ledger.enter('jobs').highestSeen).toBe(9n);
-    expect(ledger.enter('other').highestSeen).toBe(0n);
+    expect(ledger.enter('jobs').known.highestSeen).toBe(9n);
+    expect(ledger.enter('other').known.highestSeen).toBe(0n);
   });
 
   test('is below the base of every token that is made afterwards, also when the clock is behind', async () => {
     const { ledger, published, pending, clock } = setUp();
     const record = ledger.enter('jobs');
     const high = BigInt(clock.now().wall + 86_400_000) << 20n;
-    record.saw(high);
+    record.hear({ type: 'fence-seen', fence: high });
     const seeding = record.seed();
     pending[0]?.resolve();
     await seeding;
@@ -91,7 +91,7 @@ describe('the highest fence of a name', () => {
   test('at the end of int64 leaves no higher one, and the error says so and what to do', async () => {
     const { ledger, asked } = setUp();
     const record = ledger.enter('jobs');
-    record.saw(INT64_MAX);
+    record.hear({ type: 'fence-seen', fence: INT64_MAX });
     const error = await record.seed().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(QueueMismatchError);
     expect(error).toMatchObject({
@@ -105,7 +105,7 @@ describe('the highest fence of a name', () => {
   test('is found out before anything is destroyed: a purge is refused like the seed behind it', async () => {
     const { ledger, asked } = setUp();
     const record = ledger.enter('jobs');
-    record.saw(INT64_MAX);
+    record.hear({ type: 'fence-seen', fence: INT64_MAX });
     await expect(record.purge()).rejects.toThrow(/no fence is left.*baton\.team\.state\.jobs/);
     expect(asked).toEqual([]);
   });
@@ -159,10 +159,10 @@ describe('the names that a ledger remembers', () => {
   };
   const mark = (ledger: LockRecords, name: string) => {
     const record = ledger.enter(name);
-    record.saw(7n);
+    record.hear({ type: 'fence-seen', fence: 7n });
     return record;
   };
-  const isKept = (ledger: LockRecords, name: string) => ledger.enter(name).highestSeen === 7n;
+  const isKept = (ledger: LockRecords, name: string) => ledger.enter(name).known.highestSeen === 7n;
 
   test('are 10,000 when nobody uses them: with one more the longest unused is forgotten', () => {
     const kept = setUp().ledger;
@@ -205,7 +205,7 @@ describe('the names that a ledger remembers', () => {
   test('are all forgotten when the ledger is disposed of, and nothing is asked any more', async () => {
     const { ledger, clock, asked } = setUp();
     const record = mark(ledger, 'mine');
-    record.joined();
+    record.hear({ type: 'joined' });
     ledger.dispose();
     await clock.advance(60_000);
     expect(asked).toEqual([]);
@@ -222,23 +222,23 @@ describe('a name that somebody waits for', () => {
     const ledger = new LockRecords({ settings, broker: session, clock, identity, random: () => 0.5 });
     const record = ledger.enter('jobs');
     await record.declare();
-    record.joined();
+    record.hear({ type: 'joined' });
     await clock.advance(1_200);
     expect(await session.look(record.queue)).toEqual({ ready: 0, consumers: 0 });
     await clock.advance(100);
     expect(await session.look(record.queue)).toEqual({ ready: 1, consumers: 0 });
-    record.left();
+    record.hear({ type: 'left' });
     ledger.dispose();
   });
 
   test('is looked at by nobody once they have left, and a look that fails is no unhandled rejection', async () => {
     const { ledger, clock, asked, pending } = setUp();
     const record = ledger.enter('jobs');
-    record.joined();
+    record.hear({ type: 'joined' });
     await clock.advance(8_000);
     expect(asked).toEqual(['look']);
     pending[0]?.reject(new BrokerUnreachableError('gone'));
-    record.left();
+    record.hear({ type: 'left' });
     await clock.advance(60_000);
     expect(asked).toEqual(['look']);
   });
@@ -249,18 +249,4 @@ test('an error that is not batonmq’s own is a bug, and is thrown on instead of
   expect(asBatonError(own)).toBe(own);
   const bug = new TypeError('x is not a function');
   expect(() => asBatonError(bug)).toThrow(bug);
-});
-
-describe('a release of one’s own', () => {
-  test('is remembered for 250 ms, in which nothing ready does not mean that somebody else holds the lock', async () => {
-    const { clock, ledger } = setUp();
-    const record = ledger.enter('jobs');
-    expect(record.justReleased).toBe(false);
-    record.released();
-    expect(record.justReleased).toBe(true);
-    await clock.advance(249);
-    expect(record.justReleased).toBe(true);
-    await clock.advance(1);
-    expect(record.justReleased).toBe(false);
-  });
 });
