@@ -12,7 +12,7 @@ export const wireMutants: readonly Mutant[] = [
     why: 'A cancelled consumer can keep the unacked token: nobody is granted until its connection dies.',
     edits: [
       {
-        file: 'src/protocol/contender/opening.ts',
+        file: 'src/protocol/contender/transitions.ts',
         find: "return [{ at: 'closing', epoch, channelId }, [...tell, { do: 'close', channelId }]];",
         replace:
           "return [{ at: 'closing', epoch, channelId }, [...tell, { do: 'close', channelId, by: 'cancel' }]];",

@@ -1,6 +1,6 @@
-import { consume, leave, recreate } from './opening.ts';
 import { countsApart, questionOn } from './proof.ts';
 import { unmark } from './releasing.ts';
+import { leave, rejoin } from './transitions.ts';
 import type { At, ContenderEvent, Effect, HeldToken, Inputs, Rules, Step } from './types.ts';
 
 type Traits = At<'waiting'>['traits'];
@@ -72,18 +72,11 @@ export function delaying(state: Delaying, event: ContenderEvent, inputs: Inputs,
       ];
     }
     // Nobody asked for it: the broker had taken the token back. What it is now is for a fresh place to find out.
-    case 'delivered': {
-      if (abandoned) return leave(state, { why: 'gave-up' }, true);
-      const [next, effects] = consume(state);
-      return [next, [{ do: 'close', channelId }, ...effects]];
-    }
-    case 'cancelled': {
-      if (abandoned) return leave(state, { why: 'gave-up' }, true);
-      const [next, effects] = recreate({ epoch: state.epoch }, inputs);
-      return [next, [{ do: 'set-queue-known', known: false }, { do: 'close', channelId }, ...effects]];
-    }
+    case 'delivered':
+      return rejoin(state, undefined, inputs);
+    case 'cancelled':
     case 'closed':
-      return abandoned ? [{ at: 'released', epoch: state.epoch }, [{ do: 'end' }]] : consume(state);
+      return rejoin(state, event, inputs);
     case 'give-up':
       if (abandoned) return [state, []];
       return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];

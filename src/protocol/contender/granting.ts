@@ -1,8 +1,8 @@
 import { remaining } from '../instant.ts';
 import { delay, keptUntil } from './delaying.ts';
-import { consume, leave, recreate } from './opening.ts';
 import { type Answer, checkProof, countsApart, hasMark, notCounted, proven } from './proof.ts';
 import { releaseAfterAnswer } from './releasing.ts';
+import { after, leave, rejoin } from './transitions.ts';
 import type { At, ContenderEvent, Effect, HeldToken, Inputs, Rules, Step } from './types.ts';
 
 type Granting = At<'granting'>;
@@ -28,20 +28,15 @@ export function granting(state: Granting, event: ContenderEvent, inputs: Inputs,
         return [proven(state, answer, rules), [...answer.saw, grant, { do: 'proven', sentAt }]];
       }
       if (answer.verdict === 'not-counted') return leave(state, { why: 'failed', error: notCounted() });
-      return placeIsVoid(state, answer.saw);
+      return after(answer.saw, rejoin(state, undefined, inputs));
     }
-    case 'cancelled': {
-      if (event.channelId !== state.channelId) return [state, []];
-      const [next, effects] = recreate({ epoch: state.epoch }, inputs);
-      return [
-        next,
-        [{ do: 'set-queue-known', known: false }, { do: 'close', channelId: state.channelId }, ...effects],
-      ];
-    }
+    case 'cancelled':
     case 'closed':
-      return event.channelId === state.channelId ? consume(state) : [state, []];
+      return event.channelId === state.channelId ? rejoin(state, event, inputs) : [state, []];
     case 'wake':
-      return remaining(state.sentAt, rules.leaseMs, inputs.now) > 0 ? [state, []] : placeIsVoid(state, []);
+      return remaining(state.sentAt, rules.leaseMs, inputs.now) > 0
+        ? [state, []]
+        : rejoin(state, undefined, inputs);
     case 'give-up':
       if (
         rules.grant !== 'verified' ||
@@ -80,9 +75,3 @@ const counted = (state: Granting, { hold, saw }: Answer): HeldToken => ({
   ...hold,
   fence: saw.at(-1)?.fence ?? state.hold.fence,
 });
-
-/** Nobody was told of this grant, so nothing is lost: the broker had taken the token back, or never answers. */
-function placeIsVoid(state: Granting, saw: readonly Effect[]): Step {
-  const [next, effects] = consume(state);
-  return [next, [...saw, { do: 'close', channelId: state.channelId }, ...effects]];
-}

@@ -1,7 +1,7 @@
 import type { QueueDepth } from '../port.ts';
 import { decodeMessage } from '../token.ts';
-import { consume, leave, recreate, rest } from './opening.ts';
 import { ask, emptiesQueue, type Replacing } from './replace-token.ts';
+import { after, consume, inLine, leave, rejoin, rest, retryOrFail } from './transitions.ts';
 import type { ContenderEvent, Effect, Inputs, Rules, Step } from './types.ts';
 import { isLive, surfacedSeed, TRY_GRACE_MS, waiting } from './waiting.ts';
 
@@ -44,16 +44,11 @@ export function replacing(state: Replacing, event: ContenderEvent, inputs: Input
       return inputs.now.mono < state.until ? [state, []] : late(state, inputs);
     case 'delivered':
       return owes ? arrive(state, event, inputs, rules) : takenBack(state, event, inputs, rules);
-    case 'cancelled': {
-      const [next, effects] = recreate({ epoch: state.epoch }, inputs);
-      return endHere(state, [next, [{ do: 'set-queue-known', known: false }, ...effects]]);
-    }
-    case 'closed': {
-      const left: Replacing = { ...state, channelId: undefined };
-      if (owes && state.phase !== 'arriving') return [left, []];
-      const isOver = event.scope === 'connection' || event.error === undefined;
-      return endHere(left, isOver ? consume(state) : retryOrFail(left, event.error, inputs));
-    }
+    case 'cancelled':
+      return after(dropped(state), rejoin({ ...state, channelId: event.channelId }, event, inputs));
+    case 'closed':
+      if (owes && state.phase !== 'arriving') return [{ ...state, channelId: undefined }, []];
+      return rejoin({ ...state, channelId: event.channelId }, event, inputs);
     case 'give-up':
       if (state.abandoned) return [state, []];
       return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];
@@ -85,8 +80,7 @@ function ackAnd(state: Replacing, next: 'look' | 'await', inputs: Inputs): Step 
   const ack: Effect[] = channelId === undefined ? [] : [{ do: 'ack', channelId, deliveryTag }];
   const owing: Replacing = { ...state, owedUntil: inputs.now.mono + OWED_MS };
   if (next === 'look') return ask(owing, 'look', inputs, ack);
-  const [awaiting, effects] = awaitToken(owing, inputs);
-  return [awaiting, [...ack, ...effects]];
+  return after(ack, awaitToken(owing, inputs));
 }
 
 function awaitToken(state: Replacing, { now }: Inputs): Step {
@@ -152,27 +146,11 @@ function arrive(state: Replacing, event: Event<'delivered'>, inputs: Inputs, rul
   if (message.kind !== 'newer' && !(message.kind === 'token' && isLive(message, inputs)))
     return [state, [...saw, { do: 'ack', channelId: event.channelId, deliveryTag }]];
   if (state.abandoned || state.rejoins) {
-    const [next, effects] = endHere(state, consume(state));
-    return [next, [...saw, ...effects]];
+    return after(saw, endHere(state, consume(state)));
   }
   const { epoch, traits } = state;
   const until = rules.mode === 'try' ? inputs.now.mono + TRY_GRACE_MS : undefined;
-  return waiting(
-    {
-      at: 'waiting',
-      epoch,
-      channelId: event.channelId,
-      traits,
-      until,
-      foreign: undefined,
-      graceUntil: undefined,
-      foreignCount: 0,
-      abandoned: false,
-    },
-    event,
-    inputs,
-    rules,
-  );
+  return waiting(inLine({ epoch, channelId: event.channelId, traits }, until), event, inputs, rules);
 }
 
 /** The place in line ends; who has a caller goes on as given. */
@@ -186,11 +164,4 @@ function endHere(state: Replacing, [next, effects]: Step): Step {
 function dropped({ channelId, deliveryTag, surfaced, owedUntil }: Replacing): readonly Effect[] {
   const isInHand = surfaced !== undefined && owedUntil === undefined && channelId !== undefined;
   return isInHand ? [{ do: 'ack', channelId, deliveryTag }] : [];
-}
-
-const after = (effects: readonly Effect[], [next, more]: Step): Step => [next, [...effects, ...more]];
-
-function retryOrFail({ epoch }: Replacing, error: Event<'call-failed'>['error'], inputs: Inputs): Step {
-  if (error.retryable) return rest({ epoch }, inputs);
-  return leave({ epoch, channelId: undefined }, { why: 'failed', error });
 }

@@ -1,7 +1,8 @@
 import { remainingMs } from './holding.ts';
-import { ask, consume, find, opening } from './opening.ts';
+import { opening } from './opening.ts';
 import { replacing } from './replacing.ts';
 import { surfacing } from './surfacing.ts';
+import { ask, consume, find } from './transitions.ts';
 import type { At, ContenderEvent, ContenderState, Inputs, Rules, Step } from './types.ts';
 import { waiting } from './waiting.ts';
 

@@ -2,9 +2,9 @@ import { TokenVersionError } from '../../errors.ts';
 import type { Delivery, QueueDepth } from '../port.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { delay } from './delaying.ts';
-import { consume, leave, recreate, rest } from './opening.ts';
 import { grantsVerified, hasMark, isMadeAnew, questionOn } from './proof.ts';
 import { replaceToken } from './replace-token.ts';
+import { leave, rejoin } from './transitions.ts';
 import type { At, ContenderEvent, ForeignInHand, HeldToken, Inputs, Rules, Step } from './types.ts';
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
@@ -47,21 +47,9 @@ export function waiting(state: Waiting, event: ContenderEvent, inputs: Inputs, r
       if (state.foreign?.call !== event.call) return [state, []];
       if (!event.error.retryable) return leave(state, { why: 'failed', error: event.error }, state.abandoned);
       return [{ ...state, foreign: lookLater(state.foreign, inputs.now.mono + LOOK_AGAIN_MS) }, []];
-    case 'cancelled': {
-      if (event.channelId !== state.channelId) return [state, []];
-      if (state.abandoned) return leave(state, { why: 'gave-up' }, true);
-      const [next, effects] = recreate({ epoch: state.epoch }, inputs);
-      return [
-        next,
-        [{ do: 'set-queue-known', known: false }, { do: 'close', channelId: state.channelId }, ...effects],
-      ];
-    }
+    case 'cancelled':
     case 'closed':
-      if (event.channelId !== state.channelId) return [state, []];
-      if (state.abandoned) return [{ at: 'released', epoch: state.epoch }, [{ do: 'end' }]];
-      if (event.scope === 'connection' || event.error === undefined) return consume(state);
-      if (event.error.retryable) return rest({ epoch: state.epoch }, inputs);
-      return leave({ epoch: state.epoch, channelId: undefined }, { why: 'failed', error: event.error });
+      return event.channelId === state.channelId ? rejoin(state, event, inputs) : [state, []];
     case 'wake':
       return wake(state, inputs);
     case 'give-up':

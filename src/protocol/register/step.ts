@@ -1,7 +1,7 @@
 import { lose, unmarkingOf } from '../contender/holding.ts';
-import { consume, recreate, rest } from '../contender/opening.ts';
 import { replaceToken } from '../contender/replace-token.ts';
 import { IDLE, step, wakeAt } from '../contender/step.ts';
+import { consume, recreate, rejoin, rest } from '../contender/transitions.ts';
 import type {
   ContenderEvent,
   ContenderState,
@@ -212,17 +212,14 @@ function closedWhileReading(
   event: Extract<ContenderEvent, { type: 'closed' }>,
   inputs: Inputs,
 ): StatefulStep {
-  const { epoch } = contender;
   const refused = register?.at === 'reading' && event.absent ? register.refused : undefined;
   const error = refused ?? event.error;
-  if (error !== undefined && !error.retryable) {
-    return [
-      { contender: { at: 'released', epoch }, register: undefined },
-      [{ do: 'refuse', refusal: { why: 'failed', error } }, { do: 'register-forget' }, { do: 'end' }],
-    ];
-  }
-  if (event.scope === 'connection' || error === undefined) return untold(consume({ epoch }));
-  return after([{ do: 'register-forget' }], untold(rest({ epoch }, inputs)));
+  const isOfChannel = event.scope === 'channel' && error !== undefined;
+  const place = { epoch: contender.epoch, channelId: event.channelId };
+  return after(
+    isOfChannel ? [{ do: 'register-forget' }] : [],
+    untold(rejoin(place, { ...event, error }, inputs)),
+  );
 }
 
 /** The caller is told to go; the token is given back as with any release. */

@@ -12,6 +12,7 @@ export interface RuleMutant {
 export const HOLDING = 'src/protocol/contender/holding.ts';
 export const GRANTING = 'src/protocol/contender/granting.ts';
 export const OPENING = 'src/protocol/contender/opening.ts';
+export const TRANSITIONS = 'src/protocol/contender/transitions.ts';
 export const QUESTIONS = 'src/protocol/contender/proof.ts';
 export const DELAYING = 'src/protocol/contender/delaying.ts';
 export const WAITING = 'src/protocol/contender/waiting.ts';

@@ -79,8 +79,8 @@ export const OTHERS: readonly RuleMutant[] = [
     name: 'a cancelled waiter stays where it is',
     edits: one(
       WAITING,
-      "    case 'cancelled': {\n      if (event.channelId !== state.channelId) return [state, []];",
-      "    case 'cancelled': {\n      if (event.channelId !== -1) return [state, []];",
+      "    case 'cancelled':\n    case 'closed':\n",
+      "    case 'cancelled':\n      return [state, []];\n    case 'closed':\n",
     ),
   },
   {

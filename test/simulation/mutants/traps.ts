@@ -1,5 +1,5 @@
 import type { Edit } from '../../sabotage/mutant.ts';
-import { GRANTING, HOLDING, OPENING, one, QUESTIONS, type RuleMutant, STEP, WAITING } from './mutant.ts';
+import { HOLDING, one, QUESTIONS, type RuleMutant, STEP, TRANSITIONS, WAITING } from './mutant.ts';
 
 const TOPOLOGY = 'src/protocol/queues.ts';
 const CONTENDER = 'test/simulation/client/contender.ts';
@@ -37,7 +37,7 @@ export const TRAPS: readonly RuleMutant[] = [
     name: 'giving up by basic.cancel',
     edits: [
       ...one(
-        OPENING,
+        TRANSITIONS,
         "return [{ at: 'closing', epoch, channelId }, [...tell, { do: 'close', channelId }]];",
         "return [{ at: 'closing', epoch, channelId }, [...tell, { do: 'cancel' as 'close', channelId }]];",
       ),
@@ -61,9 +61,9 @@ export const TRAPS: readonly RuleMutant[] = [
     trap: 2,
     name: 'a void place keeps its channel',
     edits: one(
-      GRANTING,
-      "return [next, [...saw, { do: 'close', channelId: state.channelId }, ...effects]];",
-      'return [next, [...saw, ...effects]];',
+      TRANSITIONS,
+      'if (end === undefined) return after([close], consume(from));',
+      'if (end === undefined) return consume(from);',
     ),
   },
   {
@@ -223,7 +223,7 @@ export const TRAPS: readonly RuleMutant[] = [
   {
     trap: 12,
     name: 'a queue is made again at once',
-    edits: one(OPENING, 'until: now.mono + recreateAfterMs,', 'until: now.mono,'),
+    edits: one(TRANSITIONS, 'until: now.mono + recreateAfterMs,', 'until: now.mono,'),
   },
   {
     trap: 12,

@@ -83,7 +83,7 @@ const HELD = {
 const RENEWING = {
   'call-failed': 'opening/resting: close set-queue-known',
   delivered: 'opening/consuming: fence-seen close consume',
-  cancelled: 'opening/resting: close set-queue-known',
+  cancelled: 'opening/resting: set-queue-known close',
   closed: RESTS,
   shutdown: 'closing: refuse set-queue-known close',
 };
@@ -96,7 +96,7 @@ const RELEASING = {
 };
 const OWING = {
   delivered: 'held: fence-seen set-queue-known grant',
-  cancelled: 'opening/resting: close set-queue-known',
+  cancelled: 'opening/resting: set-queue-known close',
 };
 const STRAY = {
   delivered: 'held: fence-seen set-queue-known grant',
@@ -215,32 +215,32 @@ export const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>
     'call-failed': 'waiting+foreign+abandoned: ',
     delivered: 'closing: fence-seen set-queue-known close',
     cancelled: 'closing: set-queue-known close',
-    closed: 'released: end',
+    closed: 'released: set-queue-known end',
     shutdown: 'closing: set-queue-known close',
   },
   'stray acked, abandoned': {
     delivered: 'closing: fence-seen set-queue-known close',
     cancelled: 'closing: set-queue-known close',
-    closed: 'released: end',
+    closed: 'released: set-queue-known end',
     shutdown: 'closing: set-queue-known close',
   },
   granting: {
     delivered: 'held: fence-seen grant proven',
     cancelled: 'opening/resting: set-queue-known close',
-    closed: 'opening/consuming: consume',
+    closed: RESTS,
     ...GOES,
   },
   delaying: {
     delivered: 'opening/consuming: close consume',
     cancelled: 'opening/resting: set-queue-known close',
-    closed: 'opening/consuming: consume',
+    closed: RESTS,
     'give-up': 'delaying+abandoned: refuse',
     shutdown: 'closing: refuse set-queue-known close',
   },
   'delaying, abandoned': {
     delivered: 'closing: set-queue-known close',
     cancelled: 'closing: set-queue-known close',
-    closed: 'released: end',
+    closed: 'released: set-queue-known end',
     shutdown: 'closing: set-queue-known close',
   },
   releasing: {

@@ -45,7 +45,7 @@ describe.each([
       'set-queue-known close',
     ],
     ['after a consume that found no queue', opening('consuming'), absent, 'set-queue-known'],
-    ['after the cancellation of who starts over', replacing('purging'), cancelled, 'close set-queue-known'],
+    ['after the cancellation of who starts over', replacing('purging'), cancelled, 'set-queue-known close'],
     ['after a look that found no queue', opening('looking'), looked('absent'), ''],
     ['after the first look', opening('looking', { unchecked: true }), looked('absent'), ''],
   ])('%s', (_when, from, event, before) => {

@@ -91,7 +91,7 @@ describe('who has such a seed in hand acks it rather than give it back', () => {
     'a seed that fails': [{ type: 'call-failed', call, error: retryable }, 'ack close set-queue-known'],
     'an answer that is late': [{ type: 'wake' }, 'ack close set-queue-known', { now: later(5_000) }],
     'a coordinator that closes': [{ type: 'shutdown' }, 'ack refuse set-queue-known close'],
-    'a consumer that is cancelled': [{ type: 'cancelled', channelId: LINE }, 'ack close set-queue-known'],
+    'a consumer that is cancelled': [{ type: 'cancelled', channelId: LINE }, 'ack set-queue-known close'],
   };
 
   test.each(Object.entries(ends))('%s', (_why, [event, what, inputs]) => {

@@ -187,7 +187,7 @@ describe('a hold that was told to nobody', () => {
     });
     const unread = new Steps().toReading();
     const refused = { type: 'closed', channelId: LINE, scope: 'channel', error: permanent } as const;
-    expect(unread.does(refused)).toBe('refuse register-forget end');
+    expect(unread.does(refused)).toBe('register-forget refuse set-queue-known end');
   });
 
   test('uses a register that it may not declare, and says why when there is none', () => {
@@ -202,7 +202,7 @@ describe('a hold that was told to nobody', () => {
       error: retryable,
       absent: true,
     } as const;
-    expect(steps.feed(absent)[0]).toEqual({ do: 'refuse', refusal: { why: 'failed', error: permanent } });
+    expect(steps.feed(absent)[1]).toEqual({ do: 'refuse', refusal: { why: 'failed', error: permanent } });
   });
 
   test('asks again 500 ms after a declaration that failed for now', () => {
