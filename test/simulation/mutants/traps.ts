@@ -23,7 +23,7 @@ const KNOWS_CANCEL: readonly Edit[] = [
     replace: `    case 'cancel' as 'close':
       if (own.state !== 'open') break;
       own.state = 'closing';
-      write(world, channelId, channelOf(own), { do: 'cancel' });
+      write(world, line, channelOf(own), { do: 'cancel' });
       break;
     case 'close':
       if (own.state === 'open') {`,
