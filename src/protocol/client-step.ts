@@ -74,11 +74,10 @@ export function clientStep(
     let next: ClientState = { attempt, record: hear(record, passages(before, attempt)) };
     const answers: ClientEvent[] = [];
     for (const effect of wanted) {
-      const ofRecord = asTidings(effect);
-      if (ofRecord !== undefined) next = { ...next, record: hear(next.record, [ofRecord]) };
+      if (isOfRecord(effect)) next = { ...next, record: hear(next.record, [asTidings(effect)]) };
       else if (effect.do === 'register-declare' && next.record.registerKnown)
         answers.push({ type: 'register-declared', channelId: effect.channelId, empty: false });
-      else effects.push(effect as ClientEffect);
+      else effects.push(effect);
     }
     for (const answer of answers) next = feed(next, answer);
     return next;
@@ -122,7 +121,10 @@ function passages({ contender: from }: StatefulState, { contender: to }: Statefu
   return events;
 }
 
-function asTidings(effect: StatefulEffect): RecordEvent | undefined {
+const isOfRecord = (effect: StatefulEffect): effect is OfRecord =>
+  effect.do === 'fence-seen' || effect.do === 'set-queue-known' || effect.do === 'register-forget';
+
+function asTidings(effect: OfRecord): RecordEvent {
   switch (effect.do) {
     case 'fence-seen':
       return { type: 'fence-seen', fence: effect.fence };
@@ -130,7 +132,5 @@ function asTidings(effect: StatefulEffect): RecordEvent | undefined {
       return { type: 'queue-known', known: effect.known };
     case 'register-forget':
       return { type: 'register-known', known: false };
-    default:
-      return undefined;
   }
 }

@@ -161,7 +161,8 @@ function carry(state: StatefulState, outcome: RegisterStep, inputs: Inputs, rule
   if (verdict === undefined || !isHolding(contender)) return [next, effects];
   switch (verdict.is) {
     case 'read': {
-      const awaited = { ...outcome.state, proofs: proofsFrom(contender) } as RegisterState;
+      if (!awaitsProofs(outcome.state)) return [next, effects];
+      const awaited = { ...outcome.state, proofs: proofsFrom(contender) };
       return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, inputs, rules));
     }
     case 'suspect': {
@@ -188,15 +189,19 @@ function carry(state: StatefulState, outcome: RegisterStep, inputs: Inputs, rule
 /** How many proofs it takes to have the answer to a question that is sent from now on. */
 const proofsFrom = ({ at }: Holding): number => (at === 'verifying' ? 2 : 1);
 
+type Awaiting = Extract<RegisterState, { proofs: number }>;
+
+const awaitsProofs = (register: RegisterState): register is Awaiting => 'proofs' in register;
+
 function oneProofLess(register: RegisterState): RegisterState {
-  const awaited = register.at === 'kept' || register.at === 'overtaken' ? register.proofs : 0;
-  return awaited === 0 ? register : ({ ...register, proofs: awaited - 1 } as RegisterState);
+  if (!awaitsProofs(register) || register.proofs === 0) return register;
+  return { ...register, proofs: register.proofs - 1 };
 }
 
 /** The register has been read, and the token was still there afterwards: nobody else can have been granted before. */
 function proven(state: StatefulState, inputs: Inputs): StatefulStep {
   const { contender, register } = state;
-  if (!isHolding(contender) || register === undefined || !('proofs' in register) || register.proofs > 0)
+  if (!isHolding(contender) || register === undefined || !awaitsProofs(register) || register.proofs > 0)
     return [state, []];
   // With a question under way the token is not in hand: its answer comes here again.
   if (register.at === 'overtaken')
