@@ -16,6 +16,7 @@ import { consumerTimeoutFindings } from './consumer-timeout.ts';
 import { Facts } from './facts.ts';
 import type { Finding, Level } from './finding.ts';
 import { FLAGS } from './help.ts';
+import { jobFindings } from './jobs.ts';
 import { latencyFindings } from './latency.ts';
 import { limitFindings } from './limits.ts';
 import { lineFindings, stillUnserved, unservedAfterMs, unservedIn } from './line.ts';
@@ -46,13 +47,13 @@ export async function main(argv: readonly string[]): Promise<number> {
     return exitCodeOf(inspection);
   }
   await using _ = inspection;
-  const findings = await examine(inspection, performance.now() - started);
+  const findings = await examine(inspection, performance.now() - started, values.jobs === true);
   await print(findings, values.json === true);
   const worst = worstOf(findings);
   return worst === 'problem' ? 2 : worst === 'warning' ? 1 : 0;
 }
 
-async function examine(inspection: Inspection, connectMs: number): Promise<Finding[]> {
+async function examine(inspection: Inspection, connectMs: number, readsJobs: boolean): Promise<Finding[]> {
   const { session, management, namespace, settings } = inspection;
   const { user, vhost } = inspection.broker;
   const facts = new Facts(management);
@@ -95,6 +96,7 @@ async function examine(inspection: Inspection, connectMs: number): Promise<Findi
     ...(policies === undefined ? [] : policyFindings(policies, subjects)),
     ...(timeouts === undefined ? [] : consumerTimeoutFindings(timeouts, leaseMs)),
     ...tokens.findings,
+    ...(readsJobs ? await jobFindings(inspection, tokens.queues) : []),
     ...facts.untold(),
   ];
 }

@@ -2,6 +2,9 @@ import { type Flags, MANAGEMENT } from '../flags.ts';
 import { COMMON_CODES, CONNECTION_HELP, columns, flagRows } from '../help.ts';
 
 export const FLAGS = {
+  jobs: {
+    help: 'also read the record of each job whose lock is free; takes the lock for some milliseconds, as show does',
+  },
   json: { help: 'one JSON object: worst level, and findings with check, level, says and fix' },
   ...MANAGEMENT,
 } as const satisfies Flags;

@@ -22,7 +22,10 @@ const NONE: Job = { is: 'none' };
  * Only the holder of a lock can read its state. So a lock that is free, and has state, is taken for the few
  * milliseconds of a reading, without waiting; of one that is held nothing is read.
  */
-export async function readJob({ session, settings }: Inspection, { lock, state }: LockReport): Promise<Job> {
+export async function readJob(
+  { session, settings }: Inspection,
+  { lock, state }: Pick<LockReport, 'lock' | 'state'>,
+): Promise<Job> {
   if (settings.slots !== undefined || Number.isFinite(settings.idleExpiryMs)) return NONE;
   if (state !== 'held' && state !== 'free') return NONE;
   try {
@@ -43,6 +46,11 @@ export async function readJob({ session, settings }: Inspection, { lock, state }
 }
 
 const HELD: Job = { is: 'unknown', why: 'its holder has the record' };
+
+/** Recorded as done up to a time that has not come by this machine's clock. */
+export function isAhead({ done }: JobRecord): boolean {
+  return done - Date.now() > AHEAD_MS;
+}
 
 /** For `--json`: null when there is none, and when it is not known. */
 export function jobJson(job: Job): object | null {
@@ -69,11 +77,10 @@ export function jobFacts(job: Job): [string, string][] {
   if (job.is === 'none') return [];
   if (job.is === 'unknown') return [['last run', `unknown: ${job.why}`]];
   const { done, last } = job.record;
-  const isAhead = done - Date.now() > AHEAD_MS;
-  const upTo: [string, string] = [
-    'done up to',
-    `${done === 0 ? 'nothing' : ago(isoOf(done))}${isAhead ? ': a clock was wrong, and nothing runs until then (docs/jobs.md, Clocks)' : ''}`,
-  ];
+  const warning = isAhead(job.record)
+    ? ': a clock was wrong, and nothing runs until then (docs/jobs.md, Clocks)'
+    : '';
+  const upTo: [string, string] = ['done up to', `${done === 0 ? 'nothing' : ago(isoOf(done))}${warning}`];
   if (last === undefined) return [['last run', 'none yet'], upTo];
   return [
     ['last run', ago(isoOf(last.startedAt))],

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { openProxy } from '../../support/proxy.ts';
 import { BROKER, baton, batonResult, coordinator, openEnded, shown, until } from '../support/baton.ts';
-import { consumersOf, namespace, withChannel } from '../support/queues.ts';
+import { consumersOf, management, namespace, withChannel } from '../support/queues.ts';
 
 /** Its last tick came at the beginning of the year, so it stays the same for as long as a test takes. */
 const YEARLY = ['--once-per', '0 0 1 1 *', '--tz', 'UTC'];
@@ -160,6 +160,13 @@ test('a job that was done far ahead of the clock says so, in show as well, and r
   );
   const shown = await batonResult(['show', 'job', '--namespace', ns]);
   expect(shown.stdout).toMatch(/^done up to: +\S+ \S+Z, in 400 d: a clock was wrong/m);
+  const examine = ['doctor', '--namespace', ns, ...management(), '--jobs'];
+  const ahead = await batonResult(examine);
+  expect(ahead.stdout).toMatch(
+    /^warning +jobs +job "job" is recorded as done ahead of this machine's clock/m,
+  );
+  expect(ahead.code).toBe(1);
   await remember(now - 120_000);
   expect(await batonResult(minutely)).toEqual({ code: 0, stdout: 'ran\n', stderr: '' });
+  expect((await batonResult(examine)).stdout).toMatch(/^ok +jobs +1 of the free jobs read, none done ahead/m);
 });
