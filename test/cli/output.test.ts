@@ -69,3 +69,17 @@ describe('what is printed', () => {
     expect(said.stdout).toMatch(/baton: there is no command "walk"/);
   });
 });
+
+describe('what is said on a pipe that is full and takes no wait', () => {
+  /** Fills it, and keeps it from making writers wait, as a command under `baton run` may. */
+  const FILL = `node -e "process.stderr; const fs = require('node:fs'); try { for (;;) fs.writeSync(2, 'x'.repeat(4096)); } catch {} setInterval(() => {}, 1000)"`;
+
+  test('is given up after 5 s, and the command ends with its own code', async () => {
+    const startedAt = performance.now();
+    const script = `mkfifo pipe; exec 4<>pipe; ${FILL} 2>&4 & filler=$!; sleep 1; baton toString 2>&4; echo $?; kill $filler`;
+    expect(await shellResult(script)).toEqual({ code: 0, stdout: '64\n', stderr: '' });
+    const tookMs = performance.now() - startedAt;
+    expect(tookMs).toBeGreaterThan(5_000);
+    expect(tookMs).toBeLessThan(30_000);
+  });
+});
