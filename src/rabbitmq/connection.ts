@@ -1,10 +1,10 @@
 import { type BatonError, BrokerUnreachableError } from '../errors.ts';
 import type { BrokerAddress } from './address.ts';
 import type { Channel, Dialled } from './amqplib.ts';
-import { Bound } from './bound.ts';
 import { type ChannelReleased, ConnectionChannel, PublishingChannel } from './channel.ts';
 import type { ChannelBudget } from './channel-budget.ts';
 import { channelLimitOf, lineFault } from './error-translation.ts';
+import { Bound } from './timing.ts';
 
 /** How long the last bytes of an ended connection may take to leave before its socket is destroyed. */
 const LINGER_MS = 500;

@@ -13,14 +13,12 @@ import {
 import type { Settings } from '../options.ts';
 import type { BrokerTraits } from '../protocol/port.ts';
 import type { BrokerUrls } from '../urls.ts';
-import { type BrokerAddress, labelOf } from './address.ts';
+import { type BrokerAddress, Destination, labelOf } from './address.ts';
 import { dialAmqp } from './amqplib.ts';
-import { backoffMs } from './backoff.ts';
-import { Bound } from './bound.ts';
 import { Connection, FAREWELL_MS } from './connection.ts';
-import { Destination } from './destination.ts';
 import { dialFault, isRefusedLogin, mayPass } from './error-translation.ts';
 import { keepRenewed } from './renewal.ts';
+import { Bound, backoffMs } from './timing.ts';
 
 /** What a connection is for; part of the name that the broker's own tools show. */
 export type Role = 'locks' | 'service' | 'publisher' | 'trial';

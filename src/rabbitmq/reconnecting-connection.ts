@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type BatonError, BrokerUnreachableError, ClosedError, isBatonError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { BrokerTraits } from '../protocol/port.ts';
-import { backoffMs } from './backoff.ts';
 import type { ChannelBudget } from './channel-budget.ts';
 import type { Connection } from './connection.ts';
 import type { CheckedConnection, Dialer, Role } from './dialer.ts';
+import { backoffMs } from './timing.ts';
 
 /** A connection that lived this long was a good one: the next loss begins again with the shortest delay. */
 const SETTLED_MS = 1_000;

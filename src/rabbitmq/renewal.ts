@@ -2,10 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MAX_TIMER_MS } from '../clock.ts';
 import { type BatonError, BrokerUnreachableError, isBatonError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { type BrokerAddress, labelOf } from './address.ts';
-import { backoffMs } from './backoff.ts';
+import { type BrokerAddress, claimsOf, labelOf } from './address.ts';
 import type { Connection } from './connection.ts';
-import { claimsOf } from './credentials.ts';
+import { backoffMs } from './timing.ts';
 
 /** How long the broker may take to answer a new secret. */
 const ANSWER_MS = 10_000;

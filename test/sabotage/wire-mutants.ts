@@ -72,7 +72,7 @@ export const wireMutants: readonly Mutant[] = [
   requeue(deliveryTag: number): void {`,
       },
       {
-        file: 'src/rabbitmq/spare-channels.ts',
+        file: 'src/rabbitmq/channel-pool.ts',
         find: 'this.#spares.shift();',
         replace: 'this.#connection.dialled.model.connection.used?.shift() ?? this.#spares.shift();',
       },
@@ -137,7 +137,7 @@ export const wireMutants: readonly Mutant[] = [
   {
     name: 'prefetch left out',
     why: 'The holder is handed everything that lies behind its token, and loses its lease to the first stray.',
-    edits: [{ file: 'src/rabbitmq/spare-channels.ts', find: 'await channel.prefetch(1);', replace: '' }],
+    edits: [{ file: 'src/rabbitmq/channel-pool.ts', find: 'await channel.prefetch(1);', replace: '' }],
     caughtBy: { harness: 'rabbitmq', title: behindTheToken('a second seed') },
   },
 ];

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import type { Destination } from '../../rabbitmq/address.ts';
 import { type BrokerAddress, type Login, labelOf, parseUrl } from '../../rabbitmq/address.ts';
-import type { Destination } from '../../rabbitmq/destination.ts';
 import type { Given } from '../flags.ts';
 import { quote } from '../quote.ts';
 import { UsageError } from '../usage-error.ts';

@@ -1,6 +1,6 @@
 import type { Settings } from '../../options.ts';
 import type { BrokerAddress } from '../../rabbitmq/address.ts';
-import { Destination } from '../../rabbitmq/destination.ts';
+import { Destination } from '../../rabbitmq/address.ts';
 import type { BrokerUrls } from '../../urls.ts';
 import type { Given } from '../flags.ts';
 import { UsageError } from '../usage-error.ts';

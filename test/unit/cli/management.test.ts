@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Management } from '../../../src/cli/management/client.ts';
 import { UsageError } from '../../../src/cli/usage-error.ts';
-import { parseAddresses } from '../../../src/rabbitmq/address.ts';
-import { Destination } from '../../../src/rabbitmq/destination.ts';
+import { Destination, parseAddresses } from '../../../src/rabbitmq/address.ts';
 import { makeCertificate } from '../../support/tls.ts';
 
 function managementOf(brokerUrl: string, text?: string, socketOptions = {}): Management {

@@ -118,7 +118,7 @@ const CASES: Readonly<Record<string, Case>> = {
       'src/rabbitmq/a.ts': `import { Coordinator } ${from('../coordinator.ts')}`,
       'src/rabbitmq/b.ts': `import type { Lock } ${from('../acquire/lock.ts')}`,
       'src/rabbitmq/c.ts': `import type { Line } ${from('../memory/line.ts')}`,
-      'src/memory/a.ts': `import { bound } ${from('../rabbitmq/bound.ts')}`,
+      'src/memory/a.ts': `import { bound } ${from('../rabbitmq/timing.ts')}`,
       'src/acquire/lock.ts': `import { connect } ${from('../connect.ts')}`,
       'src/acquire/lease.ts': `import type { Session } ${from('../rabbitmq/session.ts')}`,
       'src/jobs/schedule.ts': `import type { Lease } ${from('../acquire/lease.ts')}`,

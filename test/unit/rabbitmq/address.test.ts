@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BrokerUnreachableError, InvalidOptionsError } from '../../../src/errors.ts';
-import { Destination } from '../../../src/rabbitmq/destination.ts';
+import { Destination } from '../../../src/rabbitmq/address.ts';
 import { dialFault, mayPass } from '../../../src/rabbitmq/error-translation.ts';
 import { restMs } from '../../../src/rabbitmq/renewal.ts';
 import type { BrokerUrls } from '../../../src/urls.ts';
