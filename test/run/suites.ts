@@ -51,7 +51,7 @@ export const FAST: readonly (readonly Suite[])[] = [
 export const REST: readonly (readonly Suite[])[] = [
   [
     npm('test:simulation', 'the protocol against a model broker, long'),
-    npm('test:sabotage', 'breaks the code on purpose; the contract must notice'),
+    npm('test:mutation', 'breaks each rule on purpose; the contract or the simulator must notice'),
     vitest('examples', 'the programs of docs/examples and the commands of docs/operations.md'),
   ],
   [

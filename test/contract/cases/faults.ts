@@ -92,24 +92,28 @@ export const faults: readonly Case[] = [
   {
     title: 'a waiter that was stopped while the token came to it does not take the old delivery for a grant',
     needs: ['processes'],
+    timeoutMs: 40_000,
     async run(scene) {
       const program = await scene.process({ ...SHORT, grant: 'immediate' });
       const baton = await scene.connect();
-      const held = await baton.lock(scene.lock).acquire();
-      await program.send({ do: 'acquire', lock: scene.lock });
-      await program.next<Report>((report) => report.type === 'waiting');
-      const { lease: next } = await queueUp(baton.lock(scene.lock));
-      program.stop();
-      await held.release(); // the token goes to the stopped one, and lies in its socket
-      const lease = await next; // until the broker gives up on it
-      program.cont();
-      await program.next<Report>((report) => report.type === 'waiting'); // it is in line again, behind
-      await lease.verify();
-      await lease.release();
-      const late = await program.next<Report & { type: 'granted' }>((report) => report.type === 'granted');
-      expect(BigInt(late.fence)).toBeGreaterThan(lease.fence);
-      await program.send({ do: 'release' });
-      await program.next<Report>((report) => report.type === 'released');
+      // What continues may end its connection for a late heartbeat before it reads the delivery: not three times in a row.
+      for (let round = 0; round < 3; round += 1) {
+        const held = await baton.lock(scene.lock).acquire();
+        await program.send({ do: 'acquire', lock: scene.lock });
+        await program.next<Report>((report) => report.type === 'waiting');
+        const { lease: next } = await queueUp(baton.lock(scene.lock));
+        program.stop();
+        await held.release(); // the token goes to the stopped one, and lies in its socket
+        const lease = await next; // until the broker gives up on it
+        program.cont();
+        await program.next<Report>((report) => report.type === 'waiting'); // it is in line again, behind
+        await lease.verify();
+        await lease.release();
+        const late = await program.next<Report & { type: 'granted' }>((report) => report.type === 'granted');
+        expect(BigInt(late.fence)).toBeGreaterThan(lease.fence);
+        await program.send({ do: 'release' });
+        await program.next<Report>((report) => report.type === 'released');
+      }
     },
   },
 ];

@@ -36,8 +36,12 @@ export const lines: readonly Case[] = [
       await lease.verify(); // now nothing is under way
       scene.line(baton).freeze();
       const sentAt = performance.now();
-      const verification = lease.verify();
+      let isAnswered = false;
+      const verification = lease.verify().then(() => {
+        isAnswered = true;
+      });
       await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(isAnswered).toBe(false);
       scene.line(baton).thaw();
       await verification;
       const spent = performance.now() - sentAt;

@@ -1,11 +1,11 @@
 /** Run in a copy of the repository: looks for a broken rule, and prints what it found as one line of JSON. */
 import { parseArgs } from 'node:util';
-import type { Violation } from '../checks/state.ts';
-import type { Config } from '../config.ts';
-import { RANDOM } from '../configs.ts';
-import { explore } from '../explore/exhaustive.ts';
-import { runOnce } from '../explore/random.ts';
-import { EXHAUSTIVE } from '../small-configs.ts';
+import type { Violation } from '../simulation/checks/state.ts';
+import type { Config } from '../simulation/config.ts';
+import { RANDOM } from '../simulation/configs.ts';
+import { explore } from '../simulation/explore/exhaustive.ts';
+import { runOnce } from '../simulation/explore/random.ts';
+import { EXHAUSTIVE } from '../simulation/small-configs.ts';
 
 export interface Finding {
   readonly rule: string;

@@ -1,9 +1,9 @@
-import { FENCE, GRANTING, HOLDING, OPENING, one, type RuleMutant, STEP, WAITING } from './mutant.ts';
+import { FENCE, GRANTING, HOLDING, OPENING, one, STEP, simulated, WAITING } from './simulated.ts';
 
 const LOCAL_FENCE = 'const fence = highestSeen >= hold.fence ? highestSeen + 1n : hold.fence + 1n;';
 
 /** Rules that no trap names. */
-export const OTHERS: readonly RuleMutant[] = [
+export const OTHERS = simulated([
   {
     name: 'a verified grant does not wait',
     edits: one(
@@ -118,4 +118,4 @@ export const OTHERS: readonly RuleMutant[] = [
     name: 'no seed after a declaration that found nothing',
     edits: one(OPENING, "if (consumers === 0) return ask('seed', { ...state, seenHeldAt: undefined });", ''),
   },
-];
+]);

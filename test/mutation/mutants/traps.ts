@@ -1,5 +1,5 @@
-import type { Edit } from '../../sabotage/mutant.ts';
-import { HOLDING, one, QUESTIONS, type RuleMutant, STEP, TRANSITIONS, WAITING } from './mutant.ts';
+import type { Edit } from '../mutant.ts';
+import { HOLDING, one, QUESTIONS, STEP, simulated, TRANSITIONS, WAITING } from './simulated.ts';
 
 const TOPOLOGY = 'src/protocol/queues.ts';
 const CONTENDER = 'test/simulation/client/contender.ts';
@@ -31,7 +31,7 @@ const KNOWS_CANCEL: readonly Edit[] = [
 ];
 
 /** Rules that keep a client out of the traps of docs/protocol.md. */
-export const TRAPS: readonly RuleMutant[] = [
+export const TRAPS = simulated([
   {
     trap: 1,
     name: 'giving up by basic.cancel',
@@ -253,4 +253,4 @@ export const TRAPS: readonly RuleMutant[] = [
     name: 'one empty look is enough to start over',
     edits: one(WAITING, 'if (isOver(graceUntil, now))', 'if (true)'),
   },
-];
+]);

@@ -1,4 +1,4 @@
-import { one, type RuleMutant } from './mutant.ts';
+import { one, simulated } from './simulated.ts';
 
 const READING = 'src/protocol/register/reading.ts';
 const KEEPING = 'src/protocol/register/keeping.ts';
@@ -10,7 +10,7 @@ const ANY = 'state: ';
 const FLAPS = 'state: flaps';
 
 /** Rules about the state that travels with a lock. Traps are numbered as in docs/protocol.md. */
-export const REGISTER: readonly RuleMutant[] = [
+export const STATE = simulated([
   {
     trap: 16,
     name: 'a save is done when it is sent',
@@ -244,4 +244,4 @@ export const REGISTER: readonly RuleMutant[] = [
       "if (message.kind === 'foreign') return { state, effects: [] };",
     ),
   },
-];
+]);

@@ -1,5 +1,5 @@
-import type { Edit } from '../../sabotage/mutant.ts';
-import { one, type RuleMutant, WAITING } from './mutant.ts';
+import type { Edit } from '../mutant.ts';
+import { one, simulated, WAITING } from './simulated.ts';
 
 const RENEWING = 'src/protocol/contender/replacing.ts';
 const RENEW = 'src/protocol/contender/replace-token.ts';
@@ -24,7 +24,7 @@ const ANY_NUMBER = one(RENEWING, 'return depth.ready === 1 ?', 'return depth.rea
 const ACK_FIRST = one(RENEW, 'releases && traits.version[0] < 4', 'releases && traits.version[0] < 9');
 
 /** Rules of putting a new token in the place of what is in hand. */
-export const RENEWALS: readonly RuleMutant[] = [
+export const REPLACED_TOKENS = simulated([
   {
     trap: 4,
     name: 'a token is acked without a purge',
@@ -135,4 +135,4 @@ export const RENEWALS: readonly RuleMutant[] = [
       "state.phase !== 'looking'",
     ),
   },
-];
+]);

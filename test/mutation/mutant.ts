@@ -12,14 +12,24 @@ export interface NamedCase {
   readonly title: string;
 }
 
+/** The checks of the simulator, in the worlds whose names begin so; in all of them when none is named. */
+export interface InSimulation {
+  readonly worlds: string | undefined;
+}
+
+/** A rule of the product, the edits that remove it, and what must notice that. */
 export interface Mutant {
   readonly name: string;
-  /** What would go wrong in production. */
-  readonly why: string;
+  /** What would go wrong in production; the check of the simulator says it of itself. */
+  readonly why?: string;
+  /** As numbered in docs/protocol.md. */
+  readonly trap?: number;
   readonly edits: readonly Edit[];
-  /** The case that must fail. */
-  readonly caughtBy: NamedCase;
+  readonly caughtBy: NamedCase | InSimulation;
 }
+
+export type ContractMutant = Mutant & { readonly caughtBy: NamedCase };
+export type SimulationMutant = Mutant & { readonly caughtBy: InSimulation };
 
 /** The harnesses of the contract by the file that runs them; the name is what its tests begin with. */
 export const HARNESSES = {

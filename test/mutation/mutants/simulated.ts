@@ -1,13 +1,13 @@
-import type { Edit } from '../../sabotage/mutant.ts';
+import type { Edit, SimulationMutant } from '../mutant.ts';
 
-/** A rule, and the edits that remove it. Traps are numbered as in docs/protocol.md. */
-export interface RuleMutant {
-  readonly trap?: number;
-  readonly name: string;
-  readonly edits: readonly Edit[];
+/** A mutant that the simulator must notice. */
+interface Rule extends Omit<SimulationMutant, 'caughtBy'> {
   /** The worlds in which to look, by how their names begin, for what takes long to come about by chance. */
   readonly world?: string;
 }
+
+export const simulated = (rules: readonly Rule[]): SimulationMutant[] =>
+  rules.map(({ world, ...rule }) => ({ ...rule, caughtBy: { worlds: world } }));
 
 export const HOLDING = 'src/protocol/contender/holding.ts';
 export const GRANTING = 'src/protocol/contender/granting.ts';

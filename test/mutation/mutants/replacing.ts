@@ -1,4 +1,4 @@
-import type { Edit, Mutant } from './mutant.ts';
+import type { ContractMutant, Edit } from '../mutant.ts';
 
 const NOT_OWED: Edit = {
   file: 'src/coordinator.ts',
@@ -9,7 +9,7 @@ const NOT_OWED: Edit = {
 const closing = (how: string) => `is seen to its end by a close ${how}: there is a token after each of 30`;
 
 /** Rules about a close that comes while a release replaces its token. The order of the steps: test/simulation/mutants. */
-export const replacingMutants: readonly Mutant[] = [
+export const replacingMutants: readonly ContractMutant[] = [
   {
     name: 'a close at once that does not wait for a token which is owed',
     why: 'On 3.x the old token is acked and the new one is not published: the lock stands still until a probe finds out.',

@@ -1,9 +1,9 @@
-import { DELAYING, GRANTING, HOLDING, one, QUESTIONS, type RuleMutant, WAITING } from './mutant.ts';
+import { DELAYING, GRANTING, HOLDING, one, QUESTIONS, simulated, WAITING } from './simulated.ts';
 
 const IS_MARKED = 'nacked !== undefined && nacked % 2 !== 0;';
 
 /** Rules of verified grants from 4.3 on (docs/design/lock-delay.md). */
-export const DELAYS: readonly RuleMutant[] = [
+export const DELAYS = simulated([
   {
     name: 'a verified grant leaves no mark',
     edits: [
@@ -106,4 +106,4 @@ export const DELAYS: readonly RuleMutant[] = [
       "return unmark(state, state.hold, abandoned ? [] : [{ do: 'refuse', refusal: { why: 'shutdown' } }]);",
     ),
   },
-];
+]);

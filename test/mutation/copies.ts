@@ -12,7 +12,7 @@ const NEEDED = ['src', 'test', 'package.json', 'tsconfig.json'];
 
 /** Copies of the repository in a temporary folder that is gone when this process is. */
 export class Copies {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'baton-sabotage-'));
+  readonly #folder = mkdtempSync(join(tmpdir(), 'baton-mutation-'));
   #count = 0;
 
   constructor() {

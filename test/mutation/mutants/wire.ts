@@ -1,4 +1,4 @@
-import { behindTheToken, type Mutant } from './mutant.ts';
+import { behindTheToken, type ContractMutant } from '../mutant.ts';
 
 const NEVER_USED_AGAIN =
   'a channel that has had a consumer is never used again, and nothing is ever cancelled or acked';
@@ -6,7 +6,7 @@ const ONE_PUBLISHES =
   'a connection that carries consumers never publishes, and the one that publishes carries nothing else';
 
 /** Rules about connections, channels and queues: what the broker is asked. */
-export const wireMutants: readonly Mutant[] = [
+export const wireMutants: readonly ContractMutant[] = [
   {
     name: 'give up by cancel',
     why: 'A cancelled consumer can keep the unacked token: nobody is granted until its connection dies.',

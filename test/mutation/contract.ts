@@ -1,15 +1,7 @@
-/**
- * Breaks the product on purpose, once for each mutant, and demands that the case named for it fails.
- *
- *     npm run test:sabotage                     every mutant against its named case
- *     npm run test:sabotage -- 'proof by echo'  only the mutants whose names contain this
- *     npm run test:sabotage -- --all            every mutant against the whole contract, listing all that fails (two hours)
- */
 import { provideBroker, shareBroker } from '../support/broker/index.ts';
-import { Copies, misfits, ROOT } from './copies.ts';
-import type { Edit, Mutant } from './mutant.ts';
-import { mutants } from './mutants.ts';
-import { fullName, NO_SUCH_CASE, type Outcomes, tryOut } from './trial.ts';
+import { fullName, NO_SUCH_CASE, type Outcomes, tryOut } from './contract-trial.ts';
+import { type Copies, misfits, ROOT } from './copies.ts';
+import type { ContractMutant, Edit } from './mutant.ts';
 
 /** As many as the smallest of our machines has cores. */
 const AT_ONCE = 2;
@@ -26,67 +18,62 @@ const IMPATIENT: Edit = {
 const NOT_A_CATCH = /^(?:SyntaxError|ReferenceError|TypeError)\b|ECONNREFUSED|no broker is shared/;
 
 interface Verdict {
-  readonly mutant: Mutant;
+  readonly mutant: ContractMutant;
   readonly caught: boolean;
   readonly how: string;
   readonly seconds: number;
 }
 
-const all = process.argv.includes('--all');
-const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const chosen = mutants.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 const log = (line: string): void => void process.stderr.write(`${line}\n`);
-const copies = new Copies();
 
-process.exitCode = await main().catch((error: unknown) => {
-  log(error instanceof Error ? error.message : String(error));
-  return 1;
-});
-
-async function main(): Promise<number> {
-  const common = all ? [] : [IMPATIENT];
-  const stale = await Promise.all(
-    [{ name: 'the shorter time-out', edits: common }, ...chosen].map(async ({ name, edits }) =>
-      (await misfits(ROOT, edits)).map((problem) => `"${name}" no longer applies: ${problem}`),
-    ),
-  );
-  if (chosen.length === 0) stale.push(['no mutant has such a name']);
-  for (const problem of stale.flat()) log(problem);
-  if (stale.flat().length > 0) return 1;
-
-  const original = await copies.make(ROOT, common);
+/** Resolves with whether every mutant was caught by its case. `all`: against the whole contract, listing all that fails. */
+export async function againstContract(
+  mutants: readonly ContractMutant[],
+  copies: Copies,
+  all: boolean,
+): Promise<boolean> {
+  if ((await misfits(ROOT, [IMPATIENT])).length > 0)
+    throw new Error('the shorter time-out no longer applies');
+  const original = await copies.make(ROOT, all ? [] : [IMPATIENT]);
   await using broker = await provideBroker({ log });
-  log(`RabbitMQ ${broker.version} (${broker.how}), ${chosen.length} mutants`);
+  log(`RabbitMQ ${broker.version} (${broker.how}), ${mutants.length} mutants`);
   shareBroker(broker);
-  return await (all ? everything(original) : namedCases(original)); // the broker goes when this returns
+  const chosen = { mutants, copies, original };
+  return await (all ? everything(chosen) : namedCases(chosen)); // the broker goes when this returns
 }
 
-async function namedCases(original: string): Promise<number> {
-  const cases = new Map(chosen.map(({ caughtBy }) => [fullName(caughtBy), caughtBy]));
+interface Chosen {
+  readonly mutants: readonly ContractMutant[];
+  readonly copies: Copies;
+  readonly original: string;
+}
+
+async function namedCases({ mutants, copies, original }: Chosen): Promise<boolean> {
+  const cases = new Map(mutants.map(({ caughtBy }) => [fullName(caughtBy), caughtBy]));
   const healthy = await tryOut(original, [...cases.values()], LIMIT_MS * 5);
   const failing = [...healthy].filter(([, how]) => how !== undefined);
-  for (const [name, how] of failing) log(`control: fails without any sabotage: ${name}: ${how}`);
-  if (failing.length > 0) return 1;
-  log(`control: all ${cases.size} named cases pass without sabotage`);
+  for (const [name, how] of failing) log(`control: fails with nothing broken: ${name}: ${how}`);
+  if (failing.length > 0) return false;
+  log(`control: all ${cases.size} named cases pass with nothing broken`);
 
   const verdicts: Verdict[] = [];
-  const left = [...chosen];
+  const left = [...mutants];
   const work = async () => {
     for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
-      let verdict = await judge(mutant, original);
-      // On a busy machine what the case provokes may not come about.
-      if (!verdict.caught) verdict = await judge(mutant, original);
+      const verdict = await judge(mutant, copies, original);
       verdicts.push(verdict);
-      log(`${verdict.caught ? 'caught  ' : 'SURVIVED'} ${mutant.name} (${verdicts.length}/${chosen.length})`);
+      log(
+        `${verdict.caught ? 'caught  ' : 'SURVIVED'} ${mutant.name} (${verdicts.length}/${mutants.length})`,
+      );
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  verdicts.sort((a, b) => chosen.indexOf(a.mutant) - chosen.indexOf(b.mutant));
+  verdicts.sort((a, b) => mutants.indexOf(a.mutant) - mutants.indexOf(b.mutant));
   print(verdicts);
-  return verdicts.every(({ caught }) => caught) ? 0 : 1;
+  return verdicts.every(({ caught }) => caught);
 }
 
-async function judge(mutant: Mutant, original: string): Promise<Verdict> {
+async function judge(mutant: ContractMutant, copies: Copies, original: string): Promise<Verdict> {
   const started = performance.now();
   const verdict = (caught: boolean, how: string) => {
     return { mutant, caught, how, seconds: (performance.now() - started) / 1_000 };
@@ -106,13 +93,13 @@ async function judge(mutant: Mutant, original: string): Promise<Verdict> {
 }
 
 /** One after another: alarms and restarts are part of it. */
-async function everything(original: string): Promise<number> {
+async function everything({ mutants, copies, original }: Chosen): Promise<boolean> {
   const failuresOf = (outcomes: Outcomes) =>
     [...outcomes].flatMap(([name, how]) => (how === undefined ? [] : [[name, how] as const]));
   const control = new Map(failuresOf(await tryOut(original, 'all', LIMIT_ALL_MS)));
-  for (const [name, how] of control) console.log(`fails without sabotage: ${name}: ${how}`);
+  for (const [name, how] of control) console.log(`fails with nothing broken: ${name}: ${how}`);
   let survivors = 0;
-  for (const mutant of chosen) {
+  for (const mutant of mutants) {
     const copy = await copies.make(original, mutant.edits);
     const failures = await tryOut(copy, 'all', LIMIT_ALL_MS).then(failuresOf, (error: unknown) => {
       return [['the run as a whole', String(error)] as const];
@@ -123,7 +110,7 @@ async function everything(original: string): Promise<number> {
     console.log(`\n${mutant.name}: ${due.length} cases fail. ${mutant.why}`);
     for (const [name, how] of due) console.log(`  ${name}\n    ${how}`);
   }
-  return survivors === 0 && control.size === 0 ? 0 : 1;
+  return survivors === 0 && control.size === 0;
 }
 
 function print(verdicts: readonly Verdict[]): void {

@@ -1,35 +1,23 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Copies, misfits, ROOT } from '../../sabotage/copies.ts';
-import { printTable } from '../report/table.ts';
-import { DELAYS } from './delays.ts';
-import type { RuleMutant } from './mutant.ts';
-import { OTHERS } from './others.ts';
-import { REGISTER } from './register.ts';
-import { RENEWALS } from './renewals.ts';
-import { TRAPS } from './traps.ts';
-import type { Finding } from './trial.ts';
+import { printTable } from '../simulation/report/table.ts';
+import { type Copies, ROOT } from './copies.ts';
+import type { SimulationMutant } from './mutant.ts';
+import type { Finding } from './simulation-trial.ts';
 
 const AT_ONCE = 2;
 const LIMIT_MS = 300_000;
 const run = promisify(execFile);
 
-/** Breaks one rule after the other in copies of the code, and demands that a check notices. Prints which, and how soon. */
-export async function proveByMutation(only: string | undefined): Promise<boolean> {
-  const mutants = [...TRAPS, ...DELAYS, ...REGISTER, ...RENEWALS, ...OTHERS].filter(
-    ({ name }) => only === undefined || only.split(',').some((part) => name.includes(part)),
-  );
-  const copies = new Copies();
+/** Demands that a check of the simulator notices each. Prints which, and how soon. */
+export async function againstSimulation(
+  mutants: readonly SimulationMutant[],
+  copies: Copies,
+): Promise<boolean> {
   const original = await copies.make(ROOT, []);
-  const problems: string[] = [];
-  for (const { name, edits } of mutants) {
-    for (const problem of await misfits(original, edits)) problems.push(`${name}: ${problem}`);
-  }
-  for (const problem of problems) console.log(`cannot be applied: ${problem}`);
-  if (problems.length > 0) return false;
   console.log(`${mutants.length} rules, each removed in a copy of the code`);
-  const findings = new Map<RuleMutant, Finding | string | null>();
+  const findings = new Map<SimulationMutant, Finding | string | null>();
   const left = [...mutants];
   const work = async () => {
     for (let mutant = left.shift(); mutant !== undefined; mutant = left.shift()) {
@@ -45,12 +33,15 @@ export async function proveByMutation(only: string | undefined): Promise<boolean
 }
 
 /** What was found; null when nothing was, a sentence when the trial itself failed. */
-async function tryOut(copy: string, { world }: RuleMutant): Promise<Finding | string | null> {
-  const program = join(copy, 'test/simulation/mutants/trial.ts');
+async function tryOut(
+  copy: string,
+  { caughtBy: { worlds } }: SimulationMutant,
+): Promise<Finding | string | null> {
+  const program = join(copy, 'test/mutation/simulation-trial.ts');
   try {
     const { stdout } = await run(
       process.execPath,
-      ['--import', 'tsx', program, ...(world === undefined ? [] : ['--world', world])],
+      ['--import', 'tsx', program, ...(worlds === undefined ? [] : ['--world', worlds])],
       {
         cwd: copy,
         timeout: LIMIT_MS,
@@ -63,8 +54,8 @@ async function tryOut(copy: string, { world }: RuleMutant): Promise<Finding | st
 }
 
 function print(
-  mutants: readonly RuleMutant[],
-  findings: ReadonlyMap<RuleMutant, Finding | string | null>,
+  mutants: readonly SimulationMutant[],
+  findings: ReadonlyMap<SimulationMutant, Finding | string | null>,
 ): boolean {
   const rows: (string | number)[][] = [
     [

@@ -1,4 +1,4 @@
-import { behindTheToken, type Mutant } from './mutant.ts';
+import { behindTheToken, type ContractMutant } from '../mutant.ts';
 
 const HANDED_ON_UNTOLD =
   'a holder whose token was handed on untold finds out with its next verification, though the token came back';
@@ -7,7 +7,7 @@ const NOT_RELEASED =
   'a lock that was not released is granted to a verified waiter not before the lease is over, from 4.3 on';
 
 /** Rules about what an answer of the broker means, and what is done about it. */
-export const protocolMutants: readonly Mutant[] = [
+export const protocolMutants: readonly ContractMutant[] = [
   {
     name: 'proof by echo',
     why: 'A holder whose token was granted to somebody else meanwhile takes its return for proof, so two believe.',

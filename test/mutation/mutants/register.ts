@@ -1,10 +1,10 @@
-import type { Mutant } from './mutant.ts';
+import type { ContractMutant } from '../mutant.ts';
 
 const LATE =
   'a stale holder’s late write has no effect: while the next one holds, after it, or before the next read';
 
 /** Rules about the state that travels with a lock. */
-export const registerMutants: readonly Mutant[] = [
+export const registerMutants: readonly ContractMutant[] = [
   {
     name: 'a late write counts',
     why: 'What a holder wrote after it had gone, and was never told to be done, changes what its successors were handed.',
