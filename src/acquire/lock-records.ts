@@ -74,7 +74,14 @@ export class LockRecord {
   /** One event of an attempt that uses this record: what becomes of it, and what is to be done. */
   step(attempt: StatefulState, event: ClientEvent, process: ProcessInputs, rules: Rules): AttemptStep {
     const { clock, settings, random } = this.#parts;
-    const inputs = { ...process, now: clock.now(), healAfterMs: settings.healAfterMs, jitter: random };
+    const { ranLately, brokerMajor } = process;
+    const inputs = {
+      now: clock.now(),
+      healAfterMs: settings.healAfterMs,
+      jitter: random,
+      ranLately,
+      brokerMajor,
+    };
     const next = clientStep({ attempt, record: this.#known }, event, inputs, rules);
     this.#take(next.record, next.errands);
     return next;
@@ -82,7 +89,7 @@ export class LockRecord {
 
   hear(event: RecordEvent): void {
     const { clock, settings, random } = this.#parts;
-    const inputs = { nowMono: clock.now().mono, healAfterMs: settings.healAfterMs, jitter: random };
+    const inputs = { now: clock.now(), healAfterMs: settings.healAfterMs, jitter: random };
     const [record, errand] = recordStep(this.#known, event, inputs);
     this.#take(record, errand === undefined ? [] : [errand]);
   }

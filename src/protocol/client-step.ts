@@ -1,11 +1,11 @@
 import { isInLine } from './contender/step.ts';
-import type { Inputs, Rules } from './contender/types.ts';
-import type { Instant } from './instant.ts';
+import type { ContenderState, Inputs, Rules } from './contender/types.ts';
 import {
   type Errand,
   hasJustReleased,
   type NameRecord,
   type RecordEvent,
+  type RecordInputs,
   recordStep,
 } from './name-record.ts';
 import { recreation } from './queues.ts';
@@ -28,13 +28,10 @@ export interface ClientState {
 }
 
 /** What a client learns from its process and its connection at an event. */
-export interface ClientInputs {
-  readonly now: Instant;
+export interface ClientInputs extends RecordInputs {
   /** Whether the process can show that it ran during the last second (stall-detector.ts). */
   readonly ranLately: boolean;
   readonly brokerMajor: number;
-  readonly healAfterMs: number;
-  readonly jitter: () => number;
 }
 
 type OfRecord = Extract<StatefulEffect, { do: 'fence-seen' | 'set-queue-known' | 'register-forget' }>;
@@ -49,6 +46,13 @@ export interface ClientStep extends ClientState {
   readonly errands: readonly Errand[];
 }
 
+/** What has come of an event so far. */
+interface Outcome {
+  record: NameRecord;
+  readonly effects: ClientEffect[];
+  readonly errands: Errand[];
+}
+
 /** The protocol of a client: one event of one attempt, and what its process knows of the name before and after. */
 export function clientStep(
   state: ClientState,
@@ -56,33 +60,38 @@ export function clientStep(
   inputs: ClientInputs,
   rules: Rules,
 ): ClientStep {
-  const effects: ClientEffect[] = [];
-  const errands: Errand[] = [];
-  const hear = (record: NameRecord, events: readonly RecordEvent[]): NameRecord => {
-    let heard = record;
-    for (const each of events) {
-      const [next, errand] = recordStep(heard, each, { ...inputs, nowMono: inputs.now.mono });
-      heard = next;
-      if (errand !== undefined) errands.push(errand);
-    }
-    return heard;
-  };
-  const feed = ({ attempt: before, record: known }: ClientState, told: ClientEvent): ClientState => {
-    const record = hear(known, tidings(told));
-    const now = told.type === 'start' ? { ...told, known: record.known } : told;
-    const [attempt, wanted] = statefulStep(before, now, inputsOf(record, inputs), rules);
-    let next: ClientState = { attempt, record: hear(record, passages(before, attempt)) };
-    const answers: ClientEvent[] = [];
-    for (const effect of wanted) {
-      if (isOfRecord(effect)) next = { ...next, record: hear(next.record, [asTidings(effect)]) };
-      else if (effect.do === 'register-declare' && next.record.registerKnown)
-        answers.push({ type: 'register-declared', channelId: effect.channelId, empty: false });
-      else effects.push(effect);
-    }
-    for (const answer of answers) next = feed(next, answer);
-    return next;
-  };
-  return { ...feed(state, event), effects, errands };
+  const outcome: Outcome = { record: state.record, effects: [], errands: [] };
+  const attempt = feed(state.attempt, event, outcome, inputs, rules);
+  return { attempt, record: outcome.record, effects: outcome.effects, errands: outcome.errands };
+}
+
+function feed(
+  before: StatefulState,
+  event: ClientEvent,
+  outcome: Outcome,
+  inputs: ClientInputs,
+  rules: Rules,
+): StatefulState {
+  hearOfEvent(event, outcome, inputs);
+  const told = event.type === 'start' ? { ...event, known: outcome.record.known } : event;
+  const [after, effects] = statefulStep(before, told, inputsOf(outcome.record, inputs), rules);
+  hearOfPassage(before.contender, after.contender, outcome, inputs);
+  let attempt = after;
+  const answers: ClientEvent[] = [];
+  for (const effect of effects) {
+    if (isOfRecord(effect)) hear(asTidings(effect), outcome, inputs);
+    else if (effect.do === 'register-declare' && outcome.record.registerKnown)
+      answers.push({ type: 'register-declared', channelId: effect.channelId, empty: false });
+    else outcome.effects.push(effect);
+  }
+  for (const answer of answers) attempt = feed(attempt, answer, outcome, inputs, rules);
+  return attempt;
+}
+
+function hear(event: RecordEvent, outcome: Outcome, inputs: ClientInputs): void {
+  const [record, errand] = recordStep(outcome.record, event, inputs);
+  outcome.record = record;
+  if (errand !== undefined) outcome.errands.push(errand);
 }
 
 /**
@@ -94,31 +103,38 @@ export function isShared(what: ClientEffect['do'], { contender }: StatefulState)
 }
 
 function inputsOf(record: NameRecord, { now, ranLately, brokerMajor }: ClientInputs): Inputs {
+  const { recreateAfterMs, looksFirst } = recreation(brokerMajor);
   return {
     now,
     ranLately,
     highestSeen: record.highestSeen,
     justReleased: hasJustReleased(record, now.mono),
     queueEndedAt: record.queueEndedAt,
-    ...recreation(brokerMajor),
+    recreateAfterMs,
+    looksFirst,
   };
 }
 
 /** What the name hears of an event, before its attempt does. */
-function tidings(event: ClientEvent): RecordEvent[] {
-  if (event.type === 'start') return [{ type: 'joined' }];
+function hearOfEvent(event: ClientEvent, outcome: Outcome, inputs: ClientInputs): void {
+  if (event.type === 'start') hear({ type: 'joined' }, outcome, inputs);
   const isEnd = event.type === 'cancelled' || (event.type === 'closed' && event.absent === true);
-  return isEnd ? [{ type: 'queue-ended' }] : [];
+  if (isEnd) hear({ type: 'queue-ended' }, outcome, inputs);
 }
 
 /** What an attempt's way from one state to the next means to its name. */
-function passages({ contender: from }: StatefulState, { contender: to }: StatefulState): RecordEvent[] {
-  const events: RecordEvent[] = [];
-  if (isInLine(from) && !isInLine(to)) events.push({ type: 'left' });
+function hearOfPassage(
+  from: ContenderState,
+  to: ContenderState,
+  outcome: Outcome,
+  inputs: ClientInputs,
+): void {
+  const wasInLine = isInLine(from);
+  const isNowInLine = isInLine(to);
+  if (wasInLine && !isNowInLine) hear({ type: 'left' }, outcome, inputs);
   const wasOpen = from.at === 'closing' || from.at === 'releasing';
-  if (wasOpen && to.at === 'released') events.push({ type: 'released' });
-  if (!isInLine(from) && isInLine(to)) events.push({ type: 'joined' });
-  return events;
+  if (wasOpen && to.at === 'released') hear({ type: 'released' }, outcome, inputs);
+  if (!wasInLine && isNowInLine) hear({ type: 'joined' }, outcome, inputs);
 }
 
 const isOfRecord = (effect: StatefulEffect): effect is OfRecord =>

@@ -1,3 +1,4 @@
+import type { Instant } from './instant.ts';
 import type { QueueDepth } from './port.ts';
 import { IDLE_WATCH, type TokenWatch, type TokenWatchEvent, watch } from './token-watch.ts';
 
@@ -30,7 +31,7 @@ export type RecordEvent =
   | { readonly type: 'joined' | 'left' | 'released' | 'queue-ended' | 'wake' };
 
 export interface RecordInputs {
-  readonly nowMono: number;
+  readonly now: Instant;
   readonly healAfterMs: number;
   /** 0 to 1, spreads the looks and probes of a fleet. */
   readonly jitter: () => number;
@@ -58,6 +59,7 @@ export function recordStep(record: NameRecord, event: RecordEvent, inputs: Recor
       return watched(known, { type: 'token-seen' }, inputs);
     }
     case 'queue-known':
+      if (record.known === event.known && (record.wasInLine || !event.known)) return [record, undefined];
       return [{ ...record, known: event.known, wasInLine: record.wasInLine || event.known }, undefined];
     case 'register-known':
       return [{ ...record, registerKnown: event.known }, undefined];
@@ -73,7 +75,7 @@ export function recordStep(record: NameRecord, event: RecordEvent, inputs: Recor
       return [event.wasInLine && isEmpty ? ended(record, inputs) : record, undefined];
     }
     case 'released':
-      return [{ ...record, releasedAt: inputs.nowMono }, undefined];
+      return [{ ...record, releasedAt: inputs.now.mono }, undefined];
     case 'joined':
     case 'left':
     case 'wake':
@@ -86,16 +88,20 @@ export function hasJustReleased({ releasedAt }: NameRecord, nowMono: number): bo
   return nowMono - releasedAt < JUST_RELEASED_MS;
 }
 
-const ended = (record: NameRecord, { nowMono }: RecordInputs): NameRecord => ({
+const ended = (record: NameRecord, { now }: RecordInputs): NameRecord => ({
   ...record,
-  queueEndedAt: nowMono,
+  queueEndedAt: now.mono,
 });
 
 function watched(
   record: NameRecord,
   event: TokenWatchEvent,
-  { nowMono, healAfterMs, jitter }: RecordInputs,
+  { now, healAfterMs, jitter }: RecordInputs,
 ): RecordStep {
-  const [tokenWatch, errand] = watch(record.tokenWatch, event, { nowMono, healAfterMs, jitter: jitter() });
+  const [tokenWatch, errand] = watch(record.tokenWatch, event, {
+    nowMono: now.mono,
+    healAfterMs,
+    jitter: jitter(),
+  });
   return [tokenWatch === record.tokenWatch ? record : { ...record, tokenWatch }, errand];
 }

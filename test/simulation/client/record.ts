@@ -15,8 +15,7 @@ import type { Client, Request } from './state.ts';
 
 /** Feeds the record of the name. Its own looks and probes are requests that nobody waits for. */
 export function hear(world: World, client: Client, event: RecordEvent): void {
-  const { mono } = instantOf(world, client);
-  const inputs = { nowMono: mono, healAfterMs: TIMES.healAfterMs, jitter: world.jitter };
+  const inputs = { now: instantOf(world, client), healAfterMs: TIMES.healAfterMs, jitter: world.jitter };
   const [record, errand] = recordStep(client.record, event, inputs);
   take(world, client, record, errand === undefined ? [] : [errand]);
 }

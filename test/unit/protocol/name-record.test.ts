@@ -8,7 +8,7 @@ import {
 } from '../../../src/protocol/name-record.ts';
 
 const feed = (record: NameRecord, event: RecordEvent, nowMono = 1_000) =>
-  recordStep(record, event, { nowMono, healAfterMs: 30_000, jitter: () => 0.5 })[0];
+  recordStep(record, event, { now: { mono: nowMono, wall: 0 }, healAfterMs: 30_000, jitter: () => 0.5 })[0];
 
 test('a release is remembered for 250 ms, in which nothing ready does not mean that somebody else holds the lock', () => {
   expect(hasJustReleased(NEW_RECORD, 1_000)).toBe(false);
