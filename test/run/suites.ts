@@ -39,13 +39,10 @@ export const FAST: readonly (readonly Suite[])[] = [
       '--mode',
       'random',
     ),
-    vitest('alone', 'the contract when the broker fails'),
-  ],
-  [
-    vitest('cli', 'the command'),
-    vitest('contract', 'what is promised, in memory and on RabbitMQ'),
     vitest('cli-alone', 'the command, when settings of the broker change'),
   ],
+  [vitest('cli', 'the command')],
+  [vitest('contract', 'what is promised, in memory and on RabbitMQ')],
 ];
 
 export const REST: readonly (readonly Suite[])[] = [
@@ -53,6 +50,7 @@ export const REST: readonly (readonly Suite[])[] = [
     npm('test:simulation', 'the protocol against a model broker, long'),
     npm('test:mutation', 'breaks each rule on purpose; the contract or the simulator must notice'),
     vitest('examples', 'the programs of docs/examples and the commands of docs/operations.md'),
+    vitest('alone', 'the contract when the broker fails'),
   ],
   [
     vitest('proxied', 'the contract behind a proxy that fails'),
