@@ -9,7 +9,7 @@ import type {
 import { forgetsConsumers, isBelow43 } from '../protocol/versions.ts';
 import { type ConsumeMessage, UndecodableError } from './amqplib.ts';
 import type { ChannelEnd, ConnectionChannel } from './channel.ts';
-import { channelFault, contenderAction, isAbsence, isFailedConsume } from './error-translation.ts';
+import { channelFault, contenderAction, isAbsence, isInternalError } from './error-translation.ts';
 
 /** Where a consumer comes from. */
 export interface ContenderChannelOwner {
@@ -142,7 +142,7 @@ export class ContenderChannel implements ConsumerChannel {
     this.#state = 'closed';
     this.#settleAttached();
     const [queue] = this.#asked;
-    if (queue !== undefined && closed.scope === 'connection' && isFailedConsume(closed.error)) {
+    if (queue !== undefined && closed.scope === 'connection' && isInternalError(closed.error)) {
       this.#owner.unanswered(queue);
     }
     this.#owner.done(this);

@@ -21,7 +21,7 @@ import { keepRenewed } from './renewal.ts';
 import { Bound, backoffMs } from './timing.ts';
 
 /** What a connection is for; part of the name that the broker's own tools show. */
-export type Role = 'locks' | 'service' | 'publisher' | 'trial';
+export type Role = 'locks' | 'service' | 'publisher' | 'declare' | 'trial';
 
 const DEFAULT_HEARTBEAT_MS = 10_000;
 const OLDEST: readonly [number, number] = [3, 10];

@@ -212,8 +212,8 @@ export function channelLimitOf(error: BatonError | undefined): number | undefine
   return typeof channelLimit === 'number' ? channelLimit : undefined;
 }
 
-/** Whether a connection can have ended in answer to a consume from a queue that does not run. */
-export const isFailedConsume = (error: BatonError | undefined): boolean => readRaw(error?.cause).code === 541;
+/** Whether a connection can have ended in answer to a consume from a queue that does not run, or to a failed declaration. */
+export const isInternalError = (error: BatonError | undefined): boolean => readRaw(error?.cause).code === 541;
 
 /** True for 404 because there is no such queue; a queue whose node is down is a 404 too, and not absent. */
 export function isAbsence(error: unknown): boolean {

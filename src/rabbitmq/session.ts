@@ -11,12 +11,12 @@ import type {
   SessionState,
   SessionStateChange,
 } from '../protocol/port.ts';
-import { lockQueueArguments } from '../protocol/queues.ts';
 import type { BrokerUrls } from '../urls.ts';
 import type { ConnectionChannel, PublishingChannel } from './channel.ts';
 import { ChannelBudget } from './channel-budget.ts';
 import { ChannelPool } from './channel-pool.ts';
 import { FAREWELL_MS } from './connection.ts';
+import { Declarations } from './declarations.ts';
 import { type CheckedConnection, Dialer, type Role } from './dialer.ts';
 import {
   type Action,
@@ -62,6 +62,7 @@ class AmqpSession implements LockSession {
   readonly #publisher: ReconnectingConnection;
   readonly #services: ChannelPool<ConnectionChannel>;
   readonly #publishers: ChannelPool<PublishingChannel>;
+  readonly #declarations: Declarations;
   readonly #notices: HoldNotices;
   /** Rejects the calls that have no answer yet. */
   readonly #calls = new Set<(error: BatonError) => void>();
@@ -70,8 +71,6 @@ class AmqpSession implements LockSession {
   readonly #budget = new ChannelBudget();
   /** Codes of what was reported to stand in the way, since the state changed. */
   readonly #reported = new Set<string>();
-  /** What the latest declaration of a queue met. */
-  #queueLimit: BatonError | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(dialer: Dialer, settings: Settings, locks: CheckedConnection, service: CheckedConnection) {
@@ -116,6 +115,7 @@ class AmqpSession implements LockSession {
       connection.openConfirmChannel(),
     );
     this.#locks = new LockConnections(locks, settings.logger, this.#budget, (own) => keep('locks', own));
+    this.#declarations = new Declarations(dialer, this.#services, this.#budget);
     this.#budget.trialConnection = () => this.#service.open;
     this.#budget.reserve = () =>
       [this.#service, this.#publisher].filter(({ open: connection }) => (connection?.channels ?? 0) === 0)
@@ -137,7 +137,7 @@ class AmqpSession implements LockSession {
   get obstacle(): BatonError | undefined {
     const connections = [this.#publisher, this.#service, ...this.#locks.shared];
     return (
-      this.#queueLimit ??
+      this.#declarations.limit ??
       this.#budget.obstacle ??
       connections.find(({ failure }) => failure !== undefined)?.failure
     );
@@ -168,16 +168,9 @@ class AmqpSession implements LockSession {
 
   async declare(queue: string, idleExpiryMs?: number): Promise<QueueDepth> {
     try {
-      const depth = await this.#onService('declare', queue, (channel) =>
-        channel.declare(queue, lockQueueArguments(idleExpiryMs)),
-      );
-      this.#queueLimit = undefined;
-      return depth;
+      return await this.#call(() => this.#declarations.declare(queue, idleExpiryMs));
     } catch (error) {
-      if (error instanceof ResourceLimitError) {
-        this.#queueLimit = error;
-        this.#report(error);
-      }
+      if (error instanceof ResourceLimitError) this.#report(error);
       throw error;
     }
   }
@@ -219,6 +212,7 @@ class AmqpSession implements LockSession {
   close(timeoutMs: number): Promise<void> {
     this.#closing ??= (async () => {
       const parts = [this.#locks, this.#service, this.#publisher].map((part) => part.close(timeoutMs));
+      this.#declarations.close();
       this.#budget.dispose();
       for (const reject of this.#calls) reject(closed());
       this.#calls.clear();
