@@ -232,7 +232,10 @@ export class Contender {
   #consume(channelId: number): void {
     this.#tag = this.#newTag();
     const listener: ConsumerListener = {
-      consuming: (traits) => this.dispatch({ type: 'consuming', channelId, traits }),
+      consuming: (traits) => {
+        this.#record.obstacle = undefined;
+        this.dispatch({ type: 'consuming', channelId, traits });
+      },
       delivered: (delivery) =>
         this.#throws.note(() => this.dispatch({ type: 'delivered', channelId, delivery })),
       cancelled: () => this.dispatch({ type: 'cancelled', channelId }),

@@ -54,6 +54,8 @@ export class LockRecord {
   readonly register: string;
   /** Contenders that use this record. */
   users = 0;
+  /** What the latest call for it failed with, or the end of its channel; undefined once something was answered. */
+  obstacle: BatonError | undefined;
   readonly #parts: Parts;
   readonly #underWay = new Map<string, Promise<unknown>>();
   #known: NameRecord = NEW_RECORD;
@@ -155,6 +157,14 @@ export class LockRecord {
     if (running !== undefined) return running;
     const started = (this[call]() as Promise<Calls[K]>).finally(() => this.#underWay.delete(call));
     this.#underWay.set(call, started);
+    started.then(
+      () => {
+        this.obstacle = undefined;
+      },
+      (error: unknown) => {
+        this.obstacle = isBatonError(error) ? error : undefined;
+      },
+    );
     return started;
   }
 
@@ -236,6 +246,10 @@ export class LockRecords {
     this.#records.delete(place.queue);
     this.#records.set(place.queue, record); // a Map keeps the order of insertion: the first is the longest unused
     return record;
+  }
+
+  obstacleOf(queue: string): BatonError | undefined {
+    return this.#records.get(queue)?.obstacle;
   }
 
   leave(record: LockRecord): void {

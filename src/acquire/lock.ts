@@ -1,6 +1,6 @@
 import { reasonOf } from '../abort.ts';
 import { type LockTrace, traces } from '../diagnostics.ts';
-import { AcquireTimeoutError, BrokerUnreachableError } from '../errors.ts';
+import { AcquireTimeoutError, type BatonError, BrokerUnreachableError } from '../errors.ts';
 import { type AcquireOptions, checkTask, parseAcquireOptions, type StatefulLockOptions } from '../options.ts';
 import type { AcquireRequest, Acquirer, Miss } from './acquirer.ts';
 import type { Context } from './context.ts';
@@ -49,8 +49,7 @@ export class Lock<T = unknown> {
     const { timeoutMs = Number.POSITIVE_INFINITY, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome instanceof Lease) return outcome;
-      const { obstacle } = this.#home.context.session;
-      const cause = outcome === 'held' ? undefined : obstacle;
+      const cause = outcome === 'held' ? undefined : this.#obstacle();
       const why = outcome === 'held' ? this.#whoHolds() : (cause?.message ?? 'the broker did not answer');
       throw new AcquireTimeoutError(
         `lock ${JSON.stringify(this.name)} was not acquired within ${timeoutMs} ms: ${why}`,
@@ -67,7 +66,7 @@ export class Lock<T = unknown> {
     const { timeoutMs = 0, signal } = parseAcquireOptions(options);
     return this.#contend(timeoutMs, signal, (outcome) => {
       if (outcome !== 'unanswered') return outcome === 'held' ? undefined : outcome;
-      const cause = this.#home.context.session.obstacle;
+      const cause = this.#obstacle();
       const advice = cause?.message ?? 'Check that the broker is reachable and not blocked by an alarm';
       throw new BrokerUnreachableError(
         `no answer from the broker: whether lock ${JSON.stringify(this.name)} is held is unknown. ${advice}`,
@@ -128,6 +127,11 @@ export class Lock<T = unknown> {
     const { context } = this.#home;
     const held = heldByCaller(context, this.name);
     if (held !== undefined) warnOfOwnHold(context, this.name, held);
+  }
+
+  #obstacle(): BatonError | undefined {
+    const { context } = this.#home;
+    return context.session.obstacle ?? context.records.obstacleOf(queueOf(context, this.name));
   }
 
   #whoHolds(): string {

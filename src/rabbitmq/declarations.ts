@@ -17,7 +17,7 @@ const EVENTS = { ended() {}, blocked() {}, released() {}, unrenewed() {} };
 
 /**
  * Declares queues, on the service connection. The broker answers 541 (`cluster_not_formed`) when it cannot start a queue:
- * its disk stands still, or the Raft server of an earlier queue of that name has not gone yet (3.10.8 to 4.3.6). The
+ * its disk stands still, or the Raft server of an earlier queue of that name is still there (3.10.8 to 4.3.6). The
  * answer ends the connection with every call on it. So a queue whose declaration was not answered when a connection ended
  * that way goes into quarantine: it is declared on a connection of its own, one at a time and later each time, until it is
  * answered there.
@@ -77,8 +77,7 @@ export class Declarations {
 
   async #declareLater<T>(queue: string, work: (channel: ConnectionChannel) => Promise<T>): Promise<T> {
     const failures = this.#quarantined.get(queue) ?? 0;
-    const { signal } = this.#abort;
-    if (failures > 0) await delay(backoffMs(failures), undefined, { signal }).catch(() => {});
+    if (failures > 0) await delay(backoffMs(failures), undefined, { ref: false });
     const result = this.#turn.then(() => this.#declareInQuarantine(queue, work));
     this.#turn = result.catch(() => {});
     return result;
