@@ -39,10 +39,9 @@ export const FAST: readonly (readonly Suite[])[] = [
       '--mode',
       'random',
     ),
-    vitest('cli-alone', 'the command, when settings of the broker change'),
+    vitest('contract', 'what is promised, in memory and on RabbitMQ'),
   ],
-  [vitest('cli', 'the command')],
-  [vitest('contract', 'what is promised, in memory and on RabbitMQ')],
+  [vitest('cli', 'the command'), vitest('cli-alone', 'the command, when settings of the broker change')],
 ];
 
 export const REST: readonly (readonly Suite[])[] = [

@@ -99,7 +99,7 @@ export class Program {
     const accepts = (message: unknown): boolean => matches(message as T);
     const found = this.#inbox.findIndex(accepts);
     if (found >= 0) return this.#inbox.splice(found, 1)[0] as T;
-    const { timeoutMs = 10_000, what = 'a message' } = options;
+    const { timeoutMs = 30_000, what = 'a message' } = options;
     if (this.#exited) throw this.#failure(`ended before ${what} came`);
     return new Promise<T>((resolve, reject) => {
       const settle = (done: () => void): void => {

@@ -184,7 +184,7 @@ export const strays: readonly Case[] = [
       ];
       const before = await a.lock(scene.lock).acquire();
       await before.release();
-      await expect.poll(() => scene.queue.ready(), { timeout: 5_000 }).toBe(1);
+      await expect.poll(() => scene.queue.ready(), { timeout: 5_000 }).toBeGreaterThan(0);
       await scene.queue.purge();
       await scene.queue.put('not a token');
       const line = [];
