@@ -4,8 +4,13 @@ import { join } from 'node:path';
 import { ROOT } from './copies.ts';
 import { HARNESSES, type NamedCase } from './mutant.ts';
 
-/** A test that ran: how it failed, in one line, or undefined when it passed. */
-export type Outcomes = ReadonlyMap<string, string | undefined>;
+/** A test that ran. */
+export interface Outcome {
+  /** How it failed, in one line; undefined when it passed. */
+  readonly how: string | undefined;
+  readonly ms: number;
+}
+export type Outcomes = ReadonlyMap<string, Outcome>;
 
 interface JsonReport {
   readonly testResults: readonly {
@@ -13,6 +18,7 @@ interface JsonReport {
     readonly assertionResults: readonly {
       readonly fullName: string;
       readonly status: string;
+      readonly duration?: number;
       readonly failureMessages: readonly string[] | null;
     }[];
   }[];
@@ -46,18 +52,19 @@ export async function tryOut(
   });
   const outcomes = read(JSON.parse(json) as JsonReport);
   for (const name of cases === 'all' ? [] : cases.map(fullName)) {
-    if (!outcomes.has(name)) outcomes.set(name, NO_SUCH_CASE);
+    if (!outcomes.has(name)) outcomes.set(name, { how: NO_SUCH_CASE, ms: 0 });
   }
   return outcomes;
 }
 
-function read({ testResults }: JsonReport): Map<string, string | undefined> {
-  const outcomes = new Map<string, string | undefined>();
+function read({ testResults }: JsonReport): Map<string, Outcome> {
+  const outcomes = new Map<string, Outcome>();
   for (const { message, assertionResults } of testResults) {
     if (assertionResults.length === 0) throw new Error(`a test file did not load: ${message}`);
-    for (const { fullName, status, failureMessages } of assertionResults) {
-      if (status === 'passed') outcomes.set(fullName, undefined);
-      if (status === 'failed') outcomes.set(fullName, firstLine(failureMessages?.[0] ?? 'no message'));
+    for (const { fullName, status, duration: ms = 0, failureMessages } of assertionResults) {
+      if (status === 'passed') outcomes.set(fullName, { how: undefined, ms });
+      if (status === 'failed')
+        outcomes.set(fullName, { how: firstLine(failureMessages?.[0] ?? 'no message'), ms });
     }
   }
   return outcomes;

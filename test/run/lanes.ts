@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Suite } from './suites.ts';
 
 const KEEP_BYTES = 4_000_000;
+/** Of a suite that failed, once more at the end: a record of a long run may keep its end only. */
+const LAST_LINES = 40;
 
 interface Outcome {
   readonly suite: Suite;
   readonly seconds: number;
   readonly passed: boolean;
+  readonly said: string;
 }
 
 const children = new Set<ChildProcess>();
@@ -46,7 +49,12 @@ export async function runLanes(lanes: readonly (readonly Suite[])[]): Promise<nu
       `${suite.name.padEnd(width)}  ${result}  ${String(seconds).padStart(5)} s  ${suite.shows}\n`,
     );
   }
-  return outcomes.every(({ passed }) => passed) ? 0 : 1;
+  const failed = outcomes.filter(({ passed }) => !passed);
+  for (const { suite, said } of failed) {
+    const end = said.trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+    process.stdout.write(`\n---- ${suite.name} failed; the last lines\n${end}\n`);
+  }
+  return failed.length === 0 ? 0 : 1;
 }
 
 /** Shows the end of what it printed when it fails. */
@@ -68,7 +76,7 @@ function runSuite(suite: Suite): Promise<Outcome> {
     const end = (passed: boolean) => {
       children.delete(child);
       if (!passed) process.stdout.write(`\n---- ${suite.name}\n${said}\n---- end of ${suite.name}\n\n`);
-      resolve({ suite, seconds: Math.round((performance.now() - begun) / 1_000), passed });
+      resolve({ suite, seconds: Math.round((performance.now() - begun) / 1_000), passed, said });
     };
     child.on('error', (error) => {
       said += String(error);

@@ -46,7 +46,7 @@ export interface WaitForBroker {
 
 /** Resolves with the broker's version as soon as it accepts connections. */
 export async function waitUntilOpen(url: string, options: WaitForBroker = {}): Promise<string> {
-  const { timeoutMs = 60_000, alive } = options;
+  const { timeoutMs = 180_000, alive } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
