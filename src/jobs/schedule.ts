@@ -91,7 +91,7 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
     this.#onDue?.();
   }
 
-  /** Attends every tick: whoever is granted the lock first runs it, the others find it done. */
+  /** Attends every tick: the worker that is granted the lock first runs it, the others find it done. */
   async #attend(): Promise<void> {
     for (let failures = 0; !this.#isOver; ) {
       try {

@@ -94,7 +94,7 @@ function silent({ queue, who }: Unserved, name: string): string {
 function forgotten({ queue, who }: Unserved, name: string): string {
   const found = `is free, and ${name} waits for it in vain: `;
   return queue.members < 2
-    ? `${found}the lock was deleted and made anew, and it was not told. Restart that program`
+    ? `${found}the lock was deleted and recreated, and it was not told. Restart that program`
     : `${found}${oldMember(who)}`;
 }
 

@@ -47,7 +47,7 @@ export function consume({ epoch, failures = 0, seenHeldAt }: From): Step {
 
 /**
  * Begins with a name that this process does not know. A declaration looks, creates and compares the arguments in one
- * round trip; a passive look would take a foreign queue for a lock. Where a queue must not be made again at once
+ * round trip; a passive look would take a foreign queue for a lock. Where a queue must not be recreated at once
  * after a deletion, a look has to find out first whether there is one.
  */
 export function find(from: From, { looksFirst }: Inputs): Step {

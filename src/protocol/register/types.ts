@@ -7,7 +7,7 @@ export interface InHand {
   readonly entry: Entry;
   readonly deliveryTag: number;
   readonly returns: number;
-  /** It had been handed to somebody before it came here. Whoever is told that a save is done had it handed back. */
+  /** Somebody had it in hand before. A save is reported as done only to a holder that had it handed back. */
   readonly wasHeld: boolean;
 }
 
@@ -102,7 +102,7 @@ export type RegisterEvent =
 export interface Handed {
   /** JSON; undefined when there is none. */
   readonly state: unknown;
-  /** Nothing was handed over: the register was made anew, and nobody has saved since. */
+  /** Nothing was handed over: the register is new, and nobody has saved since. */
   readonly minted: boolean;
 }
 
