@@ -98,7 +98,7 @@ export function countMessage<T extends Pick<Token, 'base' | 'fencesPerReturn'>>(
   if (!Number.isSafeInteger(returns) || returns < 0)
     return { kind: 'foreign', why: 'impossible return count' };
   const fence = fenceOf(token.base, returns, token.fencesPerReturn);
-  // No base is left above it: who has seen it could not make a token any more.
+  // No base is left above it: a process that has seen it could not make a token any more.
   if (fence > BASE_MAX) return { kind: 'foreign', why: 'fence beyond the largest base' };
   return { kind: 'token', token, returns, fence };
 }

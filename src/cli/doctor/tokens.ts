@@ -90,7 +90,7 @@ function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Judgement |
   }
   if (!isLock(queue)) {
     const kind = type === 'quorum' ? 'a quorum queue without single active consumer' : `a ${type} queue`;
-    const says = `is ${kind}: who wants it is refused. Delete the queue if nobody needs it`;
+    const says = `is ${kind}: a client that wants it is refused. Delete the queue if nobody needs it`;
     return { ...about, level: 'problem', says, fix: remove };
   }
   if (members > 0 && online <= members / 2) {

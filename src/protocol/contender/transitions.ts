@@ -102,7 +102,7 @@ type End = Extract<ContenderEvent, { type: 'cancelled' | 'closed' }>;
 
 /**
  * The place in line is void: the queue or the channel has gone (`end`), or the broker had taken the token back. Nobody was
- * told of a hold, so nothing is lost: who has a caller takes a fresh place, who has none ends.
+ * told of a hold, so nothing is lost: a contender with a caller takes a fresh place, one without ends.
  */
 export function rejoin(
   { epoch, channelId, failures = 0, abandoned = false }: Place,

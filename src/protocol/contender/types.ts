@@ -36,8 +36,8 @@ export interface Inputs extends Recreation {
   /** Whether this process released the lock a moment ago, so that the token may not be back in its queue yet. */
   readonly justReleased: boolean;
   /**
-   * When this process last heard that the lock's queue is no more, on the monotonic clock; undefined if never. Who had its
-   * token may not have heard of it.
+   * When this process last heard that the lock's queue is no more, on the monotonic clock; undefined if never. The
+   * holder of its token may not have heard of it.
    */
   readonly queueEndedAt: number | undefined;
 }
@@ -124,7 +124,7 @@ export type ContenderState =
       readonly until: number | undefined;
       readonly foreign: ForeignInHand | undefined;
       /**
-       * When to start over if nothing is ready then either, set by the first look that found nothing ready behind a
+       * When to replace the token if nothing is ready then either, set by the first look that found nothing ready behind a
        * foreign message. It outlives that message: else each probe of a large fleet would restart the grace, and nothing
        * would heal.
        */

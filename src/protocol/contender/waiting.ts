@@ -9,12 +9,12 @@ import type { At, ContenderEvent, ForeignInHand, HeldToken, Inputs, Rules, Step 
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
 const STALE_SEED_MS = 60_000;
-/** How long a queue that seems to have lost its token is given to show one before it is started over. */
+/** How long a queue that seems to have lost its token is given to show one before a client replaces it. */
 const GRACE_MS = 2_000;
 /**
- * How many foreign messages and probes are looked into on one place in line. After so many the lock is started over
- * whatever is ready: with a live token none of them would have been delivered, and who publishes faster than they are
- * looked into would keep it from healing.
+ * How many foreign messages and probes are inspected on one place in line. After so many the contender replaces the
+ * token whatever is ready: with a live token none of them would have been delivered, and a publisher that is faster than
+ * the inspections would keep the lock from healing.
  */
 const FOREIGN_AT_MOST = 20;
 /** When to ask again after a look that failed. */

@@ -29,7 +29,7 @@ export interface Place {
  *   declaring --> reading --------> kept        granted as soon as the token has been proven once more
  *                 seeds while  |
  *                 nothing      +--> overtaken   it knows a fence that is not below the hold's own: once the token has
- *                 comes                         been proven once more, the lock starts over
+ *                 comes                         been proven once more, the holder replaces it
  *
  * `away` is the entry that was given back with basic.nack and must come straight back, one count higher: proof that
  * this consumer is the active one, and that it has been handed all that was in the register before. `proofs` counts
