@@ -9,7 +9,7 @@ import type { BrokerUrls } from './urls.ts';
  * @param urls one `amqp:` or `amqps:` URL; several, tried in turn; or a function that returns them, which is called
  * before every connection and before credentials expire
  * @throws InvalidOptionsError, AccessRefusedError, UnsupportedBrokerError at once; BrokerUnreachableError when no broker
- * was there within `connectTimeoutMs`. Later connections are retried for ever, 0.05 to 5 s apart
+ * was there within `connectTimeoutMs`. Later connections are retried without end, 0.05 to 5 s apart
  *
  * @example
  * await using baton = await connect('amqp://localhost', { service: 'billing' });

@@ -52,7 +52,7 @@ export const probeChannel = channel('batonmq:probe');
 /** `batonmq:seed`: a token was made. Carries a {@link SeedTrace}. */
 export const seedChannel = channel('batonmq:seed');
 
-/** `batonmq:start-over`: a queue was purged, and a new token takes the place of what was in hand. Carries a {@link StartOverTrace}. */
+/** `batonmq:start-over`: a client purged the queue and replaces the token. Carries a {@link StartOverTrace}. */
 export const startOverChannel = channel('batonmq:start-over');
 
 /** `batonmq:state`: a coordinator's state has changed. Carries a {@link SessionTrace}. */

@@ -26,7 +26,7 @@ export interface ConnectOptions {
   leaseMs?: number | undefined;
   /** The longest time between two questions of a holder for proof, in milliseconds; at most half of `leaseMs`. Default: 5000. */
   verifyEveryMs?: number | undefined;
-  /** How long a waited-for lock shows no token before it is probed and made anew, in milliseconds. Default: 30000. */
+  /** How long waiters see no token before they probe for it, and replace it, in milliseconds. Default: 30000. */
   healAfterMs?: number | undefined;
   /**
    * `verified` awaits a first proof before `acquire` resolves; `immediate` does so only after this process stood
@@ -36,7 +36,7 @@ export interface ConnectOptions {
   grant?: GrantMode | undefined;
   /**
    * The broker deletes the queue of a lock that nobody has held or waited for during this time, in milliseconds;
-   * the next acquire makes it anew, with higher fences. At least 10000 and twice `leaseMs`. Everybody who uses the
+   * the next acquire recreates it, with higher fences. At least 10000 and twice `leaseMs`. Everybody who uses the
    * lock must give the same value. Default: `Infinity`, never.
    */
   idleExpiryMs?: number | undefined;
@@ -53,7 +53,7 @@ export interface ConnectOptions {
   localBatch?: number | undefined;
   /**
    * How long the first connection may take over all URLs, in milliseconds: a broker that is not up yet is tried again
-   * until then, a refused login is not. Later connections are retried for ever. Default: 10000.
+   * until then, a refused login is not. Later connections are retried without end. Default: 10000.
    */
   connectTimeoutMs?: number | undefined;
   /**
@@ -98,7 +98,7 @@ export interface ReleaseOptions<T> extends SaveOptions {
 
 /** Options of `acquire`, `run` and their `try` forms. */
 export interface AcquireOptions {
-  /** How long to wait, in milliseconds; 0 or more, `Infinity` waits for ever. Default: `Infinity`; 0 for the `try` forms. */
+  /** How long to wait, in milliseconds; 0 or more. Default: `Infinity`, without end; 0 for the `try` forms. */
   timeoutMs?: number | undefined;
   /** Ends the wait (not the lease, and not the task of `run`); its reason is rethrown untouched. */
   signal?: AbortSignal | undefined;

@@ -57,7 +57,7 @@ export class Contender {
     return isWithheld(this.#state) ? 'reading' : this.#state.contender.at;
   }
 
-  /** Whether it is known that somebody else has the lock. Who cannot read the register yet waits for a stale holder. */
+  /** Whether it is known that somebody else has the lock. A contender that cannot read the register yet waits for a stale holder. */
   get isBehindHolder(): boolean {
     return isWithheld(this.#state) || isBehindHolder(this.#state.contender);
   }

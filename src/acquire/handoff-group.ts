@@ -91,7 +91,7 @@ export class HandoffGroup {
     }
   }
 
-  /** The coordinator closes: nobody waits here any more; who holds may go on. */
+  /** The coordinator closes: nobody waits here any more; a holder may go on. */
   retire(): void {
     this.#retired = true;
     if (this.#holder === undefined) this.shutDown();

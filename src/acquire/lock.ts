@@ -38,8 +38,8 @@ export class Lock<T = unknown> {
   /**
    * Waits in line for the lock, first in, first out, and resolves with a {@link Lease}.
    *
-   * Waits for ever unless `timeoutMs` is given. Rejects with AcquireTimeoutError after `timeoutMs`; with the reason of
-   * `signal`, untouched, when that aborts; with AccessRefusedError, QueueMismatchError, TokenVersionError,
+   * Waits without end unless `timeoutMs` is given. Rejects with AcquireTimeoutError after `timeoutMs`; with the reason
+   * of `signal`, untouched, when that aborts; with AccessRefusedError, QueueMismatchError, TokenVersionError,
    * UnsupportedBrokerError or ClosedError; with StateError when the state does not fit the schema. A timeout or an abort settles at once, even on a dead line.
    *
    * @example

@@ -12,7 +12,7 @@ interface OwnHold {
 /** What the code that runs now holds by `run` or `tryRun`. A lease of `acquire` belongs to nobody in particular. */
 const holds = new AsyncLocalStorage<OwnHold>();
 
-/** Who wants a lock within `task` has `lease`, until that is released. */
+/** A caller within `task` that wants a lock has `lease`, until that is released. */
 export function within<R>(
   context: Context,
   lease: { readonly name: string; readonly remainingMs: number },

@@ -36,7 +36,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     load: () => import('./show/command.ts'),
   },
   break: {
-    about: 'take a lock from whoever has it',
+    about: 'take a lock from its holder',
     help: () => import('./break/help.ts'),
     load: () => import('./break/command.ts'),
   },

@@ -32,7 +32,7 @@ export type Decision =
   /** Nothing is remembered: begin to remember here, without a run. `memory-lost` drops a tick that may have been run. */
   | { readonly do: 'begin'; readonly done: number; readonly why: 'first' | 'memory-lost' };
 
-/** Whoever holds the job's lock decides with this what is to be done. */
+/** The holder of the job's lock decides with this what is to be done. */
 export function decide(policy: Policy, { record, nowMs, presentSinceMs }: Situation): Decision {
   const { ticks, semantics, catchUp, overrun } = policy;
   const latest = ticks.latest(nowMs, record?.done);

@@ -16,7 +16,7 @@ export interface LastRun {
   by: string;
   fence: string;
   startedAt: number;
-  /** Absent while it runs, and for ever when its worker died. */
+  /** Absent while the run lasts, and for good if its worker died. */
   tookMs?: number | undefined;
   outcome: 'started' | 'done' | 'failed';
   /** What `baton run` ended with: that of its command, or 128 + n. */

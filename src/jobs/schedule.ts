@@ -91,7 +91,7 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
     this.#onDue?.();
   }
 
-  /** Attends every tick: whoever is granted the lock first runs it, the others find it done. */
+  /** Attends every tick: the worker that is granted the lock first runs it, the others find it done. */
   async #attend(): Promise<void> {
     for (let failures = 0; !this.#isOver; ) {
       try {
@@ -185,7 +185,7 @@ export class Schedule extends EventEmitter<ScheduleEvents> {
     const now = this.#now();
     const aheadMs = turn.did === 'nothing' ? turn.aheadMs : undefined;
     this.#trouble.ahead(turn.done, aheadMs);
-    // Who is ahead comes for each tick all the same, so that it is noticed when the record is mended.
+    // A schedule that is ahead comes for each tick all the same, so that it notices when the record is mended.
     const next = ticks.next(aheadMs === undefined ? turn.done : now);
     this.#dueAt = next !== undefined && next > now ? next : ticks.next(now);
     if (this.#dueAt === undefined) return false;

@@ -80,7 +80,7 @@ export class Line {
       this.#frames.shift();
       next.arrive();
     } finally {
-      // Whoever awaits this frame's answer runs before the next frame, and a listener that throws stops nothing.
+      // A caller that awaits this frame's answer runs before the next frame; a listener that throws stops nothing.
       this.#wakeForNext();
     }
   };

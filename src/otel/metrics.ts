@@ -151,7 +151,7 @@ interface Session {
 function recordSessions(meter: Meter): Stop[] {
   const reconnects = meter.createCounter('batonmq.session.reconnects', {
     unit: '{reconnect}',
-    description: 'Times that a connection was lost and is made again',
+    description: 'Times that a connection was lost and reconnecting began',
   });
   const count = meter.createObservableUpDownCounter('batonmq.sessions', {
     unit: '{session}',

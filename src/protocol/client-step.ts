@@ -96,7 +96,7 @@ function hear(event: RecordEvent, outcome: Outcome, inputs: ClientInputs): void 
 
 /**
  * Whether one answer will do for all attempts that ask at the same time: a thousand that open at once look, declare and
- * seed once. A decision to start over needs a look of its own; a purge is always its asker's own.
+ * seed once. A decision to replace the token needs a look of its own; a purge is always its asker's own.
  */
 export function isShared(what: ClientEffect['do'], { contender }: StatefulState): boolean {
   return what === 'look' ? contender.at === 'opening' : what !== 'purge';

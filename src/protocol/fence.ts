@@ -15,7 +15,7 @@ const CLOCK_SHIFT = 20n;
 
 /**
  * base + stride times how often the broker took the token back. Rises with every return, because the count is in the
- * queue's Raft log. What lies between two of them belongs to whoever holds the token between these returns.
+ * queue's Raft log. The holder of the token between two returns owns the fences between them.
  */
 export function fenceOf(base: bigint, returns: number, fencesPerReturn: number): bigint {
   return base + BigInt(returns) * BigInt(fencesPerReturn);

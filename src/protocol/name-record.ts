@@ -15,7 +15,7 @@ export interface NameRecord {
   readonly wasInLine: boolean;
   /** The register's queue was seen. */
   readonly registerKnown: boolean;
-  /** When this process last heard that the queue is no more. Who had its token may not have heard of it. */
+  /** When this process last heard that the queue is no more. The holder of its token may not have heard of it. */
   readonly queueEndedAt: number | undefined;
   /** When a channel of this name was last closed: the token follows, in 0.7 ms on an idle broker and later on a busy one. */
   readonly releasedAt: number;

@@ -60,7 +60,7 @@ export interface ConsumerChannel {
    * not there ends the channel with `absent`.
    */
   consumeAlso(queue: string, consumerTag: string, prefetch: number, listener: AlsoListener): void;
-  /** basic.ack, multiple=false. For probes, strays and outdated state; for a token only after a purge (replacing.ts). */
+  /** basic.ack, multiple=false. For probes, foreign messages, outdated state; a token only after a purge (replacing.ts). */
   ack(deliveryTag: number): void;
   /**
    * A passive declare on this channel. Resolves with its answer, or with undefined when the channel ends

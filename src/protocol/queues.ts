@@ -191,7 +191,7 @@ function escapeName(name: string): string {
 
 /** What a client must mind when a queue is gone. */
 export interface Recreation {
-  /** How long a deleted queue stays away before it is made again, in milliseconds. */
+  /** How long a client waits before it recreates a deleted queue, in milliseconds. */
   readonly recreateAfterMs: number;
   /** Whether to look, before a name is declared for the first time, if there is a queue: it may just have been deleted. */
   readonly looksFirst: boolean;

@@ -1,8 +1,8 @@
 /**
  * Watches one name for a token that was destroyed (purge, TTL, length or delivery-limit policies, a crash between
- * declare and seed). It belongs to the name and not to an attempt, so short waits heal a lock too. Whoever has a
- * consumer and has seen nothing ready for `healAfterMs` publishes a probe: while the live token exists the probe
- * is inert and expires; if there is none, the active consumer is handed it and looks into the matter.
+ * declare and seed). It belongs to the name and not to an attempt, so short waits heal a lock too. A client
+ * that has a consumer and has seen nothing ready for `healAfterMs` publishes a probe: while the live token exists the
+ * probe is inert and expires; if there is none, the broker hands it to the active consumer, which inspects the queue.
  */
 export interface TokenWatch {
   /** Contenders of this process that have a place in line, or are taking one. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BASE_MAX, FENCES_PER_RETURN, fenceOf } from './fence.ts';
 import { decodeJson, encodeJson } from './json.ts';
 
-/** The one message that a lock is: whoever has it unacked holds the lock. Never acked, never replaced. */
+/** The one message that a lock is: the client that has it unacked holds the lock. Acked only when it is replaced. */
 export interface Token {
   readonly id: string;
   readonly name: string;
@@ -17,7 +17,7 @@ export interface Token {
 
 /**
  * What a message on a lock queue turned out to be. Only a token is ever granted. A `newer` message is given back
- * untouched; a probe or a stray is inert while the live token exists, because that is held or at the head.
+ * untouched; a probe or a foreign message is inert while the live token exists, because that is held or at the head.
  */
 export type Message =
   | Counted<Token>
@@ -76,7 +76,7 @@ export function encodeProbe(probe: { id: string; name: string; by: string; at: n
   return encodeJson({ v: VERSION, kind: 'probe', ...probe });
 }
 
-/** Reads any message of the queue of lock `name`. Never throws: what it cannot read is a stray. */
+/** Reads any message of the queue of lock `name`. Never throws: what it cannot read is a foreign message. */
 export function decodeMessage(body: Uint8Array, returns: number, name: string): Message {
   const json = decodeJson(body);
   const head = envelope.safeParse(json);
@@ -98,7 +98,7 @@ export function countMessage<T extends Pick<Token, 'base' | 'fencesPerReturn'>>(
   if (!Number.isSafeInteger(returns) || returns < 0)
     return { kind: 'foreign', why: 'impossible return count' };
   const fence = fenceOf(token.base, returns, token.fencesPerReturn);
-  // No base is left above it: who has seen it could not make a token any more.
+  // No base is left above it: a process that has seen it could not make a token any more.
   if (fence > BASE_MAX) return { kind: 'foreign', why: 'fence beyond the largest base' };
   return { kind: 'token', token, returns, fence };
 }

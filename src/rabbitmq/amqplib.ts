@@ -93,7 +93,7 @@ export function closeChannel(channel: Channel): Promise<void> {
 /**
  * To be called right after closing a channel: calls back when the broker closes it too. When our channel.close
  * crosses a channel.close of the broker (a 404 to the consume before it), RabbitMQ answers ours as a rule, but not
- * always (of 3000 never answered: 0 on 3.10.8, 1 on 4.0.5, 4 on 4.3.6), and amqplib waits for ever. The number
+ * always (of 3000 never answered: 0 on 3.10.8, 1 on 4.0.5, 4 on 4.3.6), and amqplib waits without end. The number
  * stays taken then: it must not be used again while the answer could still come.
  */
 export function onCrossingClose(channel: Channel, crossed: () => void): void {

@@ -32,8 +32,9 @@ import { ReconnectingConnection, type ReconnectingEvents } from './reconnecting-
 /**
  * Connects to RabbitMQ: a lock connection and a service connection; one for publishing follows on first need, and
  * further lock connections when the channels of one run out.
- * `connectTimeoutMs` is for both connections and all URLs: what can pass is tried again until then, what cannot is told
- * at once. What dies later is replaced for ever, 50 to 100 ms after the loss at first, 2.5 to 5 s at last.
+ * `connectTimeoutMs` is for both connections and all URLs: a failure that can pass is tried again until then, any other
+ * is told at once. A connection that dies later is replaced, without end: 50 to 100 ms after the loss at first, 2.5 to
+ * 5 s at last.
  *
  * @throws {BrokerUnreachableError} nobody answered in time, or not as a broker does
  * @throws {AccessRefusedError} user, password or virtual host were refused

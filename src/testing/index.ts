@@ -98,7 +98,7 @@ export class TestBroker {
   }
 
   /**
-   * Deletes the lock as an operator does: its lease is lost with `queue-deleted`, waiters make it anew. Where grants are
+   * Deletes the lock as an operator does: its lease is lost with `queue-deleted`, waiters recreate it. Where grants are
    * `verified`, on 4.3, coordinators that have seen the lock before are granted it a lease later. Without its
    * register the lock's memory is lost: the lease with `consumer-cancelled`, and the next one is `minted`.
    */

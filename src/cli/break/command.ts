@@ -11,7 +11,7 @@ import { ask, say } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
 import { FLAGS } from './help.ts';
 
-/** `baton break LOCK`: takes a lock from whoever has it, by deleting its queue. Resolves with the exit code. */
+/** `baton break LOCK`: takes a lock from its holder, by deleting its queue. Resolves with the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseFlags(argv, FLAGS);
   const [name, ...surplus] = positionals;
@@ -62,9 +62,9 @@ function question({ report }: Details): string {
   return `Lock ${JSON.stringify(lock)} is ${now}${line}. Its holder loses it at once, and must stop by itself. Break it? [y/N] `;
 }
 
-/** A deleted queue is made again while the old one lives on in those nodes (docs/design/decisions.md). */
+/** The deleted queue is recreated while the old one lives on in those nodes (docs/design/decisions.md). */
 function refusal(lock: string, away: readonly string[]): string {
-  return `lock ${JSON.stringify(lock)} was not broken, because ${away.join(', ')} does not run: once it is back, who takes this lock through it could wait for ever, hold up everybody, or be given an old fence. Break it when all nodes run; or end its holder (baton show says who), or his connection (rabbitmqctl close_connection). --anyway breaks it`;
+  return `lock ${JSON.stringify(lock)} was not broken, because ${away.join(', ')} does not run: once it is back, clients that take this lock through it could wait without end, hold up everybody, or be given an old fence. Break it when all nodes run; or end its holder (baton show says who), or his connection (rabbitmqctl close_connection). --anyway breaks it`;
 }
 
 const isYes = (answer: string): boolean => /^y(es)?$/i.test(answer.trim());

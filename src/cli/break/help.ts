@@ -12,9 +12,9 @@ export const FLAGS = {
 
 export const HELP = `Usage: baton break LOCK [options]
 
-Takes LOCK from whoever has it, by deleting its queue. The holder is told at once (its lease is lost: queue-deleted), and
-must stop by itself. Who waits, or comes next, makes the queue anew, with fences above the clock and above every one it
-has seen. Asks first. Not while a node of the cluster does not run.
+Takes LOCK from its holder, by deleting its queue. The holder is told at once (its lease is lost: queue-deleted), and
+must stop by itself. A waiter, or the next client, recreates the queue, with fences above the clock and above every one
+it has seen. Asks first. Refuses while a node of the cluster does not run.
 
 Options:
 ${flagRows(FLAGS)}

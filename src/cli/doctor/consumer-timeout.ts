@@ -14,8 +14,8 @@ const FIX =
 const HOW = 'rabbitmqctl environment | grep consumer_timeout';
 
 /**
- * The timeout runs for what a holder has in hand, and begins anew with each proof and with each refresh of the state. Not
- * under a lease: a holder that cannot hear would still believe (docs/design/lock-delay.md).
+ * The timeout runs for what a holder has in hand; each proof and each refresh of the state restarts it. Not below a
+ * lease: a holder that cannot hear would still believe (docs/design/lock-delay.md).
  */
 export function consumerTimeoutFindings({ locks, registers }: ConsumerTimeouts, leaseMs: number): Finding[] {
   const findings = [

@@ -60,7 +60,7 @@ export function stillUnserved(
 }
 
 export function lineFindings(unserved: Iterable<Unserved>, { vhost }: Whereabouts): Finding[] {
-  // Who is active has the token only if it is not destroyed. That the API counts late, so it is asked last.
+  // The active consumer has the token only if it is not destroyed. The API counts that late, so it is asked last.
   const certain = [...unserved].filter(
     ({ how, queue }) => how === 'forgotten' || (queue.unacknowledged ?? 0) > 0,
   );
@@ -94,7 +94,7 @@ function silent({ queue, who }: Unserved, name: string): string {
 function forgotten({ queue, who }: Unserved, name: string): string {
   const found = `is free, and ${name} waits for it in vain: `;
   return queue.members < 2
-    ? `${found}the lock was deleted and made anew, and it was not told. Restart that program`
+    ? `${found}the lock was deleted and recreated, and it was not told. Restart that program`
     : `${found}${oldMember(who)}`;
 }
 

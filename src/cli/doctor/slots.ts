@@ -4,7 +4,7 @@ import type { LockQueue } from './tokens.ts';
 /** By doctor itself, which has a lock of its own in every namespace. */
 const OWN = /^baton-doctor@/;
 
-/** Who does not agree on the slots of a namespace does not exclude the others: one name is in two queues then. */
+/** Clients that disagree on the slots of a namespace do not exclude each other: one name is in two queues then. */
 export function slotFindings(queues: readonly LockQueue[]): Finding[] {
   const locks = queues.filter(({ part, lock }) => part === 'lock' && !OWN.test(lock));
   const counts = new Map<string, string>();

@@ -90,7 +90,7 @@ function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Judgement |
   }
   if (!isLock(queue)) {
     const kind = type === 'quorum' ? 'a quorum queue without single active consumer' : `a ${type} queue`;
-    const says = `is ${kind}: who wants it is refused. Delete the queue if nobody needs it`;
+    const says = `is ${kind}: a client that wants it is refused. Delete the queue if nobody needs it`;
     return { ...about, level: 'problem', says, fix: remove };
   }
   if (members > 0 && online <= members / 2) {
@@ -101,19 +101,20 @@ function judge(queue: LockQueue, { vhost, namespace }: Whereabouts): Judgement |
   if (isSilent(queue)) {
     const cause =
       'RabbitMQ 3.10 and 4.0 bring it up like this, for good, when its nodes are killed within a second of its making';
-    const what = part === 'lock' ? 'breaking it makes it anew' : 'what it held is lost; delete it';
-    const says = `has no leader: who wants it waits for ever. ${cause}. Nothing is in it, and ${what}`;
+    const what =
+      part === 'lock' ? 'the next client recreates it once you break it' : 'what it held is lost; delete it';
+    const says = `has no leader: its waiters wait without end. ${cause}. Nothing is in it, and ${what}`;
     return { ...about, level: 'problem', says, fix };
   }
   if (part === 'register') return undefined; // how many messages it has is its holder's business
   const messages = messagesOf(queue);
   if (messages === 0 && used) {
     const says =
-      'has no token, and somebody waits for it, who mends it after --heal-after. Breaking it is faster';
+      'has no token, and somebody waits for it: that client replaces it after --heal-after. Breaking the lock is faster';
     return { ...about, level: 'warning', says, fix };
   }
   if (messages === 0) {
-    const says = 'has no token, and nobody waits for it: the next who comes makes it anew';
+    const says = 'has no token, and nobody waits for it: the next client replaces it';
     return { ...about, level: 'note', says };
   }
   if (messages > 1) {

@@ -15,7 +15,7 @@ export function versionFindings([major, minor, patch]: BrokerTraits['version']):
   }
   if (major === 3 && minor >= 13) {
     note(
-      'RabbitMQ 3.13 may forget a waiter when a lock is made again within 30 ms of its deletion (baton break); waits with a limit come out of it. Upgrade to 4.x',
+      'RabbitMQ 3.13 may forget a waiter when a lock is recreated within 30 ms of its deletion (baton break); waits with a limit come out of it. Upgrade to 4.x',
     );
   }
   if (isBelow43([major, minor, patch])) {

@@ -37,7 +37,7 @@ export function readPage(answer: unknown): { readonly items: readonly unknown[];
 
 const LAST_INSTANT_MS = 8.64e15;
 
-/** ISO 8601 of epoch milliseconds; null of what is no instant: who writes a number may write any. */
+/** ISO 8601 of epoch milliseconds; null of what is no instant: a client that writes a number may write any. */
 export function isoOf(ms: number | undefined): string | null {
   return ms !== undefined && Math.abs(ms) <= LAST_INSTANT_MS ? new Date(ms).toISOString() : null;
 }

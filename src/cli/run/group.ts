@@ -37,7 +37,7 @@ export class CommandSession {
     return leader === undefined ? undefined : CommandSession.of(leader);
   }
 
-  /** A zombie is not alive. Where process 1 reaps nobody, as in many containers, orphans stay zombies for ever. */
+  /** A zombie is not alive. Where process 1 reaps nobody, as in many containers, orphans stay zombies. */
   get isAlive(): boolean {
     const groups = this.#groups();
     return groups === undefined ? send(this.name.leader, 0) : groups.size > 0;

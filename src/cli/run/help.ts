@@ -34,7 +34,7 @@ export const FLAGS = { ...OWN, ...ONCE };
 
 export const HELP = `Usage: baton run LOCK [options] -- COMMAND [ARGS…]
 
-Runs COMMAND while holding LOCK, and releases it afterwards. Waits for LOCK for ever unless told otherwise.
+Runs COMMAND while holding LOCK, and releases it afterwards. Waits for LOCK without end unless told otherwise.
 COMMAND gets BATON_LOCK and BATON_FENCE in its environment, and is dead when the lease ends, with every process of its
 session (Linux; elsewhere of its process group). What calls setsid itself, or runs as another user, is out of reach.
 

@@ -7,7 +7,7 @@ import { UsageError } from '../usage-error.ts';
 import type { ONCE } from './help.ts';
 
 /**
- * What `--once-per` asks for; undefined without it. Whoever was started for a tick runs the last one that has come,
+ * What `--once-per` asks for; undefined without it. A command started for a tick runs the last one that has come,
  * if it is not done: that is `catchUp: 'last'`. Throws UsageError.
  */
 export function readOnce(values: Values<typeof ONCE>, settings: Settings): Policy | undefined {

@@ -17,7 +17,7 @@ export interface RunOrder {
   readonly file: string;
   readonly args: readonly string[];
   readonly connection: Connection;
-  /** How long to wait for the lock; Infinity waits for ever, 0 not at all. */
+  /** How long to wait for the lock; Infinity waits without end, 0 not at all. */
   readonly waitMs: number;
   /** How long before the lease's end the command is told to stop. */
   readonly killAfterMs: number;

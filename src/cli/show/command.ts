@@ -86,6 +86,6 @@ function lines({ report, connections, withoutManagement }: Details, job: Job): s
 }
 
 const EXPLAINED: Readonly<Partial<Record<LockReport['state'], string>>> = {
-  'no-token': 'no token, and nobody in line: the next who comes makes it anew',
+  'no-token': 'no token, and nobody in line: the next client replaces it',
   absent: 'absent: nobody has used it yet, or it was deleted',
 };

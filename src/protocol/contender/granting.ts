@@ -58,7 +58,7 @@ export function granting(state: Granting, event: ContenderEvent, inputs: Inputs,
   }
 }
 
-/** Its first proof would not be a grant: who leaves before leaves the mark to the next. */
+/** Its first proof would not be a grant: a contender that leaves before leaves the mark to the next. */
 function isKept({ isAnew, hold, traits }: Granting, inputs: Inputs, rules: Rules): boolean {
   return keptUntil(isAnew, hold, traits, inputs, rules) > inputs.now.mono;
 }

@@ -19,7 +19,7 @@ import type {
 
 /**
  * Below 4.3 a token that is only ever returned keeps the Raft log from being truncated (125 to 200 bytes a return
- * stay for ever, measured on 3.10.8 and 4.0.5). A holder whose token has come this far releases by starting over.
+ * stay, measured on 3.10.8 and 4.0.5). A holder whose token has come this far releases by replacing it.
  */
 export const longLog = { returns: 100_000 }; // an object, so that a test can lower it
 /** How long to ask, after the broker cancelled a holder's consumer, whether the queue is still there. */
@@ -152,7 +152,7 @@ function sendVerification(state: HeldState, { now }: Inputs): Step {
 
 /**
  * The next lease of this process under the same hold. Its fence lies above every one that was seen, and below that of
- * the token's next return: whoever is handed the token after this process, however that ends, gets a higher one.
+ * the token's next return: however this hold ends, the next holder gets a higher one.
  */
 function passOn(state: Holding, inputs: Inputs, rules: Rules): Step {
   const { epoch, channelId, traits, hold } = state;

@@ -153,7 +153,7 @@ function arrive(state: Replacing, event: Event<'delivered'>, inputs: Inputs, rul
   return waiting(inLine({ epoch, channelId: event.channelId, traits }, until), event, inputs, rules);
 }
 
-/** The place in line ends; who has a caller goes on as given. */
+/** The place in line ends; a contender with a caller goes on as given. */
 function endHere(state: Replacing, [next, effects]: Step): Step {
   if (state.abandoned) return after(dropped(state), leave(state, { why: 'gave-up' }, true));
   if (state.channelId === undefined) return [next, effects];

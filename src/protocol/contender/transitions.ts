@@ -47,7 +47,7 @@ export function consume({ epoch, failures = 0, seenHeldAt }: From): Step {
 
 /**
  * Begins with a name that this process does not know. A declaration looks, creates and compares the arguments in one
- * round trip; a passive look would take a foreign queue for a lock. Where a queue must not be made again at once
+ * round trip; a passive look would take a foreign queue for a lock. Where a queue must not be recreated at once
  * after a deletion, a look has to find out first whether there is one.
  */
 export function find(from: From, { looksFirst }: Inputs): Step {
@@ -102,7 +102,7 @@ type End = Extract<ContenderEvent, { type: 'cancelled' | 'closed' }>;
 
 /**
  * The place in line is void: the queue or the channel has gone (`end`), or the broker had taken the token back. Nobody was
- * told of a hold, so nothing is lost: who has a caller takes a fresh place, who has none ends.
+ * told of a hold, so nothing is lost: a contender with a caller takes a fresh place, one without ends.
  */
 export function rejoin(
   { epoch, channelId, failures = 0, abandoned = false }: Place,

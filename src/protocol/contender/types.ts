@@ -29,15 +29,15 @@ export interface Rules {
 /** What the world looks like at an event. */
 export interface Inputs extends Recreation {
   readonly now: Instant;
-  /** Highest fence this process has seen for the name, whoever it was delivered to. 0 if none. */
+  /** Highest fence delivered to any contender of this process for the name. 0 if none. */
   readonly highestSeen: bigint;
   /** Whether the process can show that it ran during the last second (pulse.ts). */
   readonly ranLately: boolean;
   /** Whether this process released the lock a moment ago, so that the token may not be back in its queue yet. */
   readonly justReleased: boolean;
   /**
-   * When this process last heard that the lock's queue is no more, on the monotonic clock; undefined if never. Who had its
-   * token may not have heard of it.
+   * When this process last heard that the lock's queue is no more, on the monotonic clock; undefined if never. The
+   * holder of its token may not have heard of it.
    */
   readonly queueEndedAt: number | undefined;
 }
@@ -61,7 +61,7 @@ export type Refusal =
   | { readonly why: 'gave-up' | 'unavailable' | 'shutdown' }
   | { readonly why: 'failed'; readonly error: BatonError };
 
-/** A probe or stray that only an active consumer without a live token receives; looked into before anything is done. */
+/** A probe or foreign message: only an active consumer without a live token is handed one, and inspects first. */
 export interface ForeignInHand {
   readonly deliveryTag: number;
   /** The look under way, or undefined while waiting for `lookAt`. */
@@ -88,8 +88,8 @@ export interface ForeignInHand {
  *             released (terminal), once the broker has answered
  *
  * `held` and `verifying` are the states in which the lock is held; the difference is an unanswered question. `delaying`
- * has the token of a holder that went without releasing it, or one that was made anew, until nobody can believe any
- * more; `releasing` awaits the answer to its last question, to say that it has released (delaying.ts). `replacing` is the
+ * keeps the token of a holder that went without releasing it, or one that replaced another, until nobody can believe
+ * any more; `releasing` awaits the answer to its last question, to say that it has released (delaying.ts). `replacing` is the
  * active consumer that puts a new token in the place of what it has in hand (replacing.ts).
  */
 export type ContenderState =
@@ -120,12 +120,13 @@ export type ContenderState =
       readonly epoch: number;
       readonly channelId: number;
       readonly traits: BrokerTraits;
-      /** When to give up: a `try` after its barrier, and whoever has no caller any more and no stray in hand. */
+      /** When to give up: a `try` after its barrier, a contender without a caller and without a foreign message. */
       readonly until: number | undefined;
       readonly foreign: ForeignInHand | undefined;
       /**
-       * When to start over if nothing is ready then either, set by the first look that found nothing ready behind a
-       * stray. It outlives that stray: the probes of a large fleet would otherwise begin the grace anew again and again, and nothing would heal.
+       * When to replace the token if nothing is ready then either, set by the first look that found nothing ready behind a
+       * foreign message. It outlives that message: else each probe of a large fleet would restart the grace, and nothing
+       * would heal.
        */
       readonly graceUntil: number | undefined;
       /** How many foreign messages and probes this place in line has been handed. */
@@ -166,7 +167,7 @@ export type ContenderState =
       readonly hold: HeldToken;
       readonly asked: Question;
       readonly sentAt: Instant;
-      /** The token was made anew, and the holder of the one before may still believe: the delay follows the proof. */
+      /** The token replaced another, whose holder may still believe: the delay follows the proof. */
       readonly isAnew: boolean;
     }
   | {
@@ -177,7 +178,7 @@ export type ContenderState =
       readonly hold: HeldToken;
       /** On the monotonic clock. */
       readonly until: number;
-      /** The caller has been told to go; the delay goes on, so that the next one need not begin it anew. */
+      /** The caller has been told to go; the delay goes on, so that the next contender need not restart it. */
       readonly abandoned: boolean;
     }
   | {

@@ -9,12 +9,12 @@ import type { At, ContenderEvent, ForeignInHand, HeldToken, Inputs, Rules, Step 
 
 /** A token nobody ever had, older than this, is not the live token but a seed that surfaced. */
 const STALE_SEED_MS = 60_000;
-/** How long a queue that seems to have lost its token is given to show one before it is started over. */
+/** How long a queue that seems to have lost its token is given to show one before a client replaces it. */
 const GRACE_MS = 2_000;
 /**
- * How many foreign messages and probes are looked into on one place in line. After so many the lock is started over
- * whatever is ready: with a live token none of them would have been delivered, and who publishes faster than they are
- * looked into would keep it from healing.
+ * How many foreign messages and probes are inspected on one place in line. After so many the contender replaces the
+ * token whatever is ready: with a live token none of them would have been delivered, and a publisher that is faster than
+ * the inspections would keep the lock from healing.
  */
 const FOREIGN_AT_MOST = 20;
 /** When to ask again after a look that failed. */
@@ -54,7 +54,7 @@ export function waiting(state: Waiting, event: ContenderEvent, inputs: Inputs, r
       return wake(state, inputs);
     case 'give-up':
       if (state.abandoned) return [state, []];
-      // A stray in hand is seen to its end: callers that wait less than the grace would never heal a lock.
+      // Deals with a foreign message first: else callers that wait less than the grace would never heal a lock.
       if (state.foreign !== undefined)
         return [{ ...state, abandoned: true }, [{ do: 'refuse', refusal: { why: 'gave-up' } }]];
       return leave(state, { why: 'gave-up' });
@@ -166,7 +166,7 @@ function lookLater(foreign: ForeignInHand, lookAt: number): ForeignInHand {
   return { ...foreign, call: undefined, lookAt };
 }
 
-/** A grace that ran out long ago was about other strays: two looks of these days are wanted before starting over. */
+/** An expired grace belonged to earlier messages: require two recent empty inspections before replacing the token. */
 function forgetOldGrace(state: Waiting, nowMono: number): Waiting {
   const isOld = state.graceUntil !== undefined && nowMono > state.graceUntil + GRACE_MS;
   return isOld ? { ...state, graceUntil: undefined } : state;
@@ -176,7 +176,7 @@ function lookedBehindForeign(state: Waiting, depth: QueueDepth | 'absent', input
   const { now } = inputs;
   const { foreign, channelId, graceUntil } = state;
   if (foreign === undefined) return [state, []];
-  // Nobody waits for ever for what should come now: without a caller the contender leaves after the grace.
+  // Without a caller the contender does not wait without end for what should come now: it leaves after the grace.
   const until = state.abandoned ? now.mono + GRACE_MS : state.until;
   if (depth === 'absent') return [{ ...state, foreign: undefined, until }, []]; // the cancellation is on its way
   if (depth.ready > 0) {

@@ -21,7 +21,7 @@ export interface Entry {
   readonly oversize?: number;
 }
 
-/** Who wrote an entry, when and for which lock: for people, but the name, which shows that it is not astray. */
+/** Who wrote an entry, when and for which lock: for people, except the name, which shows that the entry belongs here. */
 export interface Origin {
   readonly name: string;
   readonly by: string;
@@ -59,7 +59,7 @@ export function encodeEntry({ id, fence, seq, state }: Entry, { name, by, at }: 
   return encodeJson({ v: VERSION, kind: 'state', id, name, fence: String(fence), seq, state, by, at });
 }
 
-/** Reads any message of the register of lock `name`. Never throws: what it cannot read is a stray. */
+/** Reads any message of the register of lock `name`. Never throws: what it cannot read is a foreign message. */
 export function decodeEntry(body: Uint8Array, name: string): RegisterMessage {
   const json = decodeJson(body);
   const head = envelope.safeParse(json);

@@ -9,8 +9,8 @@ import type { InHand, KeptState, Place, RegisterEffect, RegisterEvent } from './
  */
 export const REFRESH_MS = 300_000;
 /**
- * An entry that has come back so often is written anew. Returns stay in the Raft log until something is enqueued and
- * acked behind them: below 4.3 a register that is only ever read would keep 125 to 200 bytes of each for ever.
+ * After so many returns the holder writes the entry again. Returns stay in the Raft log until something is enqueued and
+ * acked behind them: below 4.3 a register that is only ever read would keep 125 to 200 bytes of each without end.
  */
 const REWRITE_RETURNS = 100;
 

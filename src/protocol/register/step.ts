@@ -243,8 +243,8 @@ function withdraw(
 }
 
 /**
- * The register knows a fence that is not below that of a token which is proven to be the live one: the lock was made
- * anew by a clock that was behind. What this hold saved would be outranked, so the lock starts over above that fence.
+ * The register knows a fence that is not below that of the proven live token: a client whose clock was behind replaced
+ * the token. Every save of this hold would be outranked, so the holder replaces the token again, above that fence.
  */
 function startOver(contender: HeldState, inputs: Inputs): StatefulStep {
   return untold(replaceToken(contender, contender.hold.deliveryTag, inputs, { rejoins: true }));

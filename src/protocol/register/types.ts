@@ -7,7 +7,7 @@ export interface InHand {
   readonly entry: Entry;
   readonly deliveryTag: number;
   readonly returns: number;
-  /** It had been handed to somebody before it came here. Whoever is told that a save is done had it handed back. */
+  /** Somebody had it in hand before. A save is reported as done only to a holder that had it handed back. */
   readonly wasHeld: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface Place {
  *   declaring --> reading --------> kept        granted as soon as the token has been proven once more
  *                 seeds while  |
  *                 nothing      +--> overtaken   it knows a fence that is not below the hold's own: once the token has
- *                 comes                         been proven once more, the lock starts over
+ *                 comes                         been proven once more, the holder replaces it
  *
  * `away` is the entry that was given back with basic.nack and must come straight back, one count higher: proof that
  * this consumer is the active one, and that it has been handed all that was in the register before. `proofs` counts
@@ -102,7 +102,7 @@ export type RegisterEvent =
 export interface Handed {
   /** JSON; undefined when there is none. */
   readonly state: unknown;
-  /** Nothing was handed over: the register was made anew, and nobody has saved since. */
+  /** Nothing was handed over: the register is new, and nobody has saved since. */
   readonly minted: boolean;
 }
 

@@ -168,7 +168,7 @@ export const localBatch: readonly Case[] = [
       expect(await lock.tryAcquire()).toBeUndefined();
       await first.release();
       await (await patient).release();
-      // Nobody is left in the seat: it must not keep the token.
+      // No acquirer is left in the group: it must not keep the token.
       const elsewhere = await scene.connect();
       await (await elsewhere.lock(scene.lock).acquire({ timeoutMs: 5_000 })).release();
     },

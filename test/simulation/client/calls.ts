@@ -17,7 +17,7 @@ export const QUEUE_GONE: BatonError = new BrokerUnreachableError('the queue is n
 
 type What = Request['what'];
 
-/** Asks the broker; `caller` is undefined for the vigil. Shared calls are joined while one is under way. */
+/** Asks the broker; `caller` is undefined for the token watch. Shared calls are joined while one is under way. */
 export function request(
   world: World,
   client: Client,

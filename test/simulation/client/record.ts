@@ -26,7 +26,7 @@ export function take(world: World, client: Client, record: NameRecord, errands: 
   for (const errand of errands) request(world, client, errand, undefined);
 }
 
-export function vigilDue(world: World, client: Client): boolean {
+export function tokenWatchDue(world: World, client: Client): boolean {
   const at = watchWakeAt(client.record.tokenWatch);
   return at !== undefined && instantOf(world, client).mono >= at;
 }

@@ -53,7 +53,7 @@ function clientOf(world: World, client: Client, zero: bigint, names: Names, part
   const { now } = world.model;
   const mono = now + client.monoShift;
   const { record, pulse } = client;
-  const { tokenWatch: vigil } = record;
+  const { tokenWatch } = record;
   const age = (at: number | undefined) => (at === undefined ? '' : Math.min(FORGOTTEN_MS, mono - at));
   parts.push(
     'client',
@@ -68,8 +68,15 @@ function clientOf(world: World, client: Client, zero: bigint, names: Names, part
   parts.push(age(pulse?.last.mono), age(pulse?.previous.mono), above(record.highestSeen, zero), record.known);
   parts.push(record.registerKnown, record.wasInLine, believed(record.queueEndedAt, mono));
   parts.push(Math.max(-DELAY_MS, client.toldOfEndAt - now));
-  parts.push(age(record.releasedAt), vigil.waiters, vigil.lookAt !== undefined && vigil.lookAt - mono);
-  parts.push(vigil.emptySince !== undefined && vigil.emptySince - mono, Math.max(0, vigil.quietUntil - mono));
+  parts.push(
+    age(record.releasedAt),
+    tokenWatch.waiters,
+    tokenWatch.lookAt !== undefined && tokenWatch.lookAt - mono,
+  );
+  parts.push(
+    tokenWatch.emptySince !== undefined && tokenWatch.emptySince - mono,
+    Math.max(0, tokenWatch.quietUntil - mono),
+  );
   for (const channelId of lines(client)) lineOf(client, channelId, now, names, parts);
   for (const { what, shared, callers, channel, channelId, payload } of client.requests) {
     parts.push(what, shared, names.of(channel), payload?.label);

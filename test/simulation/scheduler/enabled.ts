@@ -1,5 +1,5 @@
 import { canDial } from '../client/lines.ts';
-import { vigilDue } from '../client/record.ts';
+import { tokenWatchDue } from '../client/record.ts';
 import type { Client } from '../client/state.ts';
 import { nextWake } from '../client/wake.ts';
 import { TIMES } from '../config.ts';
@@ -98,7 +98,7 @@ function running(world: World, client: Client, due: Step[], free: Step[]): void 
     const at = nextWake(contender);
     if (at !== undefined && at <= mono) due.push({ do: 'wake', client: client.id, contender: contender.id });
   }
-  if (vigilDue(world, client)) due.push({ do: 'vigil', client: client.id });
+  if (tokenWatchDue(world, client)) due.push({ do: 'token-watch', client: client.id });
 }
 
 function heals(world: World, free: Step[], due: Step[]): void {

@@ -9,7 +9,7 @@ export type Step =
   | { readonly do: 'receive'; readonly client: number; readonly channel: number }
   /** A timer fires. */
   | { readonly do: 'wake'; readonly client: number; readonly contender: number }
-  | { readonly do: 'vigil'; readonly client: number }
+  | { readonly do: 'token-watch'; readonly client: number }
   | { readonly do: 'dial' | 'notice-end'; readonly client: number; readonly role: Role }
   /** The broker gives a connection up: its client is gone, or has been silent for too long. */
   | { readonly do: 'give-up-connection'; readonly connection: number }

@@ -42,7 +42,7 @@ function carryOut(world: World, step: Step): void {
     case 'wake':
       withContender(world, step, (client, contender) => wake(world, client, contender));
       break;
-    case 'vigil':
+    case 'token-watch':
       hear(world, clientOf(world, step.client), { type: 'wake' });
       break;
     case 'dial': {

@@ -10,7 +10,7 @@ import { ManualClock } from '../../../src/testing/manual-clock.ts';
 
 const IDLE_NAMES = 10_000;
 
-/** A ledger on a broker that answers when it is told to, and that notes what it was asked. */
+/** Records on a broker that answers when it is told to, and that notes what it was asked. */
 function setUp() {
   const clock = new ManualClock();
   const asked: string[] = [];
@@ -30,52 +30,52 @@ function setUp() {
       published.push(body);
       return answer('publish', undefined);
     },
-    consume: () => expect.fail('a ledger consumes nothing'),
+    consume: () => expect.fail('records consume nothing'),
   };
-  const ledger = new LockRecords({
+  const records = new LockRecords({
     settings: parseConnectOptions({ namespace: 'team' }),
     broker,
     clock,
     identity: { service: 'svc', host: 'host', pid: 7 },
     random: () => 0.5,
   });
-  return { clock, asked, published, pending, ledger };
+  return { clock, asked, published, pending, records };
 }
 
 describe('the idle expiry of a name', () => {
   test('is refused while the name is in use here with another one, and compared by the broker later', () => {
-    const { ledger } = setUp();
-    const record = ledger.enter('jobs', 60_000);
+    const { records } = setUp();
+    const record = records.enter('jobs', 60_000);
     record.hear({ type: 'queue-known', known: true });
-    expect(() => ledger.enter('jobs')).toThrow(QueueMismatchError);
-    expect(ledger.enter('jobs', 60_000)).toBe(record);
-    for (const _ of [1, 2]) ledger.leave(record);
+    expect(() => records.enter('jobs')).toThrow(QueueMismatchError);
+    expect(records.enter('jobs', 60_000)).toBe(record);
+    for (const _ of [1, 2]) records.leave(record);
     expect(record.known.known).toBe(true);
-    expect(ledger.enter('jobs')).toBe(record);
+    expect(records.enter('jobs')).toBe(record);
     expect(record.known.known).toBe(false);
   });
 });
 
 describe('the highest fence of a name', () => {
   test('is kept whatever is seen afterwards, and begins at 0', () => {
-    const record = setUp().ledger.enter('jobs');
+    const record = setUp().records.enter('jobs');
     expect(record.known.highestSeen).toBe(0n);
     for (const fence of [5n, 9n, 3n, 9n]) record.hear({ type: 'fence-seen', fence: fence });
     expect(record.known.highestSeen).toBe(9n);
   });
 
   test('outlives the contenders that saw it, and belongs to its name alone', () => {
-    const { ledger } = setUp();
-    const first = ledger.enter('jobs');
+    const { records } = setUp();
+    const first = records.enter('jobs');
     first.hear({ type: 'fence-seen', fence: 9n });
-    ledger.leave(first);
-    expect(ledger.enter('jobs').known.highestSeen).toBe(9n);
-    expect(ledger.enter('other').known.highestSeen).toBe(0n);
+    records.leave(first);
+    expect(records.enter('jobs').known.highestSeen).toBe(9n);
+    expect(records.enter('other').known.highestSeen).toBe(0n);
   });
 
   test('is below the base of every token that is made afterwards, also when the clock is behind', async () => {
-    const { ledger, published, pending, clock } = setUp();
-    const record = ledger.enter('jobs');
+    const { records, published, pending, clock } = setUp();
+    const record = records.enter('jobs');
     const high = BigInt(clock.now().wall + 86_400_000) << 20n;
     record.hear({ type: 'fence-seen', fence: high });
     const seeding = record.seed();
@@ -89,8 +89,8 @@ describe('the highest fence of a name', () => {
   });
 
   test('at the end of int64 leaves no higher one, and the error says so and what to do', async () => {
-    const { ledger, asked } = setUp();
-    const record = ledger.enter('jobs');
+    const { records, asked } = setUp();
+    const record = records.enter('jobs');
     record.hear({ type: 'fence-seen', fence: INT64_MAX });
     const error = await record.seed().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(QueueMismatchError);
@@ -103,8 +103,8 @@ describe('the highest fence of a name', () => {
   });
 
   test('is found out before anything is destroyed: a purge is refused like the seed behind it', async () => {
-    const { ledger, asked } = setUp();
-    const record = ledger.enter('jobs');
+    const { records, asked } = setUp();
+    const record = records.enter('jobs');
     record.hear({ type: 'fence-seen', fence: INT64_MAX });
     await expect(record.purge()).rejects.toThrow(/no fence is left.*baton\.team\.state\.jobs/);
     expect(asked).toEqual([]);
@@ -119,8 +119,8 @@ describe('a shared call', () => {
   ] as const)(
     '%s is asked once for all who ask while it is under way, and again afterwards',
     async (call, asks) => {
-      const { ledger, asked, pending } = setUp();
-      const record = ledger.enter('jobs');
+      const { records, asked, pending } = setUp();
+      const record = records.enter('jobs');
       const all = Array.from({ length: 1_000 }, () => record.shared(call));
       expect(asked).toEqual([asks]);
       pending[0]?.resolve();
@@ -131,8 +131,8 @@ describe('a shared call', () => {
   );
 
   test('that fails fails for all who asked, and the next one asks anew', async () => {
-    const { ledger, asked, pending } = setUp();
-    const record = ledger.enter('jobs');
+    const { records, asked, pending } = setUp();
+    const record = records.enter('jobs');
     const both = [record.shared('declare'), record.shared('declare')];
     const error = new BrokerUnreachableError('gone');
     pending[0]?.reject(error);
@@ -142,8 +142,8 @@ describe('a shared call', () => {
   });
 
   test('is shared with nobody who asks something else, or of another name', () => {
-    const { ledger, asked } = setUp();
-    const [jobs, other] = [ledger.enter('jobs'), ledger.enter('other')];
+    const { records, asked } = setUp();
+    const [jobs, other] = [records.enter('jobs'), records.enter('other')];
     void jobs.shared('look');
     void jobs.shared('declare');
     void other.shared('look');
@@ -153,63 +153,63 @@ describe('a shared call', () => {
 });
 
 describe('the names that a ledger remembers', () => {
-  const use = (ledger: LockRecords, name: string) => ledger.leave(ledger.enter(name));
-  const fill = (ledger: LockRecords, from: number, count: number) => {
-    for (let i = from; i < from + count; i += 1) use(ledger, `name ${i}`);
+  const use = (records: LockRecords, name: string) => records.leave(records.enter(name));
+  const fill = (records: LockRecords, from: number, count: number) => {
+    for (let i = from; i < from + count; i += 1) use(records, `name ${i}`);
   };
-  const mark = (ledger: LockRecords, name: string) => {
-    const record = ledger.enter(name);
+  const mark = (records: LockRecords, name: string) => {
+    const record = records.enter(name);
     record.hear({ type: 'fence-seen', fence: 7n });
     return record;
   };
-  const isKept = (ledger: LockRecords, name: string) => ledger.enter(name).known.highestSeen === 7n;
+  const isKept = (records: LockRecords, name: string) => records.enter(name).known.highestSeen === 7n;
 
   test('are 10,000 when nobody uses them: with one more the longest unused is forgotten', () => {
-    const kept = setUp().ledger;
+    const kept = setUp().records;
     kept.leave(mark(kept, 'mine'));
     fill(kept, 0, IDLE_NAMES - 1);
     expect(isKept(kept, 'mine')).toBe(true);
 
-    const forgotten = setUp().ledger;
+    const forgotten = setUp().records;
     forgotten.leave(mark(forgotten, 'mine'));
     fill(forgotten, 0, IDLE_NAMES);
     expect(isKept(forgotten, 'mine')).toBe(false);
   });
 
   test('are kept longer when they are used again: the longest unused goes, not the oldest', () => {
-    const { ledger } = setUp();
-    ledger.leave(mark(ledger, 'mine'));
-    fill(ledger, 0, IDLE_NAMES - 1);
-    use(ledger, 'mine');
-    fill(ledger, IDLE_NAMES, IDLE_NAMES - 1);
-    expect(isKept(ledger, 'mine')).toBe(true);
+    const { records } = setUp();
+    records.leave(mark(records, 'mine'));
+    fill(records, 0, IDLE_NAMES - 1);
+    use(records, 'mine');
+    fill(records, IDLE_NAMES, IDLE_NAMES - 1);
+    expect(isKept(records, 'mine')).toBe(true);
   });
 
   test('never lose one that is in use, however many come after it', () => {
-    const { ledger } = setUp();
-    const record = mark(ledger, 'mine');
-    fill(ledger, 0, 2 * IDLE_NAMES);
-    expect(ledger.enter('mine')).toBe(record);
+    const { records } = setUp();
+    const record = mark(records, 'mine');
+    fill(records, 0, 2 * IDLE_NAMES);
+    expect(records.enter('mine')).toBe(record);
   });
 
   test('count one in use by two until both have left', () => {
-    const { ledger } = setUp();
-    const first = mark(ledger, 'mine');
-    const second = ledger.enter('mine');
+    const { records } = setUp();
+    const first = mark(records, 'mine');
+    const second = records.enter('mine');
     expect(second).toBe(first);
-    ledger.leave(first);
-    fill(ledger, 0, 2 * IDLE_NAMES);
-    expect(ledger.enter('mine')).toBe(second);
+    records.leave(first);
+    fill(records, 0, 2 * IDLE_NAMES);
+    expect(records.enter('mine')).toBe(second);
   });
 
   test('are all forgotten when the ledger is disposed of, and nothing is asked any more', async () => {
-    const { ledger, clock, asked } = setUp();
-    const record = mark(ledger, 'mine');
+    const { records, clock, asked } = setUp();
+    const record = mark(records, 'mine');
     record.hear({ type: 'joined' });
-    ledger.dispose();
+    records.dispose();
     await clock.advance(60_000);
     expect(asked).toEqual([]);
-    expect(isKept(ledger, 'mine')).toBe(false);
+    expect(isKept(records, 'mine')).toBe(false);
   });
 });
 
@@ -219,8 +219,8 @@ describe('a name that somebody waits for', () => {
     const session = new MemoryBroker({ clock }).connect();
     const settings = parseConnectOptions({ healAfterMs: 1_000 });
     const identity = { service: 'svc', host: 'host', pid: 7 };
-    const ledger = new LockRecords({ settings, broker: session, clock, identity, random: () => 0.5 });
-    const record = ledger.enter('jobs');
+    const records = new LockRecords({ settings, broker: session, clock, identity, random: () => 0.5 });
+    const record = records.enter('jobs');
     await record.declare();
     record.hear({ type: 'joined' });
     await clock.advance(1_200);
@@ -228,12 +228,12 @@ describe('a name that somebody waits for', () => {
     await clock.advance(100);
     expect(await session.look(record.queue)).toEqual({ ready: 1, consumers: 0 });
     record.hear({ type: 'left' });
-    ledger.dispose();
+    records.dispose();
   });
 
   test('is looked at by nobody once they have left, and a look that fails is no unhandled rejection', async () => {
-    const { ledger, clock, asked, pending } = setUp();
-    const record = ledger.enter('jobs');
+    const { records, clock, asked, pending } = setUp();
+    const record = records.enter('jobs');
     record.hear({ type: 'joined' });
     await clock.advance(8_000);
     expect(asked).toEqual(['look']);

@@ -18,6 +18,12 @@ const published = () =>
     // npm writes the registry into the lock file itself.
     ({ path, text }) => path !== 'package-lock.json' && !text.includes('\0'),
   );
+/** The log of bugs quotes the titles of its tests. */
+const prose = () =>
+  filesOf(
+    ['src', 'README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs'],
+    (path) => /\.(?:ts|md)$/.test(path) && path !== 'docs/history.md',
+  );
 // Put together here, so that this file does not break the rules it tests.
 const from = (module: string) => ['from', `'${module}';`].join(' ');
 const leftOut = (word: string) => `it.${word}`;
@@ -325,6 +331,26 @@ const CASES: Readonly<Record<string, Case>> = {
       'test/b.test.ts': `import { suite } ${from('./suite.ts')}\nsuite();`,
       'test/suite.ts': `export { cases as suite } ${from('./cases/all.ts')}`,
       'test/cases/all.ts': 'export const cases = () => expect(1).toBe(1);',
+    },
+  },
+  'sources and documents say who acts, in plain words': {
+    rule: rules.wordsArePlain,
+    files: prose,
+    refused: {
+      'README.md': 'A purged queue is made anew.',
+      'docs/a.md': 'Whoever has the token holds the lock.',
+      'docs/b.md': 'It waits for\never.',
+      'docs/c.md': 'The queue was made again.\n\nTest: _its title_.',
+      'docs/design/simulation.md': 'A stray.\n\n| its | table |',
+      'src/a.ts': '/**\n * Tried for\n * ever.\n */',
+      'src/b.ts': '// Two looks of these days.',
+      'src/c.ts': 'const vigil = 1;',
+      'src/d.ts': "const says = 'no ledger';",
+    },
+    accepted: {
+      'docs/a.md': 'For everybody.\n\nTests: _is not begun anew by\nprobes_; _a stray_.\n\nStraying.',
+      'docs/design/simulation.md': 'Worlds:\n\n| world |\n| --- |\n| destruction among strays |',
+      'src/a.ts': '// A client that has the token holds the lock without end.',
     },
   },
   'no file names a machine, a home folder or a package registry': {

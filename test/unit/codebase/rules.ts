@@ -263,11 +263,41 @@ export const everyTestFileExpects: Rule = (files) => {
     .map(({ path }) => `${path}: a test file expects something`);
 };
 
+/** Words that hide who acts, or that have to be learned, and what is written in their place. */
+const WORDS: Readonly<Record<string, string>> = {
+  anew: 'again, or what is done: a client replaces the token, recreates the queue',
+  'made again': 'recreated, replaced',
+  'for ever': 'without end, for good, until …',
+  'of these days': 'recent',
+  'whom?ever': 'the client that …, a caller that …',
+  'strays?|astray': 'foreign message',
+  'vigils?': 'token watch',
+  'ledgers?': 'records',
+};
+const FORBIDDEN = Object.entries(WORDS).map(([word, instead]) => ({
+  pattern: new RegExp(`\\b(?:${word.replaceAll(' ', '[\\s*]+')})\\b`, 'i'), // lines end anywhere, and in comments with an asterisk
+  instead,
+}));
+
+/** Titles of tests, and what the simulator printed. */
+const isQuoted = (path: string, paragraph: string) =>
+  /^Tests?: /.test(paragraph) || (path === 'docs/design/simulation.md' && paragraph.startsWith('|'));
+
+/** Comments count here: these are about what a stranger reads. */
+export const wordsArePlain: Rule = (files) =>
+  files.flatMap(({ path, text }) => {
+    const paragraphs = text.split('\n\n').filter((paragraph) => !isQuoted(path, paragraph));
+    return FORBIDDEN.flatMap(({ pattern, instead }) => {
+      const found = pattern.exec(paragraphs.join('\n\n'));
+      return found === null ? [] : [`${path}: say ${instead}; found ${found[0]}`];
+    });
+  });
+
 const HOME = /(?<![\w.~/-])\/(?:home|root|Users|work(?:space|dir)?)\/[\w.-]+/;
 const REGISTRIES =
   /\b(?:registry(?:-1)?\.(?:npmjs|yarnpkg|docker)|deb\.debian\.\w|security\.debian\.\w|(?:archive|security)\.ubuntu\.\w|pypi\.\w|proxy\.golang\.\w)/;
 
-/** Comments count here: these are about what a stranger reads. */
+/** Comments count here, too. */
 export function namesNoMachine(checkout: string): Rule {
   const places = [HOME, REGISTRIES];
   return (files) =>

@@ -21,20 +21,20 @@ function play(
   from: TokenWatch = IDLE_WATCH,
   jitter = 0.5,
 ) {
-  let vigil = from;
+  let tokenWatch = from;
   const todo: string[] = [];
   for (const [nowMono, event] of script) {
-    const [next, what] = watch(vigil, event, { nowMono, healAfterMs: HEAL, jitter });
-    vigil = next;
+    const [next, what] = watch(tokenWatch, event, { nowMono, healAfterMs: HEAL, jitter });
+    tokenWatch = next;
     if (what !== undefined) todo.push(`${what}@${nowMono}`);
   }
-  return { vigil, todo };
+  return { tokenWatch, todo };
 }
 
 describe('vigil', () => {
   test('while nobody waits it wants no wake, looks at nothing and probes nothing', () => {
     expect(watchWakeAt(IDLE_WATCH)).toBeUndefined();
-    const { vigil, todo } = play([
+    const { tokenWatch, todo } = play([
       [0, joined],
       [1, looked(0)],
       [2, left],
@@ -42,11 +42,11 @@ describe('vigil', () => {
       [99_001, looked(0)],
     ]);
     expect(todo).toEqual([]);
-    expect(watchWakeAt(vigil)).toBeUndefined();
+    expect(watchWakeAt(tokenWatch)).toBeUndefined();
   });
 
   test('somebody who waits makes it look every quarter of healAfterMs', () => {
-    const { vigil, todo } = play([
+    const { tokenWatch, todo } = play([
       [0, joined],
       [7_499, wake],
       [7_500, wake],
@@ -54,11 +54,11 @@ describe('vigil', () => {
       [15_000, wake],
     ]);
     expect(todo).toEqual(['look@7500', 'look@15000']);
-    expect(watchWakeAt(vigil)).toBe(22_500);
+    expect(watchWakeAt(tokenWatch)).toBe(22_500);
   });
 
   test('jitter spreads the looks by a quarter of their distance either way', () => {
-    const first = (jitter: number) => watchWakeAt(play([[0, joined]], IDLE_WATCH, jitter).vigil);
+    const first = (jitter: number) => watchWakeAt(play([[0, joined]], IDLE_WATCH, jitter).tokenWatch);
     expect(first(0)).toBe(5_625);
     expect(first(1)).toBe(9_375);
   });
@@ -91,14 +91,14 @@ describe('vigil', () => {
   });
 
   test('a second waiter neither postpones the next look nor restarts the count', () => {
-    const { vigil, todo } = play([
+    const { tokenWatch, todo } = play([
       [0, joined],
       [0, looked(0)],
       [7_000, joined],
       [30_000, looked(0)],
     ]);
     expect(todo).toEqual(['probe@30000']);
-    expect(watchWakeAt(vigil)).toBe(7_500);
+    expect(watchWakeAt(tokenWatch)).toBe(7_500);
   });
 
   test('the vigil ends with the last of those who wait', () => {
@@ -107,8 +107,8 @@ describe('vigil', () => {
       [1, joined],
       [2, left],
     ];
-    expect(watchWakeAt(play(two).vigil)).toBe(7_500);
-    expect(watchWakeAt(play([...two, [3, left]]).vigil)).toBeUndefined();
+    expect(watchWakeAt(play(two).tokenWatch)).toBe(7_500);
+    expect(watchWakeAt(play([...two, [3, left]]).tokenWatch)).toBeUndefined();
   });
 
   test('a token that was seen starts the count anew', () => {
@@ -143,22 +143,22 @@ describe('vigil', () => {
   });
 
   test('there is one probe at a time: the next waits until the last has expired', () => {
-    const { vigil, todo } = play([
+    const { tokenWatch, todo } = play([
       [0, joined],
       [0, looked(0)],
       [30_000, looked(0)],
       [30_001, looked(0)],
     ]);
     expect(todo).toEqual(['probe@30000']);
-    expect(play([[33_000, looked(0)]], vigil).todo).toEqual([]);
-    expect(play([[48_000, looked(0)]], vigil).todo).toEqual(['probe@48000']);
+    expect(play([[33_000, looked(0)]], tokenWatch).todo).toEqual([]);
+    expect(play([[48_000, looked(0)]], tokenWatch).todo).toEqual(['probe@48000']);
     expect(
       play(
         [
           [48_000, tokenSeen],
           [48_001, looked(0)],
         ],
-        vigil,
+        tokenWatch,
       ).todo,
     ).toEqual([]);
   });
@@ -173,7 +173,7 @@ describe('vigil', () => {
     let probes = 0;
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        let vigil = IDLE_WATCH;
+        let tokenWatch = IDLE_WATCH;
         let [now, waiters] = [0, 0];
         let emptySince: number | undefined;
         let lastProbe = Number.NEGATIVE_INFINITY;
@@ -185,9 +185,9 @@ describe('vigil', () => {
           if (event.type === 'token-seen' || (event.type === 'looked' && event.ready > 0))
             emptySince = undefined;
           if (event.type === 'looked' && event.ready === 0) emptySince ??= now;
-          const [next, todo] = watch(vigil, event, { nowMono: now, healAfterMs: HEAL, jitter });
-          vigil = next;
-          expect(vigil.waiters).toBe(waiters);
+          const [next, todo] = watch(tokenWatch, event, { nowMono: now, healAfterMs: HEAL, jitter });
+          tokenWatch = next;
+          expect(tokenWatch.waiters).toBe(waiters);
           if (todo !== undefined) expect(waiters).toBeGreaterThan(0);
           if (todo !== 'probe') continue;
           probes += 1;
