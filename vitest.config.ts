@@ -12,7 +12,11 @@ const AT_ONCE = 2;
 
 function withBroker(name: string, setup: string, options: Options): TestProjectInlineConfiguration {
   const times = { testTimeout: 60_000, hookTimeout: 120_000 };
-  return { extends: true, test: { name, globalSetup: [setup], maxWorkers: AT_ONCE, ...times, ...options } };
+  return {
+    extends: true,
+    // Each file closes what it opens, so that files share a process, which loads everything once.
+    test: { name, globalSetup: [setup], maxWorkers: AT_ONCE, isolate: false, ...times, ...options },
+  };
 }
 
 /** Tests with one broker for all files of the project. */

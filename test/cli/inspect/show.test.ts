@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { RunReport } from '../../../src/index.ts';
 import { BROKER, baton, batonResult, coordinator, openEnded, shown, until } from '../support/baton.ts';
-import { control, management, namespace } from '../support/queues.ts';
+import { control, management, namespace, queueExists } from '../support/queues.ts';
 
 interface Person {
   readonly service: string;
@@ -233,9 +233,10 @@ describe('the last run of a job', () => {
     await it.lock('plain').run(() => undefined);
     expect((await show(ns, 'plain')).job).toBeNull();
     const state = `baton.${ns}.state.plain`;
-    expect(await control().ctl('list_queues', 'name')).not.toContain(state);
+    expect(await queueExists(state)).toBe(false);
     const cursor = it.lock('import', { state: z.object({ cursor: z.number() }) });
     await cursor.run((lease) => lease.save({ cursor: 7 }));
+    expect(await queueExists(`baton.${ns}.state.import`)).toBe(true);
     expect((await show(ns, 'import')).job).toBeNull();
     expect(await cursor.run((lease) => lease.state)).toEqual({ cursor: 7 });
   });

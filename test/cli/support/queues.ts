@@ -16,14 +16,21 @@ export async function consumersOf(lock: string, namespace = 'default'): Promise<
   );
 }
 
+/** Whether there is a queue of this name; asked of the broker itself. */
+export async function queueExists(name: string): Promise<boolean> {
+  const found = await control().eval(`rabbit_amqqueue:exists(rabbit_misc:r(<<"/">>, queue, <<"${name}">>))`);
+  return found === 'true';
+}
+
 /** A namespace of its own; its queues are removed at the end of the test. */
 export function namespace(): string {
   const name = `cli-${randomUUID().slice(0, 8)}`;
   onTestFinished(async () => {
-    const queues = (await control().ctl('list_queues', 'name')).split('\n');
-    await withChannel(async (channel) => {
-      for (const queue of queues) if (queue.startsWith(`baton.${name}.`)) await channel.deleteQueue(queue);
-    });
+    const queue = `{resource, <<"/">>, queue, <<"baton.${name}.", _/binary>>}`;
+    const remove = 'fun(Queue) -> rabbit_amqqueue:delete(Queue, false, false, <<"batonmq-test">>) end';
+    await control().eval(
+      `[rabbit_amqqueue:with(Name, ${remove}) || ${queue} = Name <- rabbit_amqqueue:list_names()]`,
+    );
   });
   return name;
 }
