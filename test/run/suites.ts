@@ -30,6 +30,11 @@ export const FAST: readonly (readonly Suite[])[] = [
     npm('check', 'formatting, lint, types'),
     npm('build', 'the build'),
     vitest('unit', 'the parts, without a broker'),
+    vitest('contract', 'what is promised, in memory and on RabbitMQ'),
+  ],
+  [vitest('cli', 'the command')],
+  [
+    vitest('cli-alone', 'the command, when settings of the broker change'),
     vitest('package', 'the tarball, installed as a user would'),
     npm(
       'test:simulation',
@@ -39,9 +44,7 @@ export const FAST: readonly (readonly Suite[])[] = [
       '--mode',
       'random',
     ),
-    vitest('contract', 'what is promised, in memory and on RabbitMQ'),
   ],
-  [vitest('cli', 'the command'), vitest('cli-alone', 'the command, when settings of the broker change')],
 ];
 
 export const REST: readonly (readonly Suite[])[] = [
