@@ -4,6 +4,7 @@
  *     npm run test:mutation                             every mutant
  *     npm run test:mutation -- --by contract            those that a case of the contract must catch; or simulation
  *     npm run test:mutation -- --only 'proof by echo'   those whose names contain this, or one of several with commas
+ *     npm run test:mutation -- --by simulation --write  and the table of evidence/simulation
  *     npm run test:mutation -- --by contract --all      each against the whole contract, listing all that fails (two hours)
  */
 import { parseArgs } from 'node:util';
@@ -17,10 +18,13 @@ const { values } = parseArgs({
     by: { type: 'string' },
     only: { type: 'string' },
     all: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
   },
 });
 if (values.by !== undefined && values.by !== 'contract' && values.by !== 'simulation')
   throw new Error(`--by is contract or simulation, got ${values.by}`);
+
+if (values.write && values.only !== undefined) throw new Error('--write is of all mutants: leave --only out');
 
 const words = values.only?.split(',') ?? [''];
 const chosen = MUTANTS.filter(({ name }) => words.some((word) => name.includes(word)));
@@ -38,7 +42,7 @@ async function main(): Promise<boolean> {
   }
   if (!applies) return false;
   const copies = new Copies();
-  const noticed = ofSimulation.length === 0 || (await againstSimulation(ofSimulation, copies));
+  const noticed = ofSimulation.length === 0 || (await againstSimulation(ofSimulation, copies, values.write));
   const caught = ofContract.length === 0 || (await againstContract(ofContract, copies, values.all));
   return noticed && caught;
 }

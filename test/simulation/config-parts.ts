@@ -41,7 +41,7 @@ export const MOST: readonly Fault[] = [...PROCESSES, ...LINES, ...DESTRUCTION, '
 export const OLD_SEEDS: readonly ExceptionName[] = [
   'token destroyed, older seed alive',
   'queue deleted, older seed stuck',
-  'token made anew, older seed stuck',
+  'token replaced, older seed stuck',
 ];
 export const TOLD: readonly ExceptionName[] = ['deleted while held', 'connection ended by the broker'];
 

@@ -103,7 +103,7 @@ export const STATE = simulated([
       ...one(
         STATEFUL,
         "return after(effects, ofContender({ contender, register: awaited }, { type: 'verify' }, inputs, rules));",
-        'return after(effects, proven({ contender, register: awaited }));',
+        'return after(effects, proven({ contender, register: awaited }, inputs));',
       ),
     ],
   },

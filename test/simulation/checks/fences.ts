@@ -46,7 +46,7 @@ function isException(world: World, { token, surfaced }: Watched, rival: number):
     return true;
   }
   if (token !== rival && world.checks.stuck.includes(token)) {
-    allowed(world, 'token made anew, older seed stuck');
+    allowed(world, 'token replaced, older seed stuck');
     return true;
   }
   if (token > rival && mine.aheadMs < theirs.aheadMs) {

@@ -34,7 +34,7 @@ export type ExceptionName =
   | 'token destroyed after it was taken back'
   | 'token destroyed, older seed alive'
   | 'queue deleted, older seed stuck'
-  | 'token made anew, older seed stuck'
+  | 'token replaced, older seed stuck'
   | 'clock behind at a new token'
   | 'immediate grant of an old delivery'
   | 'old delivery taken for the answer'

@@ -1,9 +1,12 @@
 import type { Config } from '../config.ts';
 import { type Bounds, explore, retell } from '../explore/exhaustive.ts';
-import { printTable } from './table.ts';
+import { printTable, type Rows } from './table.ts';
 
-/** Prints one line for each small world, and the shortest way to a violation. False when there is one. */
-export function runExhaustive(cases: readonly (readonly [Config, Bounds])[], trace: boolean): boolean {
+/** Prints one line for each small world, and the shortest way to a violation. `holds` is false when there is one. */
+export function runExhaustive(
+  cases: readonly (readonly [Config, Bounds])[],
+  trace: boolean,
+): { holds: boolean; rows: Rows } {
   console.log('exhaustive: every order of events');
   const rows: (string | number)[][] = [
     [
@@ -46,5 +49,5 @@ export function runExhaustive(cases: readonly (readonly [Config, Bounds])[], tra
       );
   }
   printTable(rows);
-  return holds;
+  return { holds, rows };
 }

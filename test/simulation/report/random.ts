@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import { type Outcome, runOnce } from '../explore/random.ts';
-import { printTable } from './table.ts';
+import { printTable, type Rows } from './table.ts';
 
 /** A run of its own number is drawn from a seed like this. */
 const STRIDE = 1_000_003;
@@ -12,8 +12,11 @@ interface Plan {
   readonly trace: boolean;
 }
 
-/** Prints one line for each world. False when a rule was broken. */
-export function runRandom(configs: readonly Config[], { seeds, steps, trace }: Plan): boolean {
+/** Prints one line for each world. `holds` is false when a rule was broken. */
+export function runRandom(
+  configs: readonly Config[],
+  { seeds, steps, trace }: Plan,
+): { holds: boolean; rows: Rows } {
   console.log(`random: seeds ${seeds.join(', ')}${steps === undefined ? '' : `, ${steps} steps in all`}`);
   const rows: (string | number)[][] = [
     [
@@ -72,7 +75,7 @@ export function runRandom(configs: readonly Config[], { seeds, steps, trace }: P
   printTable(rows);
   const seconds = (performance.now() - began) / 1_000;
   console.log(`  ${taken} steps in ${seconds.toFixed(1)} s, ${Math.round(taken / seconds)} a second\n`);
-  return holds;
+  return { holds, rows };
 }
 
 interface Sums {
