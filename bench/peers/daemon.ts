@@ -28,7 +28,7 @@ export interface DaemonSpec {
   /** Further conditions; by default a node is ready when it accepts connections. */
   readonly ready?: () => Promise<void>;
   readonly leader?: (lock: string) => Promise<number>;
-  /** It is started anew, with its data, before each case. */
+  /** It is started again, with its data, before each case. */
   readonly startedAnew?: true;
 }
 

@@ -67,7 +67,7 @@ async function measureNode(slice: Slice, { limitMs }: Death): Promise<Figures> {
   try {
     const { kill, leader } = cluster;
     if (kill === undefined || leader === undefined) throw new Error(`${peer.server} has no cluster`);
-    // Whoever uses a lock first decides where it is led, so it is used before it is asked.
+    // Anybody who uses a lock first decides where it is led, so it is used before it is asked.
     await crew.open(cluster.urls, { waits: 1 }, 1);
     await crew.workers(1)[0]?.call('take', { names: [lock], release: true });
     await crew.close();

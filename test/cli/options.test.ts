@@ -149,7 +149,7 @@ test('a duration is told in the largest unit that fits', () => {
 describe('the times of a run', () => {
   const order = (...flags: string[]) => readOrder(['x', ...flags, '--', 'true'], {});
 
-  test('wait for ever by default, as long as told, or not at all', async () => {
+  test('wait without end by default, as long as told, or not at all', async () => {
     expect((await order()).waitMs).toBe(Number.POSITIVE_INFINITY);
     expect((await order('--wait', '90s')).waitMs).toBe(90_000);
     expect((await order('--no-wait')).waitMs).toBe(0);

@@ -44,7 +44,7 @@ export type ToWorker =
   | { readonly type: 'job'; readonly job: Job }
   /** Do what a program does that never looks at its lease: write although it is lost. */
   | { readonly type: 'late-write' }
-  /** A worker that stands still, and would for ever if the parent were killed meanwhile. */
+  /** A worker that stands still, and would without end if the parent were killed meanwhile. */
   | { readonly type: 'frozen'; readonly pid: number }
   | { readonly type: 'leave' };
 

@@ -16,7 +16,7 @@ interface Counter {
   readonly value: number;
 }
 
-/** The resource has been shown a newer fence: whoever comes with this one is no longer the holder. */
+/** The resource has been shown a newer fence: anybody who comes with this one is no longer the holder. */
 export class FenceRefusedError extends Error {
   override readonly name = 'FenceRefusedError';
 }

@@ -8,7 +8,7 @@ const AT_ONCE = 2;
 const LIMIT_MS = 120_000;
 const LIMIT_ALL_MS = 30 * 60_000;
 
-/** Some mutants make their case wait for ever. It may take this long, and three times as long as with nothing broken. */
+/** Some mutants make their case wait without end. It may take this long, and three times as long as with nothing broken. */
 const IMPATIENCE_MS = 12_000;
 const impatient = (caseMs: number): Edit => ({
   file: 'test/contract/contract.ts',

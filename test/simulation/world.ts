@@ -50,7 +50,7 @@ export interface World {
   outsiders: readonly number[];
   minted: readonly Minted[];
   written: readonly Written[];
-  /** What was saved, by number, which is the state itself. An entry that is written anew is no new save. */
+  /** What was saved, by number, which is the state itself. An entry that is written again is no new save. */
   saves: readonly Save[];
   faults: number;
   /** From then on faults are healed and none is added. */

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const KEPT_OUTPUT = 20_000;
 const running = new Set<Program>();
-// A stopped program does not notice that whoever started it is gone.
+// A stopped program does not notice that anybody who started it is gone.
 process.on('exit', () => {
   for (const program of running) program.signal('SIGKILL');
 });

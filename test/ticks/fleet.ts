@@ -72,7 +72,7 @@ export async function runTicks(semantics: ScheduleOptions['semantics']): Promise
     until(async () => expect((await runsOf(worker)).length, worker.stderr).toBeGreaterThanOrEqual(count));
   const lastOf = async (worker: Program) => (await runsOf(worker)).at(-1)?.tick ?? Number.NaN;
 
-  // First the fastest one: from whoever begins on, every tick is to be run.
+  // First the fastest one: from the one who begins on, every tick is to be run.
   const fast = start(60);
   await hasRun(fast, 1);
   const slow = start(-60);

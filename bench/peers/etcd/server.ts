@@ -36,7 +36,7 @@ export const etcd: ServerKind = {
         if ((await leader()) < 0) throw new Error('there is no leader');
       },
       leader,
-      // When many who wait go at once, its lock service hangs for ever after (etcd-io/etcd#18879).
+      // When many who wait go at once, its lock service hangs from then on (etcd-io/etcd#18879).
       startedAnew: true,
     });
   },

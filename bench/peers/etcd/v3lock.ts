@@ -24,7 +24,7 @@ interface ProtoLoader {
 const PROTO = fileURLToPath(new URL('./v3lock.proto', import.meta.url));
 const TTL_S = 10;
 
-/** etcd's own lock service: the server queues whoever waits. The key is named by the lease, so each contender has one. */
+/** etcd's own lock service: the server queues anybody who waits. The key is named by the lease, so each contender has one. */
 export const open: Open = async (urls) => {
   const [grpc, loader, { Etcd3 }] = await Promise.all([
     load<Grpc>('@grpc/grpc-js'),
@@ -54,7 +54,7 @@ export const open: Open = async (urls) => {
           const unlocked = new Promise<void>((resolve, reject) => {
             service.Unlock({ key }, (error) => (error === null ? resolve() : reject(error)));
           });
-          // Else its key would be kept alive for ever.
+          // Else its key would be kept alive without end.
           unlocked.catch(() => lease.revoke().catch(() => {}));
           await unlocked;
           spare.push(lease);

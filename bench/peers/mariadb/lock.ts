@@ -16,7 +16,7 @@ type MysqlModule = { createPool(options: { uri: string; connectionLimit: number 
 
 const WAIT_S = 86_400;
 
-/** GET_LOCK: the server queues whoever waits, and each wait takes a connection. */
+/** GET_LOCK: the server queues anybody who waits, and each wait takes a connection. */
 export const open: Open = async ([url = ''], { waits }) => {
   const { createPool } = await load<MysqlModule>('mysql2/promise');
   const pool = createPool({ uri: url, connectionLimit: waits });

@@ -14,7 +14,7 @@ const EXPIRES_S = 10;
 const POLL_MS = 50;
 const TUNED_POLL_MS = 5;
 
-/** The recipe of memcached's own wiki: whoever can add the key has the lock, and deletes it. */
+/** The recipe of memcached's own wiki: anybody who can add the key has the lock, and deletes it. */
 export const open: Open = async ([address = ''], { tuned }) => {
   const { Client } = await load<MemjsModule>('memjs');
   const client = Client.create(address);

@@ -31,7 +31,7 @@ const RENEW_MS = 3_000;
 /** An expired key is told to nobody, so who waits asks again now and then. */
 const ASK_AGAIN_MS = 1_000;
 
-/** Whoever can create the key has the lock. One watch for each name and process wakes all who wait there. */
+/** Anybody who can create the key has the lock. One watch for each name and process wakes all who wait there. */
 export const open: Open = async (urls) => {
   const [{ connect }, { Kvm }] = await Promise.all([
     load<Transport>('@nats-io/transport-node'),

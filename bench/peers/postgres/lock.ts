@@ -14,7 +14,7 @@ interface Pool {
 }
 type PgModule = { default: { Pool: new (options: { connectionString: string; max: number }) => Pool } };
 
-/** Session-level advisory locks: the server queues whoever waits, and each wait takes a connection. */
+/** Session-level advisory locks: the server queues anybody who waits, and each wait takes a connection. */
 export const open: Open = async ([url = ''], { waits }) => {
   const { default: pg } = await load<PgModule>('pg');
   const pool = new pg.Pool({ connectionString: url, max: waits });

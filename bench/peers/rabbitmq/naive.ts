@@ -11,7 +11,7 @@ const ARGUMENTS = {
 };
 
 /**
- * The floor: a token in a queue with a single active consumer, taken by whoever is handed it and returned by the close
+ * The floor: a token in a queue with a single active consumer, taken by anybody who is handed it and returned by the close
  * of the channel. Nothing is verified, nothing is fenced, nothing is healed, and a publish is not confirmed.
  */
 export const open: Open = async (urls): Promise<Client> => {

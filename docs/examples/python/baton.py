@@ -538,4 +538,4 @@ class Contender(threading.Thread):
         try:
             self.lock.start_over_empty(self.channel, self.tag)
         except (AMQPError, OSError, LockError):
-            return  # before the ack an ordinary release; after it, whoever waits finds out by a probe
+            return  # before the ack an ordinary release; after it, anybody who waits finds out by a probe

@@ -45,14 +45,14 @@ export function believedUntil(
 
 /** Until when a token must be kept after its first proof. In the past when it may be granted. */
 export function keptUntil(
-  isAnew: boolean,
+  isReplacement: boolean,
   hold: HeldToken,
   traits: Traits,
   inputs: Inputs,
   rules: Rules,
 ): number {
   const believed = believedUntil(hold, traits, inputs, rules);
-  return isAnew ? Math.max(believed, inputs.now.mono + rules.leaseMs + DRIFT_MS) : believed;
+  return isReplacement ? Math.max(believed, inputs.now.mono + rules.leaseMs + DRIFT_MS) : believed;
 }
 
 export function delaying(state: Delaying, event: ContenderEvent, inputs: Inputs, rules: Rules): Step {
@@ -67,7 +67,7 @@ export function delaying(state: Delaying, event: ContenderEvent, inputs: Inputs,
       const { epoch, traits, hold } = state;
       const asked = questionOn(hold, traits);
       return [
-        { at: 'granting', epoch, channelId, traits, hold, asked, sentAt: inputs.now, isAnew: false },
+        { at: 'granting', epoch, channelId, traits, hold, asked, sentAt: inputs.now, isReplacement: false },
         [{ do: asked, channelId, deliveryTag: hold.deliveryTag }],
       ];
     }

@@ -18,7 +18,7 @@ export function granting(state: Granting, event: ContenderEvent, inputs: Inputs,
       if (answer.verdict === 'proof' && isHighest && remaining(state.sentAt, rules.leaseMs, inputs.now) > 0) {
         if (rules.grant === 'verified' && answer.hold.nacked !== undefined && !hasMark(answer.hold, rules))
           return askToMark(state, answer, inputs);
-        const until = keptUntil(state.isAnew, answer.hold, state.traits, inputs, rules);
+        const until = keptUntil(state.isReplacement, answer.hold, state.traits, inputs, rules);
         if (until > inputs.now.mono) {
           const [next, effects] = delay(state, counted(state, answer), inputs, rules, until);
           return [next, [...answer.saw, ...effects]];
@@ -59,8 +59,8 @@ export function granting(state: Granting, event: ContenderEvent, inputs: Inputs,
 }
 
 /** Its first proof would not be a grant: a contender that leaves before leaves the mark to the next. */
-function isKept({ isAnew, hold, traits }: Granting, inputs: Inputs, rules: Rules): boolean {
-  return keptUntil(isAnew, hold, traits, inputs, rules) > inputs.now.mono;
+function isKept({ isReplacement, hold, traits }: Granting, inputs: Inputs, rules: Rules): boolean {
+  return keptUntil(isReplacement, hold, traits, inputs, rules) > inputs.now.mono;
 }
 
 /** The token comes from a broker that counted nacks with everything else, and its mark fell out wrong. */

@@ -170,7 +170,7 @@ function passOn(state: Holding, inputs: Inputs, rules: Rules): Step {
   const asked = questionOn(hold, traits);
   const question: Effect = { do: asked, channelId, deliveryTag: hold.deliveryTag };
   return [
-    { at: 'granting', epoch, channelId, traits, hold: next, asked, sentAt: now, isAnew: false },
+    { at: 'granting', epoch, channelId, traits, hold: next, asked, sentAt: now, isReplacement: false },
     [saw, question],
   ];
 }

@@ -25,7 +25,7 @@ export const hasMark = ({ nacked }: HeldToken, { grant }: Rules): boolean =>
  * Whether nobody has been granted this token yet, by a nack of his, although the process has seen one of this lock: the
  * one before was destroyed, and who had it may not know.
  */
-export function isMadeAnew(
+export function replacesAnother(
   hold: HeldToken,
   traits: BrokerTraits,
   { grant, expires }: Rules,

@@ -168,7 +168,7 @@ export type ContenderState =
       readonly asked: Question;
       readonly sentAt: Instant;
       /** The token replaced another, whose holder may still believe: the delay follows the proof. */
-      readonly isAnew: boolean;
+      readonly isReplacement: boolean;
     }
   | {
       readonly at: 'delaying';

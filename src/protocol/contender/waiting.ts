@@ -2,7 +2,7 @@ import { TokenVersionError } from '../../errors.ts';
 import type { Delivery, QueueDepth } from '../port.ts';
 import { decodeMessage, type Message } from '../token.ts';
 import { delay } from './delaying.ts';
-import { grantsVerified, hasMark, isMadeAnew, questionOn } from './proof.ts';
+import { grantsVerified, hasMark, questionOn, replacesAnother } from './proof.ts';
 import { replaceToken } from './replace-token.ts';
 import { leave, rejoin } from './transitions.ts';
 import type { At, ContenderEvent, ForeignInHand, HeldToken, Inputs, Rules, Step } from './types.ts';
@@ -142,9 +142,9 @@ function grant(
   if (grantsVerified(rules.grant, traits) || !inputs.ranLately) {
     const asked = rules.grant === 'verified' ? 'requeue' : questionOn(hold, traits);
     const question = { do: asked, channelId, deliveryTag } as const;
-    const isAnew = isMadeAnew(hold, traits, rules, highestSeen);
+    const isReplacement = replacesAnother(hold, traits, rules, highestSeen);
     return [
-      { at: 'granting', epoch, channelId, traits, hold, asked, sentAt: now, isAnew },
+      { at: 'granting', epoch, channelId, traits, hold, asked, sentAt: now, isReplacement },
       [...known, question],
     ];
   }

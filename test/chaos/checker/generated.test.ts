@@ -42,7 +42,7 @@ function leasesOf(all: readonly (readonly Turn[])[]): Lease[] {
     let [at, fence] = [100, 1_000];
     return of.map((each) => {
       const start = starts.get(each.worker) ?? 1;
-      // Whoever sleeps is away until the end of the story.
+      // Anybody who sleeps is away until the end of the story.
       if (each.ending === 'killed' || each.ending === 'asleep') starts.set(each.worker, start + 1);
       const from = at + each.gap;
       fence += each.step;

@@ -16,7 +16,7 @@ interface Allowance {
 }
 
 export interface FaultKind {
-  /** `hit`: only the processes that the strike names. `everybody`: whoever uses a lock that it names, or any. */
+  /** `hit`: only the processes that the strike names. `everybody`: anybody who uses a lock that it names, or any. */
   readonly touches: 'hit' | 'everybody';
   readonly overlaps?: readonly Allowance[];
   /** Can destroy a live token while an older seed lies behind it: a fence can be repeated. */
@@ -27,7 +27,7 @@ export interface FaultKind {
 const TOLD: Allowance = {
   delays: false,
   overlapMs: () => 1_000,
-  why: "Whoever ends the holder's connection serves the next at the same moment",
+  why: "Anybody who ends the holder's connection serves the next at the same moment",
 };
 /** What tells that a token was not released goes by while the two versions count differently. */
 const UPGRADED: Allowance = { overlapMs: TOLD.overlapMs, why: TOLD.why };
@@ -57,7 +57,7 @@ const DESTROYED: Allowance = {
   delays: true,
   byNewcomer: true,
   overlapMs: ({ leaseMs, verifyEveryMs }) => leaseMs + verifyEveryMs,
-  why: 'A process that has not seen the lock before takes a token that was made anew at once',
+  why: 'A process that has not seen the lock before takes a token that replaced another at once',
 };
 const DROPPED_LINK: Allowance = {
   before: [4, 3],

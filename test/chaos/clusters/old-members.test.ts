@@ -62,7 +62,7 @@ describe.each(releases)('locks that are deleted while a node of RabbitMQ %s is c
     }
   }
 
-  /** Deletes locks while the third node is away, takes the token of another one, and has them made anew. */
+  /** Deletes locks while the third node is away, takes the token of another one, and has them recreated. */
   async function deleteWhileAway() {
     const [here, there] = [await client(0), await client(2)];
     for (const name of ALL) await here.lock(name).run(() => {});

@@ -10,7 +10,7 @@ export interface Hold {
 }
 
 export interface Wait {
-  /** 0: a try. Absent: for ever. */
+  /** 0: a try. Absent: without end. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }

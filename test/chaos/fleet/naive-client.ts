@@ -1,6 +1,6 @@
 /**
  * A token lock on RabbitMQ as a team writes it in an afternoon: a single-active-consumer queue with one message in it.
- * Whoever has it holds the lock; to release is to publish the next token, await the confirm, and ack this one. No
+ * Anybody who has it holds the lock; to release is to publish the next token, await the confirm, and ack this one. No
  * verification: it believes until it releases, or sees its channel close.
  */
 import { setTimeout as pause } from 'node:timers/promises';

@@ -35,7 +35,7 @@ export interface Target {
 }
 
 /**
- * Whom a fault hits: one process; whoever contends for certain locks; whoever is connected to a node or contends for a
+ * Whom a fault hits: one process; anybody who contends for certain locks; anybody who is connected to a node or contends for a
  * lock that is led by it; everybody.
  */
 export type Reach = 'worker' | 'locks' | 'node' | 'leader' | 'site';

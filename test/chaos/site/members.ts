@@ -1,5 +1,5 @@
 /**
- * Members of a quorum queue that are not of one history: the queue was deleted and made anew while a node was away, and
+ * Members of a quorum queue that are not of one history: the queue was deleted and recreated while a node was away, and
  * the node came back with its old member (docs/design/decisions.md). Checked on 3.10.8, 4.0.5 and 4.3.6.
  */
 import { setTimeout as pause } from 'node:timers/promises';

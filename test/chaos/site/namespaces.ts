@@ -13,7 +13,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { run } from '../../support/broker/run.ts';
 import type { Network } from './types.ts';
 
-/** Runs for ever, in a network namespace of its own, and dies with this process. */
+/** Runs without end, in a network namespace of its own, and dies with this process. */
 interface Keeper {
   readonly child: ChildProcess;
   readonly namespace: string;
@@ -31,7 +31,7 @@ export class Namespaces implements Network {
     this.addresses = addresses;
   }
 
-  /** `keeper` is what keeps a node's namespace alive: it runs for ever, and is started in it. */
+  /** `keeper` is what keeps a node's namespace alive: it runs without end, and is started in it. */
   static async make(count: number, keeper: readonly string[]): Promise<Namespaces> {
     const subnet = await freeSubnet();
     const addresses = Array.from({ length: count }, (_, index) => `${subnet}.${index + 1}`);

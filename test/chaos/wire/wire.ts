@@ -121,7 +121,7 @@ export class Wire {
   }
 
   /**
-   * Waits until a contender is in the phase, and holds its connection still from that frame on. Whoever is holding or
+   * Waits until a contender is in the phase, and holds its connection still from that frame on. Anybody who is holding or
    * waiting already is taken at once. Undefined when the signal came first.
    */
   catch(request: CatchRequest): Promise<Caught | undefined> {

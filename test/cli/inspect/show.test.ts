@@ -113,7 +113,7 @@ test('a holder that may not put up a notice holds all the same, and shows withou
   expect((await run.exit).code).toBe(143);
 });
 
-test('with slots a lock is found in its slot, and so is whoever holds it there', async () => {
+test('with slots a lock is found in its slot, and so is anybody who holds it there', async () => {
   const ns = namespace();
   const slots = ['--slots', '1'];
   const holder = baton(['run', 'x', '--namespace', ns, ...slots, '--', 'sh', '-c', 'echo held; sleep 60']);

@@ -74,7 +74,7 @@ test.each(['plain', 'TLS'])(
   },
 );
 
-test('the line is that of the lock also when it was made again during the wait', async () => {
+test('the line is that of the lock also when it was recreated during the wait', async () => {
   const proxy = await openProxy(BROKER.url);
   onTestFinished(() => proxy.close());
   const lock = await lockName();

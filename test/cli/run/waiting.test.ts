@@ -68,7 +68,7 @@ test('a second Ctrl-C does not wait for the farewell', async () => {
   }
 });
 
-test('waits for ever by default, and runs when the lock is free', async () => {
+test('waits without end by default, and runs when the lock is free', async () => {
   const lock = await lockName();
   const holder = await coordinator();
   const lease = await holder.lock(lock).acquire();

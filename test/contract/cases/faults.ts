@@ -22,7 +22,7 @@ export const faults: readonly Case[] = [
           expect(await baton.lock(scene.lock).tryRun(() => 'ran')).toBe('ran');
         }
       }
-      // Not a measurement: an alarm lasts until somebody ends it, so anything it stalls takes for ever.
+      // Not a measurement: an alarm lasts until somebody ends it, so anything it stalls takes without end.
       expect(performance.now() - started).toBeLessThan(15_000);
       expect((await fresh).code).toBe('acquire-timeout');
       await scene.alarm(false);

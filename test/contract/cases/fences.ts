@@ -57,7 +57,7 @@ export const fences: readonly Case[] = [
   },
   {
     title:
-      'a deletion while the lock is held is told to the holder, waiters make it anew, and the fence rises',
+      'a deletion while the lock is held is told to the holder, waiters recreate it, and the fence rises',
     needs: [],
     concurrent: true,
     async run(scene) {
@@ -78,7 +78,7 @@ export const fences: readonly Case[] = [
     },
   },
   {
-    title: 'a lock that is deleted and made again ten times never repeats a fence',
+    title: 'a lock that is deleted and recreated ten times never repeats a fence',
     needs: [],
     async run(scene) {
       const [a, b] = [await scene.connect(), await scene.connect()];

@@ -133,7 +133,8 @@ export const localBatch: readonly Case[] = [
     },
   },
   {
-    title: 'a deletion ends the hold of whoever has it now, and the local waiters are granted the new lock',
+    title:
+      'a deletion ends the hold of anybody who has it now, and the local waiters are granted the new lock',
     needs: [],
     concurrent: true,
     async run(scene) {

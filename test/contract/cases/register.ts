@@ -45,7 +45,7 @@ export const register: readonly Case[] = [
   },
   {
     title:
-      'whoever is granted while a stale holder still has the register waits for it, and reads what that one saved last',
+      'anybody who is granted while a stale holder still has the register waits for it, and reads what that one saved last',
     needs: ['take-back'],
     async run(scene) {
       const [a, b] = [await scene.connect(SHORT), await scene.connect(SHORT)];
@@ -127,7 +127,7 @@ export const register: readonly Case[] = [
   },
   {
     title:
-      'state of another writer that is too large is a StateError for whoever acquires, and is left as it is',
+      'state of another writer that is too large is a StateError for anybody who acquires, and is left as it is',
     needs: [],
     async run(scene) {
       const baton = await scene.connect();
@@ -167,7 +167,7 @@ export const register: readonly Case[] = [
   },
   {
     title:
-      'a register that is deleted or purged while nobody holds is made anew, and the next holder is minted',
+      'a register that is deleted or purged while nobody holds is recreated, and the next holder is minted',
     needs: [],
     concurrent: true,
     async run(scene) {

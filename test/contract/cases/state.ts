@@ -216,7 +216,7 @@ export const state: readonly Case[] = [
     },
   },
   {
-    title: 'state of another shape is a StateError for whoever acquires, and the lock is given back',
+    title: 'state of another shape is a StateError for anybody who acquires, and the lock is given back',
     needs: [],
     async run(scene) {
       const [a, b] = [await scene.connect(), await scene.connect()];

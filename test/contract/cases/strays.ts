@@ -157,7 +157,7 @@ export const strays: readonly Case[] = [
     },
   },
   {
-    title: 'a token that its return destroyed is made anew while others wait',
+    title: 'a token that its return destroyed is replaced while others wait',
     needs: ['take-back'],
     async run(scene) {
       const [a, b] = [await scene.connect({ healAfterMs: 400 }), await scene.connect({ healAfterMs: 400 })];

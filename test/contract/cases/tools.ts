@@ -22,7 +22,7 @@ export function inLine(lock: string, count = 1): Promise<void> {
 export async function queueUp(lock: Lock): Promise<{ lease: Promise<Lease> }> {
   const waiting = inLine(lock.name);
   const lease = lock.acquire();
-  lease.catch(() => {}); // judged by whoever awaits it
+  lease.catch(() => {}); // judged by anybody who awaits it
   await waiting;
   return { lease };
 }

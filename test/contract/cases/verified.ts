@@ -122,7 +122,7 @@ export const verified: readonly Case[] = [
     },
   },
   {
-    title: 'a lock that was not released is granted at once to whoever asks for no verified grant',
+    title: 'a lock that was not released is granted at once to anybody who asks for no verified grant',
     needs: [],
     async run(scene) {
       const [a, b, c] = [
@@ -220,7 +220,7 @@ export const verified: readonly Case[] = [
     },
   },
   {
-    title: 'whoever gives up during the delay is told at once, and that somebody else holds the lock',
+    title: 'anybody who gives up during the delay is told at once, and that somebody else holds the lock',
     needs: ['counts-apart'],
     async run(scene) {
       const [a, b] = [await scene.connect(LONG), await scene.connect(LONG)];

@@ -31,7 +31,7 @@ process.on('message', (command: Command) => {
     process.exit(1);
   });
 });
-// Whoever drives this is gone: a test that timed out, or a run that was interrupted.
+// Anybody who drives this is gone: a test that timed out, or a run that was interrupted.
 process.on('disconnect', () => process.exit());
 report({ type: 'ready' });
 

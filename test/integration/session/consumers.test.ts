@@ -57,7 +57,7 @@ describe('contenders', () => {
     expect(session.state).toBe('open');
   });
 
-  test('deleting the queue cancels whoever holds and whoever waits', async () => {
+  test('deleting the queue cancels anybody who holds and anybody who waits', async () => {
     const { session, queue } = await seeded();
     const [holder, waiter] = [new Recorder(), new Recorder()];
     const first = session.consume(queue, 'holder', holder);

@@ -83,12 +83,12 @@ export const DELAYS = simulated([
     ),
   },
   {
-    name: 'a token that was made anew is granted with its first proof',
+    name: 'a token that replaced another is granted with its first proof',
     world: 'two veterans, 4.3, verified',
-    edits: one(GRANTING, 'keptUntil(state.isAnew, answer.hold', 'keptUntil(false, answer.hold'),
+    edits: one(GRANTING, 'keptUntil(state.isReplacement, answer.hold', 'keptUntil(false, answer.hold'),
   },
   {
-    name: 'who gives up before the proof of a token that was made anew takes its mark away',
+    name: 'who gives up before the proof of a token that replaced another takes its mark away',
     world: 'three veterans, 4.3, verified',
     edits: one(GRANTING, 'isKept(state, inputs, rules) ||', ''),
   },

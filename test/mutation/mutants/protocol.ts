@@ -209,7 +209,7 @@ export const protocolMutants: readonly ContractMutant[] = [
     },
   },
   {
-    name: 'a local hand-off for ever',
+    name: 'a local hand-off without end',
     why: 'A busy process never gives the lock back while others wait in the queue.',
     edits: [
       {

@@ -54,7 +54,7 @@ export const registerMutants: readonly ContractMutant[] = [
     caughtBy: {
       harness: 'memory',
       title:
-        'whoever is granted while a stale holder still has the register waits for it, and reads what that one saved last',
+        'anybody who is granted while a stale holder still has the register waits for it, and reads what that one saved last',
     },
   },
   {

@@ -71,7 +71,7 @@ export const REPLACED_TOKENS = simulated([
     ],
   },
   {
-    name: 'an answer that does not come is awaited for ever',
+    name: 'an answer that does not come is awaited without end',
     world: 'replacing: lines',
     edits: one(RENEWING, 'inputs.now.mono < state.until ? [state, []] : late(state, inputs)', '[state, []]'),
   },

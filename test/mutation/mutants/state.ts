@@ -171,7 +171,7 @@ export const STATE = simulated([
     edits: one(KEEPING, 'const REFRESH_MS = 300_000;', 'const REFRESH_MS = 1e9;'),
   },
   {
-    name: 'the entry is never written anew',
+    name: 'the entry is never written again',
     world: 'state: long holds',
     edits: one(KEEPING, 'const REWRITE_RETURNS = 100;', 'const REWRITE_RETURNS = 1e9;'),
   },

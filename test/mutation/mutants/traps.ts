@@ -92,7 +92,7 @@ export const TRAPS = simulated([
   },
   {
     trap: 4,
-    name: 'release: ack and publish anew',
+    name: 'release: ack and publish again',
     edits: one(
       HOLDING,
       RELEASE,
@@ -222,7 +222,7 @@ export const TRAPS = simulated([
   },
   {
     trap: 12,
-    name: 'a queue is made again at once',
+    name: 'a queue is recreated at once',
     edits: one(TRANSITIONS, 'until: now.mono + recreateAfterMs,', 'until: now.mono,'),
   },
   {
@@ -241,7 +241,7 @@ export const TRAPS = simulated([
   },
   {
     trap: 14,
-    name: 'the grace begins anew with each stray',
+    name: 'the grace begins again with each stray',
     edits: one(
       WAITING,
       'forgetOldGrace({ ...state, foreignCount: state.foreignCount + 1 }, inputs.now.mono)',

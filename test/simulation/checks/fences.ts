@@ -83,7 +83,7 @@ export function watchBroker(world: World): { destroyed: boolean } {
       case 'destroyed':
         if (isToken(event.message.label)) {
           destroyed ||= event.why !== 'unrouted';
-          forgetPlaces(world); // its holder, if it has not got the lease yet, begins anew
+          forgetPlaces(world); // its holder, if it has not got the lease yet, begins again
           say(world, () => `${event.message.label} is destroyed (${event.why})`);
           if (event.why !== 'unrouted' && waitsForLeases(world))
             excuseHolders(world, numberOf(event.message.label));
@@ -103,7 +103,7 @@ export function watchBroker(world: World): { destroyed: boolean } {
         excuse(world, event.channel, 'forgotten');
         break;
       case 'queue-deleted':
-        forgetPlaces(world); // whoever waited may come back in another order
+        forgetPlaces(world); // anybody who waited may come back in another order
         break;
       case 'attached':
         place(world, event.channel);

@@ -113,8 +113,8 @@ export function onGrant(world: World, client: Client, contender: Contender, fenc
 }
 
 /**
- * Who is granted a token that was made anew, and knew the lock before, has waited for whoever may have believed. So has
- * whoever was told of a deletion, for the holders of that queue, whatever token it is granted.
+ * Who is granted a token that replaced another, and knew the lock before, has waited for anybody who may have believed. So has
+ * anybody who was told of a deletion, for the holders of that queue, whatever token it is granted.
  */
 function endExcuses(world: World, client: Client, next: Contender): void {
   if (!waitsForLeases(world)) return;
@@ -128,7 +128,7 @@ function endExcuses(world: World, client: Client, next: Contender): void {
   }
 }
 
-/** The lease is over. The next one of this process begins at once, or when the hold has been proven anew. */
+/** The lease is over. The next one of this process begins at once, or when the hold has been proven again. */
 export function onPassOn(world: World, client: Client, contender: Contender): void {
   if (contender.state.at !== 'granting') return;
   contender.granted = false;
@@ -149,7 +149,7 @@ export function onAsk(world: World, client: Client, { watched }: Contender): voi
 export function onProof(world: World, client: Client, contender: Contender): void {
   const { watched } = contender;
   watched.provenAt = watched.sentAt;
-  // Whoever is overtaken by his register starts over with this proof.
+  // Anybody who is overtaken by his register starts over with this proof.
   const holds = contender.state.at !== 'replacing';
   if (holds && vouchedMs(contender.state, contender.rules, instantOf(world, client)) === 0) {
     throw new Violation(

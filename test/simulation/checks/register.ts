@@ -6,10 +6,10 @@ import { say, type World, type Write } from '../world.ts';
 import { allowed } from './leases.ts';
 import { type ChecksState, Violation } from './state.ts';
 
-/** Holders give their entry back every 5 min, and write it anew when it has come back more than 100 times. */
+/** Holders give their entry back every 5 min, and write it again when it has come back more than 100 times. */
 const GIVEN_BACK_MS = 300_000;
 const RETURNS = 100;
-/** Returns that come about before and while it is written anew: quick releases can end that again and again. */
+/** Returns that come about before and while it is written again: quick releases can end that again and again. */
 const MORE_RETURNS = 60;
 
 const NOTHING: Write = { fence: 0n, seq: 0 };
@@ -67,7 +67,7 @@ export function onSaved(world: World, client: Client, contender: Contender, save
 
 type Grant = ChecksState['handed'][number];
 
-/** Whoever was handed the token later has it or more, and so has everybody who is granted later. */
+/** Anybody who was handed the token later has it or more, and so has everybody who is granted later. */
 function checkKept(world: World, grant: Grant, confirmed: number, { watched }: Contender): void {
   const { checks, config } = world;
   const isMore = !isBelow(rankOf(world, grant.save), rankOf(world, confirmed));
@@ -109,7 +109,7 @@ export function watchRegister(world: World, event: ModelEvent): void {
   const { save } = entry;
   switch (event.was) {
     case 'taken':
-      // Whoever had it in hand has gone without an ack.
+      // Anybody who had it in hand has gone without an ack.
       if (event.why !== 'nack' && !checks.read.includes(save) && !checks.confirmed.includes(save))
         checks.read = [...checks.read, save].sort((a, b) => a - b);
       break;
@@ -148,7 +148,7 @@ export function checkGivenBack({ model, config }: World, { register, watched, gr
   throw new Violation('the wire', `an entry is kept for ${age} ms without being given back`);
 }
 
-/** In the end there is one entry, and its log does not grow for ever. */
+/** In the end there is one entry, and its log does not grow without end. */
 export function checkEntries(world: World): void {
   const { register } = world.model.queues;
   const entries = register === undefined ? [] : ready(register);

@@ -66,7 +66,7 @@ export function checkBarrier({ state }: Contender): void {
   }
 }
 
-/** Whoever knows that the queue is gone does not make it again before the holder can have been told; on 3.x nobody makes it unseen. */
+/** Anybody who knows that the queue is gone does not make it again before the holder can have been told; on 3.x nobody makes it unseen. */
 export function checkDeclare({ config, model }: World, { watched }: Contender): void {
   const { goneAt, knows } = watched.book;
   const pauseMs = config.version === '3.10' ? 100 : 50;
@@ -74,7 +74,7 @@ export function checkDeclare({ config, model }: World, { watched }: Contender): 
   if (since < pauseMs) {
     throw new Violation(
       'the wire',
-      `a queue is made again ${since} ms after its end was known, not ${pauseMs}`,
+      `a queue is recreated ${since} ms after its end was known, not ${pauseMs}`,
     );
   }
   if (config.version === '3.10' && !knows)
@@ -83,7 +83,7 @@ export function checkDeclare({ config, model }: World, { watched }: Contender): 
 }
 
 /**
- * For want of a token a queue is purged only after two looks that showed nothing, a grace apart, or by whoever was handed
+ * For want of a token a queue is purged only after two looks that showed nothing, a grace apart, or by anybody who was handed
  * one foreign message after the other, and so is the active consumer of a queue without a live token.
  */
 export function checkPurge({ model }: World, { watched }: Contender): void {
@@ -113,7 +113,7 @@ export function checkAck(
     throw new Violation('the wire', 'a token is acked before it is known that one can be published');
 }
 
-/** Nobody is kept waiting by an answer that does not come: what is in hand is given back, and a token that is owed is not owed for ever. */
+/** Nobody is kept waiting by an answer that does not come: what is in hand is given back, and a token that is owed is not owed without end. */
 export function checkReplacing(world: World): void {
   for (const client of world.clients) {
     if (client.pausedAt !== undefined) continue;

@@ -61,7 +61,7 @@ export function readRegister(
 ): void {
   if (frame.is === 'consume-ok') limit(world, client, contender, channelId);
   if (frame.is === 'cancel') {
-    contender.watched.place = undefined; // who reads begins anew
+    contender.watched.place = undefined; // who reads begins again
     dispatch(world, client, contender, { type: 'register-cancelled', channelId });
     checkCancelled(client, contender);
   }

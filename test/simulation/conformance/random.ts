@@ -22,7 +22,7 @@ const connection = fc.constantFrom('A', 'B', 'C', 'D');
 
 /**
  * Only what has one outcome. The broker may end the channels of one connection in any order: a connection is dropped
- * only when it has one. A queue that is made again at once is a race on 3.10.
+ * only when it has one. A queue that is recreated at once is a race on 3.10.
  */
 function drafts(version: Version): fc.Arbitrary<Draft[]> {
   const afterMs = fc.constantFrom(...(version === '3.10' ? [100] : [0, 100]));

@@ -116,7 +116,7 @@ class Patience {
   }
 }
 
-/** 3.x may attach somebody to a queue that was made anew without a word: he comes out of this by giving up. */
+/** 3.x may attach somebody to a queue that was recreated without a word: he comes out of this by giving up. */
 function endForgotten(world: World, take: (step: Step) => void): boolean {
   for (const { id, contenders } of world.clients) {
     const forgotten = contenders.find((each) => each.watched.forgotten && !isOver(each));

@@ -16,7 +16,7 @@ export interface Bounds {
   readonly maxStates: number;
   /** No time passes beyond this instant. */
   readonly horizonMs: number;
-  /** Whoever may acquire does so at once, instead of at every moment there is. */
+  /** Anybody who may acquire does so at once, instead of at every moment there is. */
   readonly eager: boolean;
 }
 

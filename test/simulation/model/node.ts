@@ -99,7 +99,7 @@ export function answerNothing(channel: Channel): void {
 export const isAsking = ({ busy, fromQueue }: Channel, of: QueueName): boolean =>
   busy?.of === of && (busy.do === 'look' || busy.do === 'declare') && fromQueue[of].length === 0;
 
-/** 3.10: whoever has not heard of the deletion in time is attached to the queue that there is now, or is told. */
+/** 3.10: anybody who has not heard of the deletion in time is attached to the queue that there is now, or is told. */
 export function tellDeletion(model: Model): void {
   const due = model.untold.filter(({ tellAt }) => tellAt <= model.now);
   model.untold = model.untold.filter(({ tellAt }) => tellAt > model.now);

@@ -138,7 +138,7 @@ export function channelsOn(model: Model, node: number): (channel: number) => boo
   return (id) => (model.channels.get(id) as Channel | undefined)?.node === node;
 }
 
-/** Takes a message out of the hands of whoever has it; a cancelled consumer with nothing left is gone. */
+/** Takes a message out of the hands of anybody who has it; a cancelled consumer with nothing left is gone. */
 function letGo(queue: Queue, channel: number, handOut: number): Held | undefined {
   for (const consumer of [...consumers(queue), ...queue.cancelled]) {
     const held = consumer.channel === channel && consumer.held.find((each) => each.handOut === handOut);

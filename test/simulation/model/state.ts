@@ -144,7 +144,7 @@ export interface Untold {
 
 export type Taken = 'channel' | 'connection' | 'link' | 'restart' | 'deleted' | 'nack' | 'reject';
 
-/** What happened on the leader, for checks. Emptied by whoever reads it. */
+/** What happened on the leader, for checks. Emptied by anybody who reads it. */
 export type ModelEvent = { readonly of: QueueName } & (
   | {
       /** `deposed`: active no more, because of its link. `unseated`: its queue was deleted. `forgotten`: nobody will tell it, because there is another queue by now. */

@@ -158,7 +158,7 @@ describe('the broker’s book', () => {
 });
 
 describe('the wire', () => {
-  it('rejects a queue that is made again too soon, or purged after one look', () => {
+  it('rejects a queue that is recreated too soon, or purged after one look', () => {
     const { contender } = waiter;
     contender.watched.book = {
       ...contender.watched.book,
@@ -166,7 +166,7 @@ describe('the wire', () => {
       knows: true,
       emptyAt: world.model.now,
     };
-    rejects(() => checkDeclare(world, contender), /is made again 0 ms/);
+    rejects(() => checkDeclare(world, contender), /is recreated 0 ms/);
     const purging = { ...contender, watched: { ...contender.watched, handedToken: false } };
     rejects(() => checkPurge(world, purging), /is purged 0 ms/);
   });

@@ -153,7 +153,7 @@ describe('a link that drops and comes back', () => {
 });
 
 describe('3.10', () => {
-  it('attaches a waiter to a queue that is made again within 30 ms, and what it is handed is lost to it', () => {
+  it('attaches a waiter to a queue that is recreated within 30 ms, and what it is handed is lost to it', () => {
     const { model, service, on } = withToken('3.10');
     const waiter = on(0);
     say(model, waiter, { do: 'consume' });

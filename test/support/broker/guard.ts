@@ -1,5 +1,5 @@
 /**
- * The process that owns a private node, so that the node cannot outlive whoever asked for it.
+ * The process that owns a private node, so that the node cannot outlive anybody who asked for it.
  *
  *     owner ──stdin (held open)──▶ guard ──parent of──▶ node
  *     any process of the test run ──unix socket: start, kill, state──▶ guard

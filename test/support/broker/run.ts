@@ -36,7 +36,7 @@ export async function run(command: readonly string[], options: RunOptions = {}):
     let timer = setTimeout(() => {
       stderr += `\ngave up after ${timeoutMs} ms`;
       killGroup(child.pid, 'SIGTERM');
-      // SIGTERM lets it clean up behind itself; not for ever.
+      // SIGTERM lets it clean up behind itself; not without end.
       timer = setTimeout(() => killGroup(child.pid, 'SIGKILL'), 5_000);
     }, timeoutMs);
     child.on('error', (error: NodeJS.ErrnoException) => {

@@ -63,7 +63,7 @@ describe('a lock with verified grants that was not released', () => {
     expect(next.value).toBeDefined();
   });
 
-  test('goes from one who dies during the delay to the next, who begins it anew', async () => {
+  test('goes from one who dies during the delay to the next, who begins it again', async () => {
     const { b, next } = await lost();
     const third = watch(connect().lock('jobs').acquire());
     await clock.advance(10_000);

@@ -130,7 +130,7 @@ describe('a shared call', () => {
     },
   );
 
-  test('that fails fails for all who asked, and the next one asks anew', async () => {
+  test('that fails fails for all who asked, and the next one asks again', async () => {
     const { records, asked, pending } = setUp();
     const record = records.enter('jobs');
     const both = [record.shared('declare'), record.shared('declare')];

@@ -47,7 +47,7 @@ it('ends the processes of a slice whose time is over, and so whatever it awaits 
   const peer = { id: 'nobody', server: 'redis' } as const;
   const crews = new Crews(new Crew(peer));
   const [worker] = crews.add(new Crew(peer)).workers(1);
-  // Without a client it is refused for ever, and stubborn.
+  // Without a client it is refused without end, and stubborn.
   const order = { name: 'lock', contenders: [0], holdMs: 0, stubborn: true };
   const contending = worker?.call('contend', order);
   crews.stop();

@@ -3,7 +3,7 @@ import { BrokerUnreachableError, ClosedError } from '../../../src/errors.ts';
 import { bytes, changesOf, lockWithToken, Q, Scene, settle, show } from './fixtures.ts';
 
 describe('a broken connection', () => {
-  it('ends every channel and call with its error, hands the token over, and is made again at once', async () => {
+  it('ends every channel and call with its error, hands the token over, and is recreated at once', async () => {
     const scene = new Scene();
     const [a, b] = await scene.contenders('a', 'b');
     const changes = changesOf(a.session);
@@ -50,7 +50,7 @@ describe('a broken connection', () => {
     expect(session.state).toBe('open');
   });
 
-  it('is made again at once after a restart, whatever an earlier disconnect asked for', async () => {
+  it('is recreated at once after a restart, whatever an earlier disconnect asked for', async () => {
     const scene = new Scene();
     const session = scene.broker.connect();
     session.disconnect({ reconnectAfterMs: 500 });

@@ -76,7 +76,7 @@ test('a wait that fails and a lease that is lost are errors, with the reason', a
   await baton.close();
 });
 
-test('a save is a span of whoever calls it, and an error if it failed', async () => {
+test('a save is a span of anybody who calls it, and an error if it failed', async () => {
   const { tracer, spans } = traced();
   const baton = new TestBroker().connect({ service: 'billing' });
   const lease = await baton.lock('cursor', { state: z.number() }).acquire();

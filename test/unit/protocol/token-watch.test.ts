@@ -111,7 +111,7 @@ describe('vigil', () => {
     expect(watchWakeAt(play([...two, [3, left]]).tokenWatch)).toBeUndefined();
   });
 
-  test('a token that was seen starts the count anew', () => {
+  test('a token that was seen restarts the count', () => {
     const { todo } = play([
       [0, joined],
       [0, looked(0)],
@@ -131,7 +131,7 @@ describe('vigil', () => {
     ).toEqual(['probe@30002']);
   });
 
-  test('a look that shows something ready starts the count anew', () => {
+  test('a look that shows something ready restarts the count', () => {
     const { todo } = play([
       [0, joined],
       [0, looked(0)],

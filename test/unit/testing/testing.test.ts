@@ -175,7 +175,7 @@ describe('TestBroker', () => {
     expect(next.value?.fence).toBeGreaterThan(lease.fence);
   });
 
-  test('deleteLock ends a hold with queue-deleted, and the waiter makes the lock anew after 50 ms', async () => {
+  test('deleteLock ends a hold with queue-deleted, and the waiter recreates the lock after 50 ms', async () => {
     const { lease, next } = await holderAndWaiter();
     broker.deleteLock(JOBS);
     await clock.advance(49);

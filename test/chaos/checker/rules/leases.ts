@@ -44,7 +44,7 @@ function checkSignals(record: RunRecord, losses: readonly Loss[]): Violation[] {
   });
 }
 
-/** Whoever has just made sure has a proof that is younger than `leaseMs`. */
+/** Anybody who has just made sure has a proof that is younger than `leaseMs`. */
 function checkBeliefs(record: RunRecord): Violation[] {
   const limitUs = (record.plan.leaseMs + CHECK_SLACK_MS) * 1_000;
   return record.holds.flatMap((hold) => {

@@ -2,7 +2,7 @@ import { calmGrantMs } from '../judgement.ts';
 import type { RunRecord } from '../record.ts';
 import type { Violation } from '../types.ts';
 
-/** When the faults are over every lock is granted again, and nobody waits for ever. */
+/** When the faults are over every lock is granted again, and nobody waits without end. */
 export function checkLiveness(record: RunRecord): Violation[] {
   const { calmAt, endAt } = record;
   if (calmAt === undefined)

@@ -67,7 +67,7 @@ export const administration: readonly Scenario[] = [
     outcome: { told: { A1: 'token+0 cancelled', B1: 'second+0' }, queue: '0/1' },
   },
   {
-    title: 'a queue made again 100 ms after its deletion: everybody was told, nobody is attached to it',
+    title: 'a queue recreated 100 ms after its deletion: everybody was told, nobody is attached to it',
     script: [
       declare(),
       publish('token'),
@@ -81,7 +81,7 @@ export const administration: readonly Scenario[] = [
   },
   {
     title:
-      'a queue made again at once: 3.10 attaches the old line to it without a word, and what it is handed is lost',
+      'a queue recreated at once: 3.10 attaches the old line to it without a word, and what it is handed is lost',
     race: true,
     script: [
       declare(),
@@ -99,7 +99,7 @@ export const administration: readonly Scenario[] = [
         : { told: { A1: 'token+0 cancelled', B1: 'cancelled', C1: 'second+0' }, queue: '0/1' },
   },
   {
-    title: 'a queue made again at once is told to consumers on channels with a limit of their own',
+    title: 'a queue recreated at once is told to consumers on channels with a limit of their own',
     race: true,
     script: [
       declare(),
@@ -116,7 +116,7 @@ export const administration: readonly Scenario[] = [
     outcome: { told: { A1: 'token+0 cancelled', B1: 'cancelled', C1: 'second+0' }, queue: '0/1' },
   },
   {
-    title: 'a queue made again at once: on 3.10 the token is free when the old line has left',
+    title: 'a queue recreated at once: on 3.10 the token is free when the old line has left',
     race: true,
     script: [
       declare(),
@@ -134,7 +134,7 @@ export const administration: readonly Scenario[] = [
         : { told: { A1: 'token+0 cancelled', C1: 'second+0' }, queue: '0/1' },
   },
   {
-    title: 'a queue made again at once and then deleted: on 3.10 the old line is told nothing of that either',
+    title: 'a queue recreated at once and then deleted: on 3.10 the old line is told nothing of that either',
     race: true,
     script: [
       declare(),

@@ -38,7 +38,7 @@ export const register: readonly Scenario[] = [
     outcome: { told: { A1: 'token+0 a+0 b+0 a+1* c+0' }, queue: '0/1', register: '0/1' },
   },
   {
-    title: 'what is written is confirmed, and handed to whoever has the register',
+    title: 'what is written is confirmed, and handed to anybody who has the register',
     script: [...held, ...entries('d'), ack('A1', 'a'), ack('A1', 'b'), ack('A1', 'c')],
     outcome: { told: { A1: `${HANDED} d+0` }, queue: '0/1', register: '0/1' },
   },

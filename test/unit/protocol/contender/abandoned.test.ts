@@ -4,7 +4,7 @@ import { feed, LINE, later, lookingBehindStray, names, RULES, run } from './fixt
 
 /**
  * Its caller has gone, and a look has shown that its queue has. If the cancellation does not come (on 3.10.8 a consumer
- * of a queue that was soon made anew is attached to that one without a word), nothing ends it: no wake is ever due.
+ * of a queue that was soon recreated is attached to that one without a word), nothing ends it: no wake is ever due.
  */
 test('an abandoned waiter whose queue is gone leaves 2 s after its stray, also if no cancellation comes', () => {
   const graceUntil = later(2_000).mono;

@@ -155,7 +155,7 @@ describe('the delay', () => {
     expect(place(end)).toBe('closing');
   });
 
-  test('is left to whoever comes next when the coordinator closes', () => {
+  test('is left to anybody who comes next when the coordinator closes', () => {
     expect(names(feed(delaying(), { type: 'shutdown' }, {}, VERIFIED)[1])).toBe(
       'refuse set-queue-known close',
     );
@@ -164,15 +164,18 @@ describe('the delay', () => {
   });
 });
 
-describe('a token that was made anew, of a lock that this process knows', () => {
+describe('a token that replaced another, of a lock that this process knows', () => {
   const known = { highestSeen: 900n };
-  const anew = granting({ hold: { ...HOLD, returns: 0, nacked: undefined, fence: 1_000n }, isAnew: true });
+  const again = granting({
+    hold: { ...HOLD, returns: 0, nacked: undefined, fence: 1_000n },
+    isReplacement: true,
+  });
 
   test.each([
     [0, undefined],
     [4, 0],
   ])(
-    'is marked and then kept for a lease (%d returns): whoever had the one before may believe',
+    'is marked and then kept for a lease (%d returns): anybody who had the one before may believe',
     (returns, nacked) => {
       const first = {
         type: 'delivered',
@@ -221,11 +224,16 @@ describe('a token that was made anew, of a lock that this process knows', () => 
   });
 
   test('keeps its mark when the caller gives up before the proof: the next one waits', () => {
-    expect(names(feed(anew, { type: 'give-up' }, {}, VERIFIED)[1])).toBe('refuse set-queue-known close');
+    expect(names(feed(again, { type: 'give-up' }, {}, VERIFIED)[1])).toBe('refuse set-queue-known close');
   });
 
   test('is not waited for by a try', () => {
-    const [state, effects] = feed(anew, counted(1, 1), { highestSeen: 1_000n }, { ...VERIFIED, mode: 'try' });
+    const [state, effects] = feed(
+      again,
+      counted(1, 1),
+      { highestSeen: 1_000n },
+      { ...VERIFIED, mode: 'try' },
+    );
     expect(place(state)).toBe('delaying+abandoned');
     expect(effects.at(-1)).toEqual({ do: 'refuse', refusal: { why: 'unavailable' } });
   });
@@ -241,7 +249,7 @@ describe('a release of a verified hold from 4.3 on', () => {
     expect(place(state)).toBe('closing');
   });
 
-  test('leaves the mark of somebody else’s hold: whoever is granted at once does not know about the one before', () => {
+  test('leaves the mark of somebody else’s hold: anybody who is granted at once does not know about the one before', () => {
     const hold = marked;
     expect(names(feed(held({ hold }), release)[1])).toBe('close');
     expect(names(feed(verifying({ hold }), release)[1])).toBe('close');

@@ -151,7 +151,7 @@ export function granting(changes: Partial<At<'granting'>> = {}): At<'granting'> 
     hold: HOLD,
     asked: 'requeue',
     sentAt: NOW,
-    isAnew: false,
+    isReplacement: false,
     ...changes,
   };
 }

@@ -226,13 +226,13 @@ describe('the grace', () => {
     [looked(0, LINE + 3), { now: later(2_003) }],
   ];
 
-  test('is not begun anew by the probes of a large fleet, each of which is ready while the last one is in hand', () => {
+  test('is not restarted by the probes of a large fleet, each of which is ready while the last one is in hand', () => {
     const [state, effects] = run(inGrace, RULES, [...nextProbeBehind, ...nextProbeInHand]);
     expect(names(effects)).toBe('look ack look purge');
     expect(place(state)).toBe('replacing/purging');
   });
 
-  test('is not begun anew for a caller that gives up during such a flood either', () => {
+  test('is not restarted for a caller that gives up during such a flood either', () => {
     const [state, effects] = run(inGrace, RULES, [
       ...nextProbeBehind,
       [delivered(0, probeBody), { now: later(2_002) }],
@@ -253,7 +253,7 @@ describe('the grace', () => {
     expect(startsOver(4_001)).toBe(false);
   });
 
-  test('that was forgotten begins anew, with two looks of its own', () => {
+  test('that was forgotten begins again, with two looks of its own', () => {
     const acked = run(inGrace, RULES, nextProbeBehind)[0];
     const [state, effects] = run(acked, RULES, [
       [delivered(0, probeBody), { now: later(9_000) }],

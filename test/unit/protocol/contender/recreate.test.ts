@@ -33,7 +33,7 @@ test('a deleted queue stays away for 100 ms before RabbitMQ 4, where a look come
 describe.each([
   ['3', ON_3],
   ['4', ON_4],
-])('a queue that was deleted is not made again at once on RabbitMQ %s', (_major, on) => {
+])('a queue that was deleted is not recreated at once on RabbitMQ %s', (_major, on) => {
   const { recreateAfterMs } = on;
 
   test.each<[string, ContenderState, ContenderEvent, string]>([

@@ -144,7 +144,7 @@ describe('replacing the token', () => {
     const verified = { ...RULES, grant: 'verified' } as const;
     const state = replacing('arriving', { ...OWED, traits: V4_3 });
     const [granting] = feed(state, delivered(0), { highestSeen: 5n }, verified);
-    expect(granting).toMatchObject({ at: 'granting', isAnew: true });
+    expect(granting).toMatchObject({ at: 'granting', isReplacement: true });
     const [delaying] = feed(granting, counted(1, 1), { highestSeen: 5n }, verified);
     expect(place(delaying)).toBe('delaying');
   });

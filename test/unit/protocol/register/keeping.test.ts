@@ -75,13 +75,13 @@ describe('the register of a holder', () => {
     expect(steps.feed(entry('a', { returns: 3, tag: 14 }))).toEqual([ack(14)]);
   });
 
-  test('is written anew when its entry has come back more than 100 times, so that the log stays short', () => {
+  test('is written again when its entry has come back more than 100 times, so that the log stays short', () => {
     const steps = new Steps().toReading();
     steps.feed(entry('a', { returns: 99 }));
     steps.feed(entry('a', { returns: 100, tag: 11 }));
     const [write] = steps.feed(entry('a', { returns: 101, tag: 12 }));
-    const anew = { do: 'register-write', channelId: LINE, fence: FENCE, seq: 1, state: { cursor: 1 } };
-    expect(write).toEqual(anew);
+    const again = { do: 'register-write', channelId: LINE, fence: FENCE, seq: 1, state: { cursor: 1 } };
+    expect(write).toEqual(again);
     expect(steps.feed(own(1, 13))).toEqual([ack(12)]);
   });
 

@@ -41,7 +41,7 @@ describe('a lock with state', () => {
   test('does not take the return of a link that dropped for the answer: what lay behind the entry comes later', () => {
     const steps = new Steps().toReading();
     expect(steps.does(entry('a', { returns: 0, fence: 0n, seq: 0, state: undefined }))).toBe('requeue');
-    // The delivery of another entry was lost with the link, and everything is handed out anew in its old order.
+    // The delivery of another entry was lost with the link, and everything is handed out again in its old order.
     steps.feed(entry('a', { returns: 1, tag: 12, fence: 0n, seq: 0, state: undefined }));
     expect(steps.at).toBe('held/reading');
     steps.feed(entry('b', { returns: 2, tag: 13, state: 'saved' }));
@@ -155,7 +155,7 @@ describe('a hold that was told to nobody', () => {
     expect(steps.at).toBe('opening/none');
   });
 
-  test('asks for the register anew after a channel that ended for want of it', () => {
+  test('asks for the register again after a channel that ended for want of it', () => {
     const steps = new Steps().toReading();
     const event = {
       type: 'closed',
