@@ -115,7 +115,7 @@ const RUN_EVENTS = [
   /** From here on no fault is at work: every lock must be granted again, and end with one live token. */
   z.object({ ...base, type: z.literal('calm') }),
   /**
-   * The lock's queue after all workers have left: tokens that are ready in it (a probe or stray is none), and how often
+   * The lock's queue after all workers have left: tokens that are ready in it (a probe or foreign message is none), and how often
    * the broker had taken each back, head first: a seed that was never delivered has 0.
    */
   z.object({
@@ -123,7 +123,7 @@ const RUN_EVENTS = [
     type: z.literal('left'),
     lock: z.string(),
     tokens: z.int(),
-    strays: z.int(),
+    foreignMessages: z.int(),
     returns: z.array(z.int()).optional(),
   }),
   /** The sets as they are at the end. */

@@ -40,6 +40,6 @@ export const HARNESSES = {
   replacing: { file: 'test/integration/alone/replacing.test.ts', name: 'a release that replaces the token' },
 } as const;
 
-/** The title of the contract's case about a stray of this kind. */
+/** The title of the contract's case about a foreign message of this kind. */
 export const behindTheToken = (kind: string): string =>
   `${kind} behind the token is never granted, and after a purge fences still rise`;

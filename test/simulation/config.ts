@@ -50,7 +50,7 @@ export interface Config {
   /** The longest time for which a line lets nothing through, in milliseconds; beyond a frame's flight it is a fault. */
   readonly longestStallMs: number;
   /** What the queue holds at the beginning, when it is there and known to all. */
-  readonly prepared?: 'token' | 'older seed behind' | 'older seed on its way' | 'stray';
+  readonly prepared?: 'token' | 'older seed behind' | 'older seed on its way' | 'foreign message';
   /** What a user may do beyond acquiring, saving and releasing. Who keeps a lock releases it only when faults have ended. */
   readonly users?: readonly ('try' | 'give-up' | 'verify' | 'write' | 'shutdown' | 'keep' | 'pass-on')[];
   /** How often the token of a prepared lock has come back already. */

@@ -50,7 +50,10 @@ export const RANDOM: readonly Config[] = [
     allows: [...TOLD, ...OLD_SEEDS, 'clock behind at a new token', WOKEN],
   }),
   random('destruction', DESTRUCTION, { allows: OLD_SEEDS }),
-  random('destruction among strays', ['purge', 'limit', 'junk'], { chatterMs: 900, allows: OLD_SEEDS }),
+  random('destruction among foreign messages', ['purge', 'limit', 'junk'], {
+    chatterMs: 900,
+    allows: OLD_SEEDS,
+  }),
   random('deletion', DELETION, { allows: [...TOLD, ...OLD_SEEDS] }),
   random('deletion, 3.10', DELETION, { version: '3.10', allows: [...TOLD, ...OLD_SEEDS] }),
   random('deletion, 4.3', DELETION, { version: '4.3', allows: [...TOLD, ...OLD_SEEDS] }),
@@ -70,7 +73,7 @@ export const RANDOM: readonly Config[] = [
     nodes: 2,
     clients: 2,
     contenders: 1,
-    prepared: 'stray',
+    prepared: 'foreign message',
     runSteps: 60,
     faultRate: 0.1,
     users: [],
@@ -178,7 +181,11 @@ export const RANDOM: readonly Config[] = [
     users: ['give-up', 'verify'],
     allows: [DESTROYED, ...OLD_SEEDS, 'clock behind at a new token'],
   }),
-  random('a flood of strays', ['junk', 'limit', 'crash'], { flood: true, runSteps: 200, allows: OLD_SEEDS }),
+  random('a flood of foreign messages', ['junk', 'limit', 'crash'], {
+    flood: true,
+    runSteps: 200,
+    allows: OLD_SEEDS,
+  }),
   random('cluster, 4.3', NODES, {
     version: '4.3',
     nodes: 3,

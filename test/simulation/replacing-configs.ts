@@ -87,15 +87,15 @@ export const REPLACED: readonly Config[] = [
   replacing('a lost line, 3.10', ['reset'], { ...OLD_3, ...LOST_LINE }),
   replacing('nodes', ['flap', 'leader', 'cut', 'crash'], { ...NODES }),
   replacing('nodes, 3.10', ['flap', 'leader', 'cut', 'crash'], { ...OLD_3, ...NODES }),
-  replacing('a stray', ['alarm', 'stuck-publish', 'stall', 'junk', 'crash'], {
-    prepared: 'stray',
+  replacing('a foreign message', ['alarm', 'stuck-publish', 'stall', 'junk', 'crash'], {
+    prepared: 'foreign message',
     allows: [],
   }),
-  replacing('a stray, 4.3, verified', ['alarm', 'stall', 'junk', 'crash', 'leader'], {
+  replacing('a foreign message, 4.3, verified', ['alarm', 'stall', 'junk', 'crash', 'leader'], {
     version: '4.3',
     grant: 'verified',
     nodes: 2,
-    prepared: 'stray',
+    prepared: 'foreign message',
     allows: [],
   }),
   replacing('state ahead', ['clock', 'delete', 'alarm', 'stall', 'crash'], {

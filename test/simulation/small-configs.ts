@@ -56,7 +56,7 @@ export const EXHAUSTIVE: readonly (readonly [Config, Bounds])[] = [
   ),
   small('a cold start', [], { prepared: undefined, allows: [] }),
   small('a deletion', ['delete'], { allows: TOLD }),
-  small('starting over together', ['crash'], { prepared: 'stray', allows: [] }),
+  small('starting over together', ['crash'], { prepared: 'foreign message', allows: [] }),
   small('a long log', ['crash'], { returns: 100_001, version: '3.10', allows: [] }),
   small('a long log and an older seed', ['crash'], {
     prepared: 'older seed behind',

@@ -29,7 +29,7 @@ STRIDE = 1024  # fences for each return
 RECREATE_AFTER_S = 0.1  # what RabbitMQ 3 needs; 4 needs half of it
 PROBE_TTL_S = 3.0
 GRACE_S = 2.0
-STRAYS_AT_MOST = 20  # looked into in one place in line; then the lock is started over, whatever is ready
+FOREIGN_AT_MOST = 20  # looked into in one place in line; then the lock is started over, whatever is ready
 LONG_LOG = 100_000
 ARRIVAL_S = 1.0  # of a new token
 OWED_S = 60.0  # how long a token that was acked is seen to
@@ -350,7 +350,7 @@ class Contender(threading.Thread):
         connection = self.lock.connect("locks")
         try:
             self.inbox, self.cancelled, self.hold, self.asked_at = [], False, None, None
-            self.stray, self.grace_until, self.strays = None, None, 0  # they belong to this place in line
+            self.foreign, self.grace_until, self.foreign_messages = None, None, 0  # they belong to this place in line
             self.arrives_by = None  # when the new token should be here
             self.version = broker_version(connection)
             self.channel = connection.channel()
@@ -362,8 +362,8 @@ class Contender(threading.Thread):
             self.channel.basic_consume(self.lock.queue, on_message, consumer_tag=tag[:255])
             self.lock.on_in_line()
             self.next_look = time.monotonic() + self.lock.heal_after_s / 4
-            # Who leaves with a stray in hand sees it to its end first: short waits would otherwise never heal a lock.
-            while not self.lost.is_set() and not (self.leave.is_set() and self.stray is None):
+            # Who leaves with a foreign message in hand sees it to its end first: short waits would otherwise never heal a lock.
+            while not self.lost.is_set() and not (self.leave.is_set() and self.foreign is None):
                 self.on_time()
                 connection.process_data_events(time_limit=0.02)
                 if self.channel.is_closed:
@@ -399,9 +399,9 @@ class Contender(threading.Thread):
             elif message.kind == "newer":
                 raise LockError("the token is of a newer protocol; it was given back")
             else:
-                self.on_stray(method)
+                self.on_foreign(method)
 
-    # Waiting: a token, or a stray that only comes when there is no live token.
+    # Waiting: a token, or a foreign message that only comes when there is no live token.
 
     @staticmethod
     def is_live(message, seen):
@@ -414,31 +414,31 @@ class Contender(threading.Thread):
         self.granted_fence = message.fence
         self.verify()
 
-    def on_stray(self, method):
+    def on_foreign(self, method):
         if self.arrives_by is not None:
             return self.channel.basic_ack(method.delivery_tag)
-        self.strays += 1
-        if self.strays > STRAYS_AT_MOST:
+        self.foreign_messages += 1
+        if self.foreign_messages > FOREIGN_AT_MOST:
             return self.start_over(method.delivery_tag, crowded=True)
-        self.stray = method.delivery_tag
+        self.foreign = method.delivery_tag
         if self.grace_until is not None and time.monotonic() > self.grace_until + GRACE_S:
-            self.grace_until = None  # that one was about other strays
-        self.look_behind_stray()
+            self.grace_until = None  # that one was about other foreign messages
+        self.look_behind_foreign()
 
-    def look_behind_stray(self):
+    def look_behind_foreign(self):
         try:
             depth = self.lock.look()
         except (AMQPError, OSError):
             self.next_look = time.monotonic() + 0.5  # a look that failed shows nothing at all
             return
         if depth is None:
-            self.stray = None  # a cancel is on its way
+            self.foreign = None  # a cancel is on its way
         elif depth[0] > 0:
-            self.channel.basic_ack(self.stray)
-            self.stray = None
+            self.channel.basic_ack(self.foreign)
+            self.foreign = None
         elif self.grace_until is not None and time.monotonic() >= self.grace_until:
-            self.start_over(self.stray)
-            self.stray = None
+            self.start_over(self.foreign)
+            self.foreign = None
         else:
             self.grace_until = self.grace_until or time.monotonic() + GRACE_S
             self.next_look = self.grace_until
@@ -452,7 +452,7 @@ class Contender(threading.Thread):
             if surfaced:
                 self.channel.basic_ack(tag)  # given back by the close it would look live
             raise
-        self.arrives_by, self.strays = time.monotonic() + ARRIVAL_S, 0
+        self.arrives_by, self.foreign_messages = time.monotonic() + ARRIVAL_S, 0
 
     def recreate(self):
         time.sleep(RECREATE_AFTER_S)
@@ -476,8 +476,8 @@ class Contender(threading.Thread):
             self.lock.seed()  # somebody has purged it
         elif now >= self.next_look:
             self.next_look = now + self.lock.heal_after_s / 4 * random.uniform(0.75, 1.25)
-            if self.stray is not None:
-                self.look_behind_stray()
+            if self.foreign is not None:
+                self.look_behind_foreign()
             else:
                 self.watch()
 

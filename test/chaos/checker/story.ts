@@ -116,7 +116,7 @@ export class Story {
       const elements = (filed as HistoryEventOf<'filed'>[]).map(({ element }) => element);
       this.tell(ms + 60, { type: 'files', lock, elements });
       this.tell(ms + 60, { type: 'store', lock, elements: audit.map(({ element }) => element), audit });
-      this.tell(ms + 60, { type: 'left', lock, tokens: 1, strays: 0, returns: [7] });
+      this.tell(ms + 60, { type: 'left', lock, tokens: 1, foreignMessages: 0, returns: [7] });
     }
     return this;
   }

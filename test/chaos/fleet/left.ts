@@ -23,7 +23,7 @@ export async function inspectLeft(url: string, build: Build, locks: readonly str
   }
 }
 
-type Found = Required<Pick<HistoryEventOf<'left'>, 'tokens' | 'strays' | 'returns'>>;
+type Found = Required<Pick<HistoryEventOf<'left'>, 'tokens' | 'foreignMessages' | 'returns'>>;
 
 async function inspect(
   connection: Awaited<ReturnType<typeof connect>>,
@@ -35,7 +35,7 @@ async function inspect(
     const channel = await connection.createChannel();
     channel.on('error', () => {});
     const returns: number[] = [];
-    let strays = 0;
+    let foreignMessages = 0;
     try {
       const { messageCount } = await channel.checkQueue(queue);
       let seen = 0;
@@ -46,7 +46,7 @@ async function inspect(
         const count = Number(headers['x-acquired-count'] ?? 0) + Number(headers['x-delivery-count'] ?? 0);
         if (build === 'naive' || decodeMessage(message.content, count, lock).kind === 'token')
           returns.push(count);
-        else strays += 1;
+        else foreignMessages += 1;
       });
       for (const until = Date.now() + 1_000; seen < messageCount && Date.now() < until; ) await pause(10);
     } catch {
@@ -54,6 +54,7 @@ async function inspect(
     }
     await channel.close().catch(() => {});
     // A token on its way back from a worker that has just left is not there yet.
-    if (returns.length > 0 || Date.now() > deadline) return { tokens: returns.length, strays, returns };
+    if (returns.length > 0 || Date.now() > deadline)
+      return { tokens: returns.length, foreignMessages, returns };
   }
 }

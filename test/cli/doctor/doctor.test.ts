@@ -166,7 +166,7 @@ test('a second message behind a token is told, and does not change the code', as
   const it = await coordinator({ namespace: ns });
   await (await it.lock('x').acquire()).release();
   await withChannel(async (channel) => {
-    channel.sendToQueue(lockQueueName(ns, 'x'), Buffer.from('a stray'), { persistent: true });
+    channel.sendToQueue(lockQueueName(ns, 'x'), Buffer.from('a foreign message'), { persistent: true });
     await channel.waitForConfirms();
   });
   const report = await doctor(ns);

@@ -3,6 +3,7 @@ import { administration } from './administration.ts';
 import { exclusion } from './exclusion.ts';
 import { faults } from './faults.ts';
 import { fences } from './fences.ts';
+import { foreignMessages } from './foreign-messages.ts';
 import { idleExpiry } from './idle-expiry.ts';
 import { leases } from './leases.ts';
 import { lines } from './lines.ts';
@@ -10,7 +11,6 @@ import { localBatch } from './local-batch.ts';
 import { register } from './register.ts';
 import { slots } from './slots.ts';
 import { state } from './state.ts';
-import { strays } from './strays.ts';
 import { verified } from './verified.ts';
 import { waiting } from './waiting.ts';
 import { wire } from './wire.ts';
@@ -23,7 +23,7 @@ export const cases: readonly Case[] = [
   ...verified,
   ...fences,
   ...lines,
-  ...strays,
+  ...foreignMessages,
   ...idleExpiry,
   ...slots,
   ...localBatch,

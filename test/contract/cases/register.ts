@@ -13,7 +13,7 @@ function written(scene: Scene, fence: bigint, state: number | undefined, seq = 9
   return encodeEntry({ id: randomUUID(), fence, seq, state }, { name: scene.lock, by: 'x', at: Date.now() });
 }
 
-/** What happens to a register: late writes, stale holders, destruction, strays. */
+/** What happens to a register: late writes, stale holders, destruction, foreign messages. */
 export const register: readonly Case[] = [
   {
     title:
@@ -259,22 +259,22 @@ export const register: readonly Case[] = [
   },
   {
     title:
-      'strays in a register are acked and never taken for state; what a newer client wrote is left alone',
+      'foreign messages in a register are acked and never taken for state; what a newer client wrote is left alone',
     needs: [],
     async run(scene) {
       const baton = await scene.connect();
       const lock = baton.lock(scene.lock, COUNT);
       await (await lock.acquire()).release({ state: 1 });
       const foreign = { id: randomUUID(), fence: 2n ** 62n, seq: 1, state: 9 };
-      const strays = [
+      const foreignMessages = [
         'junk',
         JSON.stringify({ v: 1, kind: 'state' }),
         encodeEntry(foreign, { name: 'another lock', by: 'x', at: 0 }),
       ];
-      for (const stray of strays) await scene.register.put(stray);
+      for (const foreign of foreignMessages) await scene.register.put(foreign);
       const lease = await lock.acquire();
       expect(lease.state).toBe(1);
-      for (const stray of strays) await scene.register.put(stray);
+      for (const foreign of foreignMessages) await scene.register.put(foreign);
       await lease.save(2);
       await lease.release();
       await expect.poll(() => scene.register.ready()).toBe(1);

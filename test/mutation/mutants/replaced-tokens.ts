@@ -109,12 +109,12 @@ export const REPLACED_TOKENS = simulated([
   },
   {
     name: 'foreign messages are looked into without end',
-    world: 'a flood of strays',
+    world: 'a flood of foreign messages',
     edits: one(WAITING, 'if (state.foreignCount >= FOREIGN_AT_MOST)', 'if (state.foreignCount < 0)'),
   },
   {
     name: 'the first foreign message is enough to start over',
-    world: 'a flood of strays',
+    world: 'a flood of foreign messages',
     edits: one(WAITING, 'if (state.foreignCount >= FOREIGN_AT_MOST)', 'if (state.foreignCount >= 0)'),
   },
   {

@@ -236,7 +236,7 @@ export const STATE = simulated([
     ),
   },
   {
-    name: 'strays in a register are left alone',
+    name: 'foreign messages in a register are left alone',
     world: ANY,
     edits: one(
       READING,

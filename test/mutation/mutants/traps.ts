@@ -241,7 +241,7 @@ export const TRAPS = simulated([
   },
   {
     trap: 14,
-    name: 'the grace begins again with each stray',
+    name: 'the grace begins again with each foreign message',
     edits: one(
       WAITING,
       'forgetOldGrace({ ...state, foreignCount: state.foreignCount + 1 }, inputs.now.mono)',

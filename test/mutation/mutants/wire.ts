@@ -136,7 +136,7 @@ export const wireMutants: readonly ContractMutant[] = [
   },
   {
     name: 'prefetch left out',
-    why: 'The holder is handed everything that lies behind its token, and loses its lease to the first stray.',
+    why: 'The holder is handed everything that lies behind its token, and loses its lease to the first foreign message.',
     edits: [{ file: 'src/rabbitmq/channel-pool.ts', find: 'await channel.prefetch(1);', replace: '' }],
     caughtBy: { harness: 'rabbitmq', title: behindTheToken('a second seed') },
   },

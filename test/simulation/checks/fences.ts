@@ -147,7 +147,7 @@ function checkOneHeld({ model }: World): void {
   if (tokens.length > 1) throw new Violation('one live token', 'two tokens are held at once');
   if (tokens.length === 1 || held.length === 0) return;
   const behind = ready(queue).filter(({ label }) => isToken(label));
-  if (behind.length > 1) return; // an old seed behind a stray is found out when it is handed out
+  if (behind.length > 1) return; // an old seed behind a foreign message is found out when it is handed out
 }
 
 /** Who replaces a token takes the old one away only when there is a new one. */

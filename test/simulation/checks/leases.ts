@@ -56,7 +56,7 @@ export function onRead(
   watched.handOut = handOut;
   watched.read = numberOf(message);
   watched.handedToken = message.startsWith('token');
-  if (!watched.handedToken) watched.strays += 1;
+  if (!watched.handedToken) watched.foreignMessages += 1;
   const bornAt = world.minted[watched.read]?.at ?? Number.POSITIVE_INFINITY;
   const isStale =
     watched.handedToken && returns === 0 && instantOf(world, client).wall - bornAt > STALE_SEED_MS;

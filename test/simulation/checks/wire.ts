@@ -8,7 +8,7 @@ import { Violation } from './state.ts';
 /** How long a queue that shows no token is given to show one before it may be started over. */
 const GRACE_MS = 2_000;
 /** How many foreign messages are looked into before a queue is purged with something ready in it. */
-const STRAYS_AT_MOST = 20;
+const FOREIGN_AT_MOST = 20;
 
 /** For how long a token may be replaced: a purge, a seed and a look, and this again a few times. */
 const RELEASED_MS = 19_000;
@@ -87,7 +87,7 @@ export function checkDeclare({ config, model }: World, { watched }: Contender): 
  * one foreign message after the other, and so is the active consumer of a queue without a live token.
  */
 export function checkPurge({ model }: World, { watched }: Contender): void {
-  if (watched.handedToken || watched.strays > STRAYS_AT_MOST) return;
+  if (watched.handedToken || watched.foreignMessages > FOREIGN_AT_MOST) return;
   const waited = model.now - watched.book.emptyAt;
   if (waited >= GRACE_MS) return;
   throw new Violation('the wire', `a queue is purged ${waited} ms after it was first seen empty`);
@@ -106,7 +106,7 @@ export function checkAck(
   if (state.at !== 'replacing' && deliveryTag === watched.staleTag) return; // rather than give it back
   const { tried, purged, seeded, alone } = watched.book;
   if (!purged) throw new Violation('the wire', 'a token is acked without a purge');
-  if (alone || (seeded && watched.strays > STRAYS_AT_MOST)) return;
+  if (alone || (seeded && watched.foreignMessages > FOREIGN_AT_MOST)) return;
   if (config.version !== '3.10' || !granted)
     throw new Violation('the wire', 'a token is acked before another one is known to be alone behind it');
   if (!tried)

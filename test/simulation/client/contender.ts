@@ -124,7 +124,7 @@ function carryOut(world: World, client: Client, contender: Contender, effect: Cl
       contender.watched.excuse = undefined;
       contender.watched.unseatedAt = undefined;
       contender.watched.forgotten = false;
-      contender.watched.strays = 0;
+      contender.watched.foreignMessages = 0;
       contender.watched.staleTag = undefined;
       const own: OwnChannel = {
         channelId: effect.channelId,

@@ -56,7 +56,7 @@ export interface WireBook {
   readonly goneAt: number;
   /** Whether it knows by an answer, since the last declaration or failure, what has become of the queue. */
   readonly knows: boolean;
-  /** The first look on its line that showed nothing behind a stray. */
+  /** The first look on its line that showed nothing behind a foreign message. */
   readonly emptyAt: number;
   /** It has shown that it may publish. */
   readonly tried: boolean;
@@ -102,7 +102,7 @@ export interface Watched {
   /** On its channel there is a consumer that the broker has attached to another queue without a word (3.10). */
   forgotten: boolean;
   /** How many messages that are no tokens it has been handed on its channel. */
-  strays: number;
+  foreignMessages: number;
   /** Place in the queue's line by the order of attaching; undefined while it has none or lost it by no fault of its own. */
   place: number | undefined;
   /** How long it has been valid together with others, in milliseconds. */

@@ -23,7 +23,7 @@ export const newWatched = (): Watched => ({
   excuse: undefined,
   unseatedAt: undefined,
   forgotten: false,
-  strays: 0,
+  foreignMessages: 0,
   place: undefined,
   overlapMs: 0,
   hearingMs: 0,

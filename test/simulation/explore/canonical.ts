@@ -136,9 +136,9 @@ function contenderOf(
       const tag = lastTag((state as { channelId: number }).channelId) - deliveryTag;
       parts.push(id, String(base - zero), returns, nacked, tag, String(fence - zero));
     } else if (key === 'foreign') {
-      const stray = value as { deliveryTag: number; call?: number; lookAt?: number } | undefined;
-      if (stray === undefined) continue;
-      const { deliveryTag, call, lookAt } = stray;
+      const foreign = value as { deliveryTag: number; call?: number; lookAt?: number } | undefined;
+      if (foreign === undefined) continue;
+      const { deliveryTag, call, lookAt } = foreign;
       parts.push(
         lastTag((state as { channelId: number }).channelId) - deliveryTag,
         call && state.epoch - call,
@@ -175,7 +175,7 @@ function contenderOf(
     String((fence ?? zero) - zero),
     excuse,
     watched.forgotten,
-    watched.strays,
+    watched.foreignMessages,
     watched.unseatedAt && watched.unseatedAt - now,
     place,
     overlapMs,

@@ -13,7 +13,7 @@ export function prepare(world: World, take: (step: Step) => void): void {
   send(model, channel, { do: 'declare' });
   const wall = EPOCH_MS + model.now - 1;
   const { returns, entryReturns, prepared, state } = world.config;
-  if (prepared === 'stray') {
+  if (prepared === 'foreign message') {
     send(model, channel, { do: 'publish', label: 'junk#0', body: JUNK });
   } else {
     // Two clients had seeded, and the one that was first came last.

@@ -56,7 +56,7 @@ describe.each(VERSIONS)('the model of RabbitMQ %s', (version) => {
     const [first, second] = [on(0), on(0)];
     expect(say(model, first, { do: 'consume' })).toEqual(['consume-ok', 'token+0']);
     expect(say(model, second, { do: 'consume' })).toEqual(['consume-ok']);
-    say(model, service, publish('stray'));
+    say(model, service, publish('foreign'));
     expect(say(model, first, { do: 'requeue', deliveryTag: 1 })).toEqual(['token+1']);
     expect(say(model, first, { do: 'close' })).toEqual(['close-ok']);
     expect(heard(model, second)).toEqual([version === '4.3' ? 'token+3' : 'token+2']);

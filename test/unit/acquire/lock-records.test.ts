@@ -152,7 +152,7 @@ describe('a shared call', () => {
   });
 });
 
-describe('the names that a ledger remembers', () => {
+describe('the names that the records remember', () => {
   const use = (records: LockRecords, name: string) => records.leave(records.enter(name));
   const fill = (records: LockRecords, from: number, count: number) => {
     for (let i = from; i < from + count; i += 1) use(records, `name ${i}`);
@@ -202,7 +202,7 @@ describe('the names that a ledger remembers', () => {
     expect(records.enter('mine')).toBe(second);
   });
 
-  test('are all forgotten when the ledger is disposed of, and nothing is asked any more', async () => {
+  test('are all forgotten when the records are disposed of, and nothing is asked any more', async () => {
     const { records, clock, asked } = setUp();
     const record = mark(records, 'mine');
     record.hear({ type: 'joined' });

@@ -101,7 +101,7 @@ describe('a memory alarm', () => {
     const session = scene.broker.connect();
     await lockWithToken(session);
     scene.broker.alarm(true);
-    const publish = session.publish(Q, bytes('stray'));
+    const publish = session.publish(Q, bytes('foreign'));
     await settle();
     session.disconnect();
     await expect(publish).rejects.toBeInstanceOf(BrokerUnreachableError);

@@ -31,10 +31,10 @@ describe('the line of a queue', () => {
     expect(b.deliveries.map(show)).toEqual([`token+${1 + count}`]);
   });
 
-  it('hands a requeued message straight back to the same consumer, with a new tag and strays still behind it', async () => {
+  it('hands a requeued message straight back to the same consumer, with a new tag and foreign messages still behind it', async () => {
     const scene = new Scene();
     const [a, b] = await scene.contenders('a', 'b');
-    scene.broker.publishRaw(Q, bytes('stray'), { returns: 7 });
+    scene.broker.publishRaw(Q, bytes('foreign'), { returns: 7 });
     for (let round = 0; round < 3; round++) {
       a.channel.requeue(a.tag());
       await settle();
@@ -44,10 +44,10 @@ describe('the line of a queue', () => {
     expect(b.deliveries).toEqual([]);
   });
 
-  it('never lets a stray overtake the token, through close and disconnect; an ack makes it the next', async () => {
+  it('never lets a foreign message overtake the token, through close and disconnect; an ack makes it the next', async () => {
     const scene = new Scene();
     const [a, b, c] = await scene.contenders('a', 'b', 'c');
-    scene.broker.publishRaw(Q, bytes('stray'), { returns: 7 });
+    scene.broker.publishRaw(Q, bytes('foreign'), { returns: 7 });
     a.channel.close();
     await settle();
     b.session.disconnect();
@@ -55,7 +55,7 @@ describe('the line of a queue', () => {
     expect(c?.deliveries.map(show)).toEqual(['token+4']);
     c?.channel.ack(c.tag());
     await settle();
-    expect(c?.deliveries.map(show)).toEqual(['token+4', 'stray+7']);
+    expect(c?.deliveries.map(show)).toEqual(['token+4', 'foreign+7']);
   });
 
   it('counts what is ready and only the active consumer', async () => {
@@ -66,7 +66,7 @@ describe('the line of a queue', () => {
     await session.publish(Q, bytes('token'));
     expect(await session.declare(Q)).toEqual({ ready: 1, consumers: 0 });
     for (const name of ['a', 'b', 'c']) scene.attach(session, name);
-    scene.broker.publishRaw(Q, bytes('stray'));
+    scene.broker.publishRaw(Q, bytes('foreign'));
     await settle();
     expect(await session.look(Q)).toEqual({ ready: 1, consumers: 1 });
   });
@@ -120,7 +120,7 @@ describe('expiration', () => {
   it('never delivers an expired message, and keeps one that is behind a message that stays', async () => {
     const scene = new Scene();
     const [a] = await scene.contenders('a');
-    scene.broker.publishRaw(Q, bytes('stray'));
+    scene.broker.publishRaw(Q, bytes('foreign'));
     scene.broker.publishRaw(Q, bytes('probe'), { expirationMs: 2_000 });
     await scene.clock.advance(5_000);
     expect(await a.session.look(Q)).toEqual({ ready: 2, consumers: 1 });
@@ -128,7 +128,7 @@ describe('expiration', () => {
     await settle();
     a.channel.ack(a.tag());
     await settle();
-    expect(a.deliveries.map(show)).toEqual(['token+0', 'stray+0']);
+    expect(a.deliveries.map(show)).toEqual(['token+0', 'foreign+0']);
     expect(await a.session.look(Q)).toEqual({ ready: 0, consumers: 1 });
   });
 });

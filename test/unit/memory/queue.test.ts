@@ -73,7 +73,7 @@ describe('a queue that goes away', () => {
   it('keeps a held token through a purge, and loses a ready one', async () => {
     const scene = new Scene();
     const [a, b] = await scene.contenders('a', 'b');
-    scene.broker.publishRaw(Q, bytes('stray'));
+    scene.broker.publishRaw(Q, bytes('foreign'));
     scene.broker.purge(Q);
     a.channel.close();
     await settle();

@@ -27,7 +27,7 @@ describe('a broken connection', () => {
     await settle();
     expect(session.state).toBe('reconnecting');
     scene.attach(session, 'a');
-    void session.publish(Q, bytes('stray')).then(() => scene.log.push('published'));
+    void session.publish(Q, bytes('foreign')).then(() => scene.log.push('published'));
     void session.look(Q).then((depth) => scene.log.push(JSON.stringify(depth)));
     await scene.clock.advance(499);
     expect(scene.log).toEqual([]);

@@ -31,7 +31,7 @@ function play(
   return { tokenWatch, todo };
 }
 
-describe('vigil', () => {
+describe('token watch', () => {
   test('while nobody waits it wants no wake, looks at nothing and probes nothing', () => {
     expect(watchWakeAt(IDLE_WATCH)).toBeUndefined();
     const { tokenWatch, todo } = play([
@@ -101,7 +101,7 @@ describe('vigil', () => {
     expect(watchWakeAt(tokenWatch)).toBe(7_500);
   });
 
-  test('the vigil ends with the last of those who wait', () => {
+  test('the watch ends with the last of those who wait', () => {
     const two: [number, TokenWatchEvent][] = [
       [0, joined],
       [1, joined],

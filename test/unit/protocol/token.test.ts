@@ -102,18 +102,18 @@ describe('a probe', () => {
 });
 
 describe('a newer version', () => {
-  test('is newer whatever its other fields have become, so that it is given back and not taken for a stray', () => {
+  test('is newer whatever its other fields have become, so that it is given back and not taken for a foreign message', () => {
     for (const kind of [7, null, { what: 'token' }, ['token'], undefined]) {
       expect(decodeMessage(wire({ v: 2, kind }), 0, 'jobs')).toEqual({ kind: 'newer', version: 2 });
     }
   });
 
-  test('is not told from a message that begins with a byte order mark: that is a stray, as in other languages', () => {
+  test('is not told from a message that begins with a byte order mark: that is a foreign message, as in other languages', () => {
     expect(kindOf(Buffer.from(`\ufeff${JSON.stringify({ ...WIRE, v: 2 })}`))).toBe('foreign');
     expect(kindOf(Buffer.from(`\ufeff${JSON.stringify(WIRE)}`))).toBe('foreign');
   });
 
-  test('is told apart from a stray, with its number, whatever it looks like otherwise', () => {
+  test('is told apart from a foreign message, with its number, whatever it looks like otherwise', () => {
     expect(decodeMessage(wire({ v: 2 }), 3, 'jobs')).toEqual({ kind: 'newer', version: 2 });
     expect(decodeMessage(json({ v: 7 }), 3, 'jobs')).toEqual({ kind: 'newer', version: 7 });
     expect(decodeMessage(json({ v: 2, kind: 'probe' }), 0, 'jobs')).toEqual({ kind: 'newer', version: 2 });
@@ -123,12 +123,12 @@ describe('a newer version', () => {
     });
   });
 
-  test.each([0, -1, 1.5, '2', null, true, 1e300])('a version of %j is no version: a stray', (v) => {
+  test.each([0, -1, 1.5, '2', null, true, 1e300])('a version of %j is no version: a foreign message', (v) => {
     expect(kindOf(wire({ v }))).toBe('foreign');
   });
 });
 
-describe('a stray', () => {
+describe('a foreign message', () => {
   const without = (field: keyof typeof WIRE) => json({ ...WIRE, [field]: undefined });
 
   test.each<[string, Uint8Array]>([

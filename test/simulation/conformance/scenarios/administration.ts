@@ -161,7 +161,7 @@ export const administration: readonly Scenario[] = [
       consume('A1'),
       consume('B1'),
       alarm(true),
-      publish('stray'),
+      publish('foreign'),
       nack('A1', 'token'),
       consume('C1'),
       close('A1'),
@@ -187,7 +187,7 @@ export const administration: readonly Scenario[] = [
   {
     title: 'after an orderly restart the token is at the head, counted like the end of a channel',
     control: true,
-    script: [declare(), publish('token'), consume('A1'), publish('stray'), restart, consume('B1')],
+    script: [declare(), publish('token'), consume('A1'), publish('foreign'), restart, consume('B1')],
     outcome: (version) => ({
       told: { S1: 'lost', P1: 'lost', A1: 'token+0 lost', B1: given('token', version) },
       queue: '1/1',
@@ -196,7 +196,7 @@ export const administration: readonly Scenario[] = [
   {
     title: 'after SIGKILL of the node the token is at the head, counted',
     control: true,
-    script: [declare(), publish('token'), consume('A1'), publish('stray'), kill, consume('B1')],
+    script: [declare(), publish('token'), consume('A1'), publish('foreign'), kill, consume('B1')],
     outcome: (version) => ({
       told: { S1: 'lost', P1: 'lost', A1: 'token+0 lost', B1: given('token', version) },
       queue: '1/1',

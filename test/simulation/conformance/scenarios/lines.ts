@@ -93,7 +93,7 @@ export const lines: readonly Scenario[] = [
       publish('token'),
       consume('A1'),
       consume('B1'),
-      publish('stray'),
+      publish('foreign'),
       ...times(3, nack('A1', 'token')),
     ],
     outcome: { told: { A1: 'token+0 token+1* token+2* token+3*' }, queue: '1/1' },

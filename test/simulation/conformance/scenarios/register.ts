@@ -19,7 +19,7 @@ const HANDED = 'token+0 a+0 b+0 c+0';
 export const register: readonly Scenario[] = [
   {
     title: 'two consumers on one channel have each their own prefetch',
-    script: [...held.slice(0, -1), ofRegister(consume('A1', { prefetch: 2 })), publish('stray')],
+    script: [...held.slice(0, -1), ofRegister(consume('A1', { prefetch: 2 })), publish('foreign')],
     outcome: { told: { A1: 'token+0 a+0 b+0' }, queue: '1/1', register: '1/1' },
   },
   {

@@ -14,13 +14,13 @@ import {
   times,
 } from '../steps.ts';
 
-const heldWithStraysBehind = [
+const heldWithForeignBehind = [
   declare(),
   publish('token'),
   consume('A1'),
   consume('B1'),
   publish('seed'),
-  publish('stray'),
+  publish('foreign'),
 ];
 
 /** What comes back, to whom, and how it is counted. */
@@ -28,7 +28,7 @@ export const returns: readonly Scenario[] = [
   ...[close('A1'), drop('A'), leave('A')].map(
     (end): Scenario => ({
       title: `after ${end.do} the token is delivered to the next, ahead of everything that is ready`,
-      script: [...heldWithStraysBehind, end],
+      script: [...heldWithForeignBehind, end],
       outcome: (version) => ({
         told: { A1: 'token+0', B1: given('token', version) },
         queue: '2/1',
@@ -38,7 +38,7 @@ export const returns: readonly Scenario[] = [
   {
     title: 'a second seed is inert through nack, close, drop, leave and an idle queue',
     script: [
-      ...heldWithStraysBehind,
+      ...heldWithForeignBehind,
       nack('A1', 'token'),
       close('A1'),
       nack('B1', 'token'),
@@ -57,7 +57,7 @@ export const returns: readonly Scenario[] = [
   },
   {
     title: 'a reject with requeue is counted like a nack, but on 4.3 like the end of a channel',
-    script: [...heldWithStraysBehind, reject('A1', 'token'), reject('A1', 'token')],
+    script: [...heldWithForeignBehind, reject('A1', 'token'), reject('A1', 'token')],
     outcome: (version) => ({
       told: { A1: version === '4.3' ? 'token+0 token+2* token+4*' : 'token+0 token+1* token+2*' },
       queue: '2/1',
@@ -65,7 +65,7 @@ export const returns: readonly Scenario[] = [
   },
   {
     title: 'a cancelled holder keeps the token unacked, and the next is handed what lies behind it',
-    script: [...heldWithStraysBehind, cancel('A1')],
+    script: [...heldWithForeignBehind, cancel('A1')],
     outcome: { told: { A1: 'token+0', B1: 'seed+0' }, queue: '1/2' },
   },
   {
@@ -87,8 +87,8 @@ export const returns: readonly Scenario[] = [
     outcome: { told: { A1: 'token+0', B1: 'token+1*' }, queue: '0/1' },
   },
   {
-    title: 'a token that comes back late waits at the head behind a stray that is held already',
-    script: [...heldWithStraysBehind, cancel('A1'), close('A1'), consume('C1'), ack('B1', 'seed')],
+    title: 'a token that comes back late waits at the head behind a foreign message that is held already',
+    script: [...heldWithForeignBehind, cancel('A1'), close('A1'), consume('C1'), ack('B1', 'seed')],
     outcome: (version) => ({
       told: { A1: 'token+0', B1: `seed+0 ${given('token', version)}` },
       queue: '1/1',
@@ -97,7 +97,7 @@ export const returns: readonly Scenario[] = [
   {
     title:
       'of two messages that came back, the first to come back is the first to be handed out, also when it was behind',
-    script: [...heldWithStraysBehind, cancel('A1'), close('B1'), close('A1'), consume('C1')],
+    script: [...heldWithForeignBehind, cancel('A1'), close('B1'), close('A1'), consume('C1')],
     outcome: (version) => ({
       told: { A1: 'token+0', B1: 'seed+0', C1: given('seed', version) },
       queue: '2/1',
@@ -106,22 +106,22 @@ export const returns: readonly Scenario[] = [
   {
     title: 'of two messages that came back, the token is handed out first when it came back first',
     script: [
-      ...heldWithStraysBehind,
+      ...heldWithForeignBehind,
       consume('C1'),
       cancel('A1'),
       cancel('B1'),
       close('A1'),
       close('B1'),
-      ack('C1', 'stray'),
+      ack('C1', 'foreign'),
     ],
     outcome: (version) => ({
-      told: { A1: 'token+0', B1: 'seed+0', C1: `stray+0 ${given('token', version)}` },
+      told: { A1: 'token+0', B1: 'seed+0', C1: `foreign+0 ${given('token', version)}` },
       queue: '1/1',
     }),
   },
   {
     title: 'who acks the token is handed what lies behind it',
-    script: [...heldWithStraysBehind, ack('A1', 'token')],
+    script: [...heldWithForeignBehind, ack('A1', 'token')],
     outcome: { told: { A1: 'token+0 seed+0' }, queue: '1/1' },
   },
   {
@@ -137,7 +137,8 @@ export const returns: readonly Scenario[] = [
     outcome: { told: { A1: 'token+0 second+0' }, queue: '0/1' },
   },
   {
-    title: 'with prefetch 1 a holder is handed nothing more, and strays one by one as they are acked',
+    title:
+      'with prefetch 1 a holder is handed nothing more, and foreign messages one by one as they are acked',
     script: [
       declare(),
       publish('one'),
@@ -150,19 +151,23 @@ export const returns: readonly Scenario[] = [
     outcome: { told: { A1: 'one+0 two+0 three+0' }, queue: '0/1' },
   },
   {
-    title: 'with prefetch 2 a holder is handed the stray behind the token, and both come back in order',
+    title:
+      'with prefetch 2 a holder is handed the foreign message behind the token, and both come back in order',
     beyondModel: 'lock consumers have prefetch 1',
     script: [
       declare(),
       publish('token'),
-      publish('stray'),
+      publish('foreign'),
       consume('A1', { prefetch: 2 }),
       consume('B1'),
       close('A1'),
       ack('B1', 'token'),
     ],
     outcome: (version) => ({
-      told: { A1: 'token+0 stray+0', B1: `${given('token', version)} ${given('stray', version)}` },
+      told: {
+        A1: 'token+0 foreign+0',
+        B1: `${given('token', version)} ${given('foreign', version)}`,
+      },
       queue: '0/1',
     }),
   },

@@ -4,8 +4,8 @@ import {
   delaying,
   granting,
   held,
+  inspectingForeign,
   LINE,
-  lookingBehindStray,
   NOW,
   opening,
   releasing,
@@ -46,10 +46,10 @@ export const STATES = {
   'awaiting the new token to rejoin': replacing('arriving', { ...OWED, rejoins: true }),
   resting: opening('resting'),
   waiting: waiting(),
-  'looking behind a stray': lookingBehindStray(),
-  'grace for a stray': waiting({ foreign, graceUntil: NOW.mono + 2_000 }),
-  'stray, abandoned': lookingBehindStray({ abandoned: true }),
-  'stray acked, abandoned': waiting({ abandoned: true, until: NOW.mono + 2_000 }),
+  'looking behind a foreign message': inspectingForeign(),
+  'grace for a foreign message': waiting({ foreign, graceUntil: NOW.mono + 2_000 }),
+  'foreign message, abandoned': inspectingForeign({ abandoned: true }),
+  'foreign message acked, abandoned': waiting({ abandoned: true, until: NOW.mono + 2_000 }),
   granting: granting(),
   delaying: delaying(),
   'delaying, abandoned': delaying({ abandoned: true }),
@@ -98,7 +98,7 @@ const OWING = {
   delivered: 'held: fence-seen set-queue-known grant',
   cancelled: 'opening/resting: set-queue-known close',
 };
-const STRAY = {
+const FOREIGN = {
   delivered: 'held: fence-seen set-queue-known grant',
   cancelled: 'opening/resting: set-queue-known close',
   closed: RESTS,
@@ -208,9 +208,13 @@ export const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>
     closed: RESTS,
     ...GOES,
   },
-  'looking behind a stray': { ...STRAY, looked: 'waiting+foreign: ', 'call-failed': 'waiting+foreign: ' },
-  'grace for a stray': STRAY,
-  'stray, abandoned': {
+  'looking behind a foreign message': {
+    ...FOREIGN,
+    looked: 'waiting+foreign: ',
+    'call-failed': 'waiting+foreign: ',
+  },
+  'grace for a foreign message': FOREIGN,
+  'foreign message, abandoned': {
     looked: 'waiting+foreign+abandoned: ',
     'call-failed': 'waiting+foreign+abandoned: ',
     delivered: 'closing: fence-seen set-queue-known close',
@@ -218,7 +222,7 @@ export const OUTCOMES: Record<keyof typeof STATES, Partial<Record<Type, string>>
     closed: 'released: set-queue-known end',
     shutdown: 'closing: set-queue-known close',
   },
-  'stray acked, abandoned': {
+  'foreign message acked, abandoned': {
     delivered: 'closing: fence-seen set-queue-known close',
     cancelled: 'closing: set-queue-known close',
     closed: 'released: set-queue-known end',

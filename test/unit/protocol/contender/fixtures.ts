@@ -136,8 +136,8 @@ export function waiting(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
   };
 }
 
-/** A contender that was handed a stray, and the look that this caused is call LINE + 1. */
-export function lookingBehindStray(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
+/** A contender that was handed a foreign message, and the look that this caused is call LINE + 1. */
+export function inspectingForeign(changes: Partial<At<'waiting'>> = {}): At<'waiting'> {
   const foreign = { deliveryTag: 2, call: LINE + 1, lookAt: undefined };
   return waiting({ epoch: LINE + 1, foreign, foreignCount: 1, ...changes });
 }
@@ -285,7 +285,7 @@ export function names(effects: readonly Effect[]): string {
   return effects.map((effect) => effect.do).join(' ');
 }
 
-/** A state as one word, e.g. `opening/looking`, `waiting+stray+abandoned`. */
+/** A state as one word, e.g. `opening/looking`, `waiting+foreign message+abandoned`. */
 export function place(state: ContenderState): string {
   switch (state.at) {
     case 'opening':

@@ -5,10 +5,10 @@ import type { ContenderEvent, ContenderState } from '../../../../src/protocol/co
 import {
   delivered,
   feed,
+  inspectingForeign,
   junkBody,
   LINE,
   later,
-  lookingBehindStray,
   NOW,
   names,
   permanent,
@@ -31,14 +31,14 @@ const looked = (ready: number, call = LINE + 1): ContenderEvent => ({
   depth: { ready, consumers: 1 },
 });
 const failed = (error: BatonError, call = LINE + 1): ContenderEvent => ({ type: 'call-failed', call, error });
-const inGrace = feed(lookingBehindStray(), looked(0))[0];
+const inGrace = feed(inspectingForeign(), looked(0))[0];
 const wake: ContenderEvent = { type: 'wake' };
 const giveUp: ContenderEvent = { type: 'give-up' };
 
-describe('a probe or stray that is handed out', () => {
+describe('a probe or foreign message that is handed out', () => {
   test.each([
     ['probe', probeBody],
-    ['stray', junkBody],
+    ['foreign message', junkBody],
     ['token of another lock', tokenBody({ name: 'else' })],
   ])(
     'a %s is never granted: it is looked behind first, and nothing is decided before the answer',
@@ -51,7 +51,7 @@ describe('a probe or stray that is handed out', () => {
   );
 
   test('is acked if something else is ready, which is then handed out', () => {
-    const [state, effects] = feed(lookingBehindStray(), looked(1));
+    const [state, effects] = feed(inspectingForeign(), looked(1));
     expect(effects).toEqual([{ do: 'ack', channelId: LINE, deliveryTag: 2 }]);
     expect(place(state)).toBe('waiting');
     expect(names(feed(state, delivered(3))[1])).toBe('fence-seen set-queue-known grant');
@@ -73,7 +73,7 @@ describe('a probe or stray that is handed out', () => {
   });
 
   test('is looked behind again 500 ms after a look that failed', () => {
-    const [state, effects] = feed(lookingBehindStray(), failed(retryable));
+    const [state, effects] = feed(inspectingForeign(), failed(retryable));
     expect(effects).toEqual([]);
     expect(wakeAt(state, RULES)).toBe(NOW.mono + 500);
     expect(feed(state, wake, { now: later(499) })).toEqual([state, []]);
@@ -81,7 +81,7 @@ describe('a probe or stray that is handed out', () => {
   });
 
   test('needs two looks that show nothing before anything is started over: a look that failed shows nothing at all', () => {
-    const [state, effects] = run(lookingBehindStray(), RULES, [
+    const [state, effects] = run(inspectingForeign(), RULES, [
       [failed(retryable), {}],
       [wake, { now: later(2_000) }],
       [looked(0, LINE + 2), { now: later(2_010) }],
@@ -101,20 +101,20 @@ describe('a probe or stray that is handed out', () => {
   });
 
   test('behind which this user may not look ends the wait with that error', () => {
-    const [state, effects] = feed(lookingBehindStray(), failed(permanent));
+    const [state, effects] = feed(inspectingForeign(), failed(permanent));
     expect(place(state)).toBe('closing');
     expect(effects).toEqual([
       { do: 'refuse', refusal: { why: 'failed', error: permanent } },
       { do: 'set-queue-known', known: false },
       { do: 'close', channelId: LINE },
     ]);
-    expect(names(feed(lookingBehindStray({ abandoned: true }), failed(permanent))[1])).toBe(
+    expect(names(feed(inspectingForeign({ abandoned: true }), failed(permanent))[1])).toBe(
       'set-queue-known close',
     );
   });
 
   test('behind which the queue is gone: the cancellation that is on its way decides', () => {
-    const [state, effects] = feed(lookingBehindStray(), { type: 'looked', call: LINE + 1, depth: 'absent' });
+    const [state, effects] = feed(inspectingForeign(), { type: 'looked', call: LINE + 1, depth: 'absent' });
     expect(effects).toEqual([]);
     const [, after] = run(state, RULES, [
       [{ type: 'cancelled', channelId: LINE }, {}],
@@ -124,7 +124,7 @@ describe('a probe or stray that is handed out', () => {
   });
 
   test('a look that was asked for on an older line decides nothing', () => {
-    const [state] = feed(lookingBehindStray(), { type: 'closed', channelId: LINE, scope: 'connection' });
+    const [state] = feed(inspectingForeign(), { type: 'closed', channelId: LINE, scope: 'connection' });
     expect(feed(state, looked(1))).toEqual([state, []]);
   });
 });
@@ -153,7 +153,7 @@ describe('a caller that waits less than the grace', () => {
     expect(gaveUp(state)).toEqual([state, []]);
     const left = feed(waiting({ until: NOW.mono, abandoned: true }), wake, {}, TRY)[1];
     expect(names(left)).toBe('set-queue-known close');
-    const inHand = lookingBehindStray({ until: NOW.mono, abandoned: true });
+    const inHand = inspectingForeign({ until: NOW.mono, abandoned: true });
     expect(feed(inHand, wake, {}, TRY)).toEqual([inHand, []]);
   });
 
@@ -166,8 +166,8 @@ describe('a caller that waits less than the grace', () => {
     ]);
   });
 
-  describe('stays when the stray was acked, since what is ready may be one more probe', () => {
-    const [acked, effects] = feed(gaveUp(lookingBehindStray())[0], looked(1));
+  describe('stays when the foreign message was acked, since what is ready may be one more probe', () => {
+    const [acked, effects] = feed(gaveUp(inspectingForeign())[0], looked(1));
 
     test('and acks without leaving', () => {
       expect(place(acked)).toBe('waiting+abandoned');
@@ -178,7 +178,7 @@ describe('a caller that waits less than the grace', () => {
       expect(names(feed(acked, delivered(3))[1])).toBe('fence-seen set-queue-known close');
     });
 
-    test('until the next stray, seen to its end, leads to starting over', () => {
+    test('until the next foreign message, seen to its end, leads to starting over', () => {
       const [state, all] = run(acked, RULES, [
         [delivered(0, probeBody), {}],
         [looked(0, LINE + 2), {}],
@@ -207,8 +207,8 @@ describe('a caller that waits less than the grace', () => {
     });
   });
 
-  test('as a try with a stray in hand is refused as unavailable, and sees the stray to its end', () => {
-    const state = lookingBehindStray({ until: NOW.mono + 50 });
+  test('as a try with a foreign message in hand is refused as unavailable, and sees the foreign message to its end', () => {
+    const state = inspectingForeign({ until: NOW.mono + 50 });
     const [next, effects] = feed(state, wake, { now: later(50) }, TRY);
     expect(effects).toEqual([{ do: 'refuse', refusal: { why: 'unavailable' } }]);
     expect(place(next)).toBe('waiting+foreign+abandoned');
@@ -243,7 +243,7 @@ describe('the grace', () => {
     expect(place(state)).toBe('replacing/purging+abandoned');
   });
 
-  test('that is over by more than 2 s is forgotten when a new stray comes: it was about other strays', () => {
+  test('that is over by more than 2 s is forgotten when a new foreign message comes: it was about other foreign messages', () => {
     const acked = run(inGrace, RULES, nextProbeBehind)[0];
     const startsOver = (ms: number) => {
       const [state] = feed(acked, delivered(0, probeBody), { now: later(ms) });
@@ -264,7 +264,7 @@ describe('the grace', () => {
   });
 
   test('begins with a look that shows nothing, not with an ack: one such look 2 s later removes nothing', () => {
-    const [state, effects] = run(lookingBehindStray(), RULES, [
+    const [state, effects] = run(inspectingForeign(), RULES, [
       [looked(1), {}],
       [delivered(0, probeBody), { now: later(2_000) }],
       [looked(0, LINE + 2), { now: later(2_000) }],
@@ -281,7 +281,7 @@ describe('the grace', () => {
     expect(state).toMatchObject({ at: 'waiting', graceUntil: undefined });
   });
 
-  test('wakes nobody who waits without a stray in hand', () => {
+  test('wakes nobody who waits without a foreign message in hand', () => {
     const state = run(inGrace, RULES, nextProbeBehind)[0];
     expect(wakeAt(state, RULES)).toBeUndefined();
     expect(feed(state, wake, { now: later(60_000) })).toEqual([state, []]);

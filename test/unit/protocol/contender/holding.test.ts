@@ -79,7 +79,7 @@ describe('verification', () => {
       delivered(HOLD.returns, tokenBody({ id: OTHER_ID, base: 1_001n })),
     ],
     ['a probe', delivered(HOLD.returns + 1, probeBody)],
-    ['a stray', delivered(HOLD.returns + 1, junkBody)],
+    ['a foreign message', delivered(HOLD.returns + 1, junkBody)],
     ['a newer token', delivered(HOLD.returns + 1, newerBody)],
     ['the token of another lock', delivered(HOLD.returns + 1, tokenBody({ name: 'else' }))],
   ])('answered with %s means that the lease is lost: superseded', (_what, answer) => {

@@ -6,8 +6,8 @@ import {
   feed,
   HOLD,
   held,
+  inspectingForeign,
   LINE,
-  lookingBehindStray,
   names,
   place,
   retryable,
@@ -51,7 +51,7 @@ describe('releasing', () => {
 
   test('is not ended by the failure of a call that nobody waits for any more', () => {
     const failed = { type: 'call-failed', call: LINE + 1, error: retryable } as const;
-    const [left] = feed(lookingBehindStray(), { type: 'shutdown' });
+    const [left] = feed(inspectingForeign(), { type: 'shutdown' });
     for (const state of [left]) {
       expect(place(state)).toBe('closing');
       expect(feed(state, failed)).toEqual([state, []]);

@@ -9,9 +9,9 @@ import {
   granting,
   HOLD,
   held,
+  inspectingForeign,
   LINE,
   later,
-  lookingBehindStray,
   NOW,
   names,
   OTHER_ID,
@@ -37,8 +37,8 @@ const STATES: Record<string, readonly [ContenderState, string, string]> = {
     'replacing/purging+abandoned',
     'fence-seen purge',
   ],
-  'who has a stray in hand, without a caller': [
-    lookingBehindStray({ abandoned: true }),
+  'who has a foreign message in hand, without a caller': [
+    inspectingForeign({ abandoned: true }),
     'replacing/purging+abandoned',
     'fence-seen purge',
   ],

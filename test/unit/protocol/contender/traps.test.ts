@@ -7,10 +7,10 @@ import {
   granting,
   HOLD,
   held,
+  inspectingForeign,
   junkBody,
   LINE,
   later,
-  lookingBehindStray,
   NOW,
   names,
   newerBody,
@@ -75,7 +75,7 @@ describe('trap', () => {
     expect(place(feed(verifying(), delivered(HOLD.returns + 1))[0])).toBe('held');
   });
 
-  test('4: a token is never acked, not even one that is given back, not even behind a stray', () => {
+  test('4: a token is never acked, not even one that is given back, not even behind a foreign message', () => {
     const looked = { type: 'looked', call: LINE + 1, depth: { ready: 1, consumers: 1 } } as const;
     for (const body of [tokenBody(), newerBody, tokenBody({ at: 0 })]) {
       for (const highestSeen of [0n, 99_999n]) {
@@ -86,11 +86,11 @@ describe('trap', () => {
         expect(names(effects)).not.toContain('ack');
       }
     }
-    const [taken] = feed(lookingBehindStray(), delivered(3));
+    const [taken] = feed(inspectingForeign(), delivered(3));
     expect(feed(taken, looked)[1]).toEqual([]);
   });
 
-  test('5: a probe, a stray or an old seed that surfaces with count 0 is never granted, in any grant mode', () => {
+  test('5: a probe, a foreign message or an old seed that surfaces with count 0 is never granted, in any grant mode', () => {
     const bodies = [probeBody, junkBody, tokenBody({ at: NOW.wall - 60_001 }), newerBody];
     for (const body of bodies) {
       for (const grant of ['auto', 'verified', 'immediate'] as const) {

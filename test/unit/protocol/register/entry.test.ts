@@ -64,7 +64,7 @@ describe('state on the wire', () => {
     ['a seq below zero', wire({ seq: -1 })],
     ['a seq that is no integer', wire({ seq: 1.5 })],
     ['an id that is no uuid', wire({ id: 'x' })],
-  ])('%s is a stray', (_what, body) => {
+  ])('%s is a foreign message', (_what, body) => {
     expect(kindOf(body)).toBe('foreign');
   });
 

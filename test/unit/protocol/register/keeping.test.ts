@@ -85,7 +85,7 @@ describe('the register of a holder', () => {
     expect(steps.feed(own(1, 13))).toEqual([ack(12)]);
   });
 
-  test('acks late writes and seeds, which lie below its own fence, and strays', () => {
+  test('acks late writes and seeds, which lie below its own fence, and foreign messages', () => {
     const steps = new Steps().toKept();
     expect(steps.feed(entry('b', { fence: FENCE - 1n, tag: 13 }))).toEqual([ack(13)]);
     expect(steps.feed(entry('c', { fence: 0n, seq: 0, tag: 14, state: undefined }))).toEqual([ack(14)]);

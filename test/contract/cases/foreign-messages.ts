@@ -5,9 +5,17 @@ import type { Case, Scene } from '../contract.ts';
 import { expectRising, inLine, lossOf, queueUp, rejection, SHORT } from './tools.ts';
 
 const token = (name: string, base: bigint, at = Date.now()) =>
-  JSON.stringify({ v: 1, kind: 'token', id: randomUUID(), name, base: String(base), by: 'stray', at });
+  JSON.stringify({
+    v: 1,
+    kind: 'token',
+    id: randomUUID(),
+    name,
+    base: String(base),
+    by: 'foreign message',
+    at,
+  });
 
-function straysOf(scene: Scene, fence: bigint): Record<string, string> {
+function foreignMessagesOf(scene: Scene, fence: bigint): Record<string, string> {
   return {
     'a second seed': token(scene.lock, fence + 1_000n),
     'a second seed with a lower base': token(scene.lock, fence - 1_000_000n),
@@ -16,7 +24,7 @@ function straysOf(scene: Scene, fence: bigint): Record<string, string> {
       kind: 'probe',
       id: randomUUID(),
       name: scene.lock,
-      by: 'stray',
+      by: 'foreign message',
       at: Date.now(),
     }),
     'an old token': token(scene.lock, fence - 1_000_000n, Date.now() - 120_000),
@@ -26,10 +34,10 @@ function straysOf(scene: Scene, fence: bigint): Record<string, string> {
   };
 }
 
-const STRAYS = Object.keys(straysOf({ lock: 'x' } as Scene, 0n));
+const FOREIGN_MESSAGES = Object.keys(foreignMessagesOf({ lock: 'x' } as Scene, 0n));
 
-export const strays: readonly Case[] = [
-  ...STRAYS.map(
+export const foreignMessages: readonly Case[] = [
+  ...FOREIGN_MESSAGES.map(
     (kind): Case => ({
       title: `${kind} behind the token is never granted, and after a purge fences still rise`,
       needs: [],
@@ -40,8 +48,8 @@ export const strays: readonly Case[] = [
           await scene.connect({ healAfterMs: 1_000 }),
         ];
         const held = await a.lock(scene.lock).acquire();
-        const stray = straysOf(scene, held.fence)[kind] ?? expect.fail(kind);
-        await scene.queue.put(stray);
+        const foreign = foreignMessagesOf(scene, held.fence)[kind] ?? expect.fail(kind);
+        await scene.queue.put(foreign);
         const seen = [held.fence];
         await held.verify();
         await held.release();
@@ -53,9 +61,9 @@ export const strays: readonly Case[] = [
           await lease.verify();
           await lease.release();
         }
-        // Now the live token goes, and the stray is alone at the head.
+        // Now the live token goes, and the foreign message is alone at the head.
         await scene.queue.purge();
-        await scene.queue.put(stray);
+        await scene.queue.put(foreign);
         const [x, y] = await Promise.all(
           [a, b].map(async (baton) => {
             const lease = await baton.lock(scene.lock).acquire({ timeoutMs: 30_000 });
