@@ -84,7 +84,7 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'fault',
+          name: 'chaos',
           include: ['test/chaos/suite/*.test.ts'],
           fileParallelism: false,
           testTimeout: 240_000,

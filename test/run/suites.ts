@@ -63,7 +63,7 @@ export const REST: readonly (readonly Suite[])[] = [
     vitest('slow', 'the same behind a proxy when the broker fails', ON_43),
   ],
   [
-    vitest('fault', 'a fleet on single nodes of three versions under a nemesis'),
+    vitest('chaos', 'a fleet on single nodes of three versions under a nemesis'),
     vitest('clusters', 'baton doctor and old members on three nodes', ON_43),
     npm('test:ticks', 'schedules with clocks apart'),
   ],
