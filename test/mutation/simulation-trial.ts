@@ -1,5 +1,4 @@
 /** Run in a copy of the repository: looks for a broken rule, and prints what it found as one line of JSON. */
-import { constants, setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Violation } from '../simulation/checks/state.ts';
 import type { Config } from '../simulation/config.ts';
@@ -88,6 +87,4 @@ function anywhere(): Finding | undefined {
     : (inOrder(EXHAUSTIVE, maxStates) ?? byChance(RANDOM, steps));
 }
 
-// What runs beside it may have bounds in time to keep.
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 console.log(JSON.stringify(whereItWasLast() ?? anywhere() ?? null));

@@ -50,7 +50,7 @@ export const FAST: readonly (readonly Suite[])[] = [
 export const REST: readonly (readonly Suite[])[] = [
   [
     npm('test:simulation', 'the protocol against a model broker, long'),
-    npm('test:mutation', 'breaks rules on purpose; the contract or the simulator must notice'),
+    npm('test:mutation', 'breaks rules on purpose; the contract must notice', '--by', 'contract'),
     vitest('examples', 'the programs of docs/examples and the commands of docs/operations.md'),
     vitest('alone', 'the contract when the broker fails'),
   ],

@@ -9,7 +9,6 @@
  *     npm run test:simulation -- --write                      and the tables of evidence/simulation
  */
 import { randomInt } from 'node:crypto';
-import { constants, setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
 import { RANDOM } from './configs.ts';
 import { runExhaustive } from './report/exhaustive.ts';
@@ -60,6 +59,4 @@ async function simulate(): Promise<boolean> {
   return holds;
 }
 
-// It only computes: what runs beside it may have bounds in time to keep.
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 process.exitCode = (await simulate()) ? 0 : 1;
