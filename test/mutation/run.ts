@@ -24,7 +24,8 @@ const { values } = parseArgs({
 if (values.by !== undefined && values.by !== 'contract' && values.by !== 'simulation')
   throw new Error(`--by is contract or simulation, got ${values.by}`);
 
-if (values.write && values.only !== undefined) throw new Error('--write is of all mutants: leave --only out');
+if (values.write && (values.only !== undefined || values.by === 'contract'))
+  throw new Error('--write is of all mutants of the simulation: leave --only and --by contract out');
 
 const words = values.only?.split(',') ?? [''];
 const chosen = MUTANTS.filter(({ name }) => words.some((word) => name.includes(word)));

@@ -40,6 +40,8 @@ const SEEDS = [1, 2, 3, 5, 8, 13, 21, 34];
 
 async function simulate(): Promise<boolean> {
   const { write, trace } = values;
+  if (write && (values.seed ?? values.config ?? values.version) !== undefined)
+    throw new Error('--write is of all worlds: leave --seed, --config and --version out');
   const seeds =
     values.seed === undefined ? [...SEEDS, ...(write ? [] : [randomInt(2 ** 31)])] : [Number(values.seed)];
   const worlds = RANDOM.filter(isWanted);

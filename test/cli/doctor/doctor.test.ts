@@ -58,7 +58,7 @@ test('a broker in good order: every check is made, nothing is left behind, and t
   expect(report.findings.find(({ check }) => check === 'latency')?.says).toMatch(
     /^connect [\d.]+ ms, acquire [\d.]+ ms, proof [\d.]+ ms, release [\d.]+ ms$/,
   );
-  expect(await queueExists(`baton.${ns}.lock.baton-doctor@${hostname()}`)).toBe(false);
+  expect(await queueExists(lockQueueName(ns, `baton-doctor@${hostname()}`))).toBe(false);
 });
 
 test('is told in lines for people as well', async () => {
