@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
+import type { Coordinator } from '../../../src/index.ts';
 import { FENCES_PER_RETURN } from '../../../src/protocol/fence.ts';
 import type { Case, Scene } from '../contract.ts';
 import { expectRising, inLine, lossOf, queueUp, rejection, SHORT } from './tools.ts';
@@ -36,6 +37,11 @@ function foreignMessagesOf(scene: Scene, fence: bigint): Record<string, string> 
 
 const FOREIGN_MESSAGES = Object.keys(foreignMessagesOf({ lock: 'x' } as Scene, 0n));
 
+/** Two clients that look after a second whether there is a token. */
+async function twoHealers(scene: Scene): Promise<[Coordinator, Coordinator]> {
+  return [await scene.connect({ healAfterMs: 1_000 }), await scene.connect({ healAfterMs: 1_000 })];
+}
+
 export const foreignMessages: readonly Case[] = [
   ...FOREIGN_MESSAGES.map(
     (kind): Case => ({
@@ -43,10 +49,7 @@ export const foreignMessages: readonly Case[] = [
       needs: [],
       timeoutMs: 60_000,
       async run(scene) {
-        const [a, b] = [
-          await scene.connect({ healAfterMs: 1_000 }),
-          await scene.connect({ healAfterMs: 1_000 }),
-        ];
+        const [a, b] = await twoHealers(scene);
         const held = await a.lock(scene.lock).acquire();
         const foreign = foreignMessagesOf(scene, held.fence)[kind] ?? expect.fail(kind);
         await scene.queue.put(foreign);
@@ -186,10 +189,7 @@ export const foreignMessages: readonly Case[] = [
     concurrent: true,
     timeoutMs: 30_000,
     async run(scene) {
-      const [a, b] = [
-        await scene.connect({ healAfterMs: 1_000 }),
-        await scene.connect({ healAfterMs: 1_000 }),
-      ];
+      const [a, b] = await twoHealers(scene);
       const before = await a.lock(scene.lock).acquire();
       await before.release();
       await expect.poll(() => scene.queue.ready(), { timeout: 5_000 }).toBeGreaterThan(0);
